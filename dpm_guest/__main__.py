@@ -1,0 +1,3 @@
+def main() -> int:
+    print("not yet")
+    return 0

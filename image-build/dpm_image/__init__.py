@@ -1,0 +1,1 @@
+"""Building, checking and booting disk images for DPM partitions."""

@@ -1,0 +1,124 @@
+"""A qcow2 image seen as a plain file of sectors: no copy, no network block device.
+
+``qemu-storage-daemon`` exports the image over FUSE: what is read is decompressed on the way, what
+is written (only where asked for) goes into the image. A raw copy would cost the image's size and
+some seconds every time, and ``qemu-nbd`` a kernel module that many machines do not have.
+"""
+
+from __future__ import annotations
+
+import struct
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from dpm_image.errors import ImageError
+
+SECTOR = 512
+
+#: The export appears within milliseconds; a very busy machine may need some seconds.
+EXPORT_SECONDS = 60.0
+
+_MBR_SIGNATURE = b"\x55\xaa"
+_MBR_TABLE = 446
+_LINUX = 0x83
+
+
+@dataclass(frozen=True)
+class Partition:
+    """One primary partition: where it begins and how long it is, in bytes."""
+
+    number: int
+    offset: int
+    size: int
+    kind: int
+
+
+class DiskError(ImageError):
+    """An image cannot be opened as a disk, or its content is not what a disk's should be."""
+
+
+@contextmanager
+def exported(image: Path, *, writable: bool = False) -> Iterator[Path]:
+    """Yield a file that reads (and writes, where asked for) like the disk in the qcow2 `image`."""
+    if not image.is_file():
+        raise DiskError(f"{image}: no such image; build one with `dpm-image build`")
+    with tempfile.TemporaryDirectory(prefix="dpm-image-") as folder:
+        raw = Path(folder, "disk.raw")
+        raw.touch()
+        log = Path(folder, "log")
+        with log.open("wb") as sink:
+            daemon = subprocess.Popen(
+                _export_command(image, raw, writable=writable),
+                stdin=subprocess.DEVNULL,
+                stdout=sink,
+                stderr=sink,
+            )
+        try:
+            _wait_for_export(daemon, raw, image, log)
+            yield raw
+        finally:
+            daemon.terminate()
+            daemon.wait()
+
+
+def _export_command(image: Path, raw: Path, *, writable: bool) -> list[str]:
+    switch = "off" if writable else "on"
+    # A comma in a path would end the value; QEMU's way to write one is to double it.
+    source = str(image.resolve()).replace(",", ",,")
+    return [
+        "qemu-storage-daemon",
+        "--blockdev",
+        f"driver=file,node-name=file,filename={source},read-only={switch}",
+        "--blockdev",
+        f"driver=qcow2,node-name=disk,file=file,read-only={switch}",
+        "--export",
+        "type=fuse,id=export,node-name=disk,allow-other=off,"
+        f"mountpoint={raw},writable={'on' if writable else 'off'}",
+    ]
+
+
+def _wait_for_export(daemon: subprocess.Popen[bytes], raw: Path, image: Path, log: Path) -> None:
+    # The export is a mount on the file itself: the device number changes when it is there.
+    before = raw.parent.stat().st_dev
+    deadline = time.monotonic() + EXPORT_SECONDS
+    while raw.stat().st_dev == before:
+        if daemon.poll() is not None or time.monotonic() > deadline:
+            reason = log.read_text(errors="replace").strip() or "it did not say why"
+            raise DiskError(
+                f"{image}: qemu-storage-daemon cannot export it: {reason}. "
+                "It has to be a qcow2 that nothing else writes to, and /dev/fuse has to be there"
+            )
+        time.sleep(0.02)
+
+
+def partitions(disk: BinaryIO) -> tuple[Partition, ...]:
+    """Return the primary partitions in the master boot record of `disk`."""
+    disk.seek(0)
+    record = disk.read(SECTOR)
+    if record[510:512] != _MBR_SIGNATURE:
+        return ()
+    found = []
+    for number in range(4):
+        start = _MBR_TABLE + 16 * number
+        kind = record[start + 4]
+        first, count = struct.unpack_from("<II", record, start + 8)
+        if kind and count:
+            found.append(Partition(number + 1, first * SECTOR, count * SECTOR, kind))
+    return tuple(found)
+
+
+def root_partition(disk: BinaryIO, name: str) -> Partition:
+    """Return the partition that the root file system of one of our images is in."""
+    linux = [partition for partition in partitions(disk) if partition.kind == _LINUX]
+    if not linux:
+        raise DiskError(
+            f"{name}: no Linux partition in the master boot record; "
+            "images for DPM partitions are built with diskimage-builder's block-device-mbr"
+        )
+    return max(linux, key=lambda partition: partition.size)

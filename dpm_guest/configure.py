@@ -1,0 +1,299 @@
+"""``dpm-guest configure``: all NICs to the state that the kernel command line asks for.
+
+Threads bring the devices up, all at once, because a card takes its time to answer. The main
+thread listens to udev meanwhile and gives each interface its MAC when udev has finished with it.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+
+from dpm_guest import plan, udevlink
+from dpm_guest.bootparams import NicParams, Parsed
+from dpm_guest.console import Console, words
+from dpm_guest.errors import InterfaceError
+from dpm_guest.ids import CcwId
+from dpm_guest.netdev import set_mac
+from dpm_guest.sysfs import Device, Sysfs
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from dpm_guest.bringup import Shared
+
+MARKERS = "/run/dpm-guest"
+"""A file for each NIC, named by its bus id. ``80-dpm-guest.rules`` acts only on devices that have
+one, so that nothing is started a device while this command is still at work in the boot."""
+
+_ROUNDS = 3  # how often a MAC that somebody else changes is set back before we say so and stop
+
+
+class Job:
+    """One NIC on its way.
+
+    Attributes:
+        step: the step at work, '' before the first and after the last
+        failure: why it failed, '' if it did not
+        up: the device is online and has an interface
+        confirmed: its MAC was looked at, and set if need be, after udev had finished with it
+        touched: something had to be done
+        mac_set: the MAC was set by us and not by udev
+    """
+
+    def __init__(self, nic: NicParams) -> None:
+        self.nic = nic
+        self.step = ""
+        self.failure = ""
+        self.up = False
+        self.confirmed = False
+        self.touched = False
+        self.mac_set = False
+
+
+class Clock:
+    """Two limits: so long without progress, and twice that in all."""
+
+    def __init__(self, timeout: float) -> None:
+        self._timeout = timeout
+        self._start = time.monotonic()
+        self._end = self._start + 2 * timeout
+        self._quiet_end = self._start + timeout
+
+    def progress(self) -> None:
+        self._quiet_end = time.monotonic() + self._timeout
+
+    def waited(self) -> float:
+        """Seconds since the start."""
+        return time.monotonic() - self._start
+
+    def left(self) -> float:
+        """Seconds until the nearer limit, 0 when it is reached."""
+        return max(0.0, min(self._end, self._quiet_end) - time.monotonic())
+
+
+def configure(
+    parsed: Parsed,
+    only: tuple[CcwId, ...],
+    tree: Sysfs,
+    console: Console,
+    *,
+    timeout: float,
+    dry_run: bool,
+) -> int:
+    """Bring NICs to their wanted state.
+
+    Args:
+        only: the NICs to work on; empty for all
+        timeout: seconds without any progress after which it ends; twice that is the most in all
+        dry_run: say what would be done, do nothing
+
+    Returns:
+        0 when everything is as wanted, 1 when something is not.
+    """
+    for text in parsed.damaged:
+        console.error(f"damaged boot parameter {text}")
+    for text in parsed.overridden:
+        console.warning(f"boot parameter {text}")
+    nics = tuple(nic for nic in parsed.nics if not only or nic.bus_id in only)
+    if dry_run:
+        return _dry_run(nics, tree) or (1 if parsed.damaged else 0)
+    clock = Clock(timeout)
+    jobs = [Job(nic) for nic in nics]
+    links_changed = _write_links(nics, console)
+    to_do = [job for job in jobs if _differs(job, tree)]
+    if to_do:
+        _work(to_do, links_changed, tree, console, clock)
+    _write_markers(nics, console)
+    _last_look(jobs, tree, console)
+    failed = [job for job in jobs if not _report(job, tree, console)]
+    if not nics:
+        console.notice("no NIC on the kernel command line" if not only else "nothing to do")
+    return 1 if failed or parsed.damaged else 0
+
+
+def _differs(job: Job, tree: Sysfs) -> bool:
+    return bool(plan.differences(job.nic, tree.device(job.nic.bus_id), ignored=False))
+
+
+def _write_links(nics: tuple[NicParams, ...], console: Console) -> bool:
+    try:
+        return udevlink.write(nics)
+    except OSError as error:
+        console.warning(f"udev can't be told the MACs: {error.filename}: {words(error)}")
+        return False
+
+
+def _work(
+    to_do: list[Job],
+    links_changed: bool,
+    tree: Sysfs,
+    console: Console,
+    clock: Clock,
+) -> None:
+    """Bring up what is not up, and give it its MAC; returns when all is done or time is over."""
+    import threading
+
+    from dpm_guest.bringup import Shared
+
+    shared = Shared(tree, console)
+    woken, wake = os.pipe()
+    os.set_blocking(wake, False)
+    for job in to_do:
+        threading.Thread(target=_bring_up, args=(job, shared, clock, wake), daemon=True).start()
+
+    # The devices are being freed, grouped and set up by now; what listens to udev takes longest to
+    # import (pyudev), and is needed only before the first of them comes online.
+    from dpm_guest.watch import Watcher, reload_udev
+
+    watcher = Watcher(woken)
+    if watcher.missing:
+        console.warning(watcher.missing)
+    if links_changed and reload_udev():
+        console.warning("udevd did not reload its .link files; the MACs are set after it")
+    shared.listening.set()
+
+    while True:
+        for job in to_do:
+            if job.up and not job.confirmed and not job.failure:
+                device = tree.device(job.nic.bus_id)
+                if device.interface and watcher.finished_with(device.interface):
+                    _confirm(job, device, clock)
+        if all(job.confirmed or job.failure for job in to_do):
+            return
+        left = clock.left()
+        if not left:
+            shared.stop.set()
+            _time_is_over(to_do, tree, console, clock)
+            return
+        # An event wakes us; the look after half a second is for one that was lost.
+        watcher.wait(min(left, 0.5))
+
+
+def _bring_up(job: Job, shared: Shared, clock: Clock, wake: int) -> None:
+    """A thread: one NIC from what it is to online with an interface."""
+    from dpm_guest.bringup import BringUpError, Stopped, bring_up
+
+    def progress(step: str) -> None:
+        job.step = step
+        job.touched = True
+        clock.progress()
+
+    try:
+        bring_up(job.nic, shared, progress)
+        job.up = True
+    except Stopped:
+        return
+    except BringUpError as error:
+        job.failure = str(error)
+    except Exception as error:  # noqa: BLE001 - one NIC of twelve; the others go on
+        job.failure = f"{job.step or 'start'} failed: {error!r}"
+    clock.progress()
+    try:
+        os.write(wake, b"x")
+    except BlockingIOError:
+        pass  # so full that the main thread wakes anyway
+
+
+def _confirm(job: Job, device: Device, clock: Clock) -> None:
+    """See that an interface that udev has finished with has its MAC, or set it."""
+    if job.nic.mac is not None and device.mac != job.nic.mac:
+        _set_mac(job, device)
+    job.confirmed = True
+    clock.progress()
+
+
+def _set_mac(job: Job, device: Device) -> None:
+    mac = job.nic.mac
+    if mac is None:
+        return
+    reason = mac.why_unusable()
+    try:
+        if reason:
+            raise InterfaceError(f"{reason}: no card takes it")
+        set_mac(device.ifindex, mac)
+        job.mac_set = job.touched = True
+    except InterfaceError as error:
+        job.failure = f"setting the MAC of {device.interface} failed: {error}"
+
+
+def _time_is_over(jobs: list[Job], tree: Sysfs, console: Console, clock: Clock) -> None:
+    """Say of each unfinished NIC where it stands; a MAC that udev kept us waiting for is set."""
+    from dpm_guest.bringup import describe, look_at
+
+    for job in jobs:
+        if job.confirmed or job.failure:
+            continue
+        device = tree.device(job.nic.bus_id)
+        if job.up and device.interface:
+            console.warning(f"{job.nic.bus_id}: udev has not finished with {device.interface}")
+            _confirm(job, device, clock)
+        else:
+            step = job.step or plan.APPEAR
+            job.failure = (
+                f"{describe(step, job.nic)}: gave up after {clock.waited():.0f} s; "
+                f"{look_at(step, job.nic)}"
+            )
+
+
+def _last_look(jobs: list[Job], tree: Sysfs, console: Console) -> None:
+    """Set back what somebody changed after we were done with it."""
+    for _ in range(_ROUNDS):
+        quiet = True
+        for job in jobs:
+            device = tree.device(job.nic.bus_id)
+            if job.failure or not device.interface or device.mac in (job.nic.mac, None):
+                continue
+            if job.nic.mac is not None:
+                quiet = False
+                console.warning(
+                    f"{job.nic.bus_id}: somebody changed the MAC of {device.interface} to "
+                    f"{device.mac}; set back to {job.nic.mac}"
+                )
+                _set_mac(job, device)
+        if quiet:
+            return
+
+
+def _report(job: Job, tree: Sysfs, console: Console) -> bool:
+    """Say what became of a NIC, and whether it is as wanted."""
+    nic = job.nic
+    device = tree.device(nic.bus_id)
+    ignored = any(map(tree.ignored, device.missing))
+    reason = job.failure or "; ".join(plan.differences(nic, device, ignored))
+    if reason:
+        console.error(f"{nic.bus_id}: {reason}")
+        return False
+    done = "configured" if job.touched else "already right"
+    whose = ", MAC corrected after udev" if job.mac_set else ""
+    port = f"port {device.port}, " if device.port is not None else ""
+    console.notice(f"{nic.bus_id} {device.interface}: {port}MAC {device.mac}: {done}{whose}")
+    return True
+
+
+def _write_markers(nics: tuple[NicParams, ...], console: Console) -> None:
+    try:
+        os.makedirs(MARKERS, exist_ok=True)
+        for nic in nics:
+            with open(f"{MARKERS}/{nic.bus_id}", "w", encoding="ascii") as file:
+                file.write(f"{nic}\n")
+    except OSError as error:
+        console.warning(f"a NIC that comes later will be left alone: {MARKERS}: {words(error)}")
+
+
+def _dry_run(nics: tuple[NicParams, ...], tree: Sysfs) -> int:
+    """Say what would be done; 1 if there is anything."""
+    from dpm_guest.bringup import describe
+
+    code = 0
+    for nic in nics:
+        device = tree.device(nic.bus_id)
+        if not plan.is_network_device(device):
+            steps = [f"nothing: it is no network device but {device.kind}"]
+            code = 1
+        else:
+            steps = [describe(step, nic) for step in plan.steps(nic, device)]
+            if nic.mac is not None and device.mac != nic.mac:
+                steps.append(nic.mac.why_unusable() or f"setting the MAC {nic.mac}")
+            code = 1 if steps else code
+        print(f"{nic.bus_id}: {', '.join(steps) or 'already right'}")
+    return code

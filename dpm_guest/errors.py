@@ -1,0 +1,25 @@
+"""The errors of the agent: one base class, one subclass per thing that a caller could handle."""
+
+
+class DpmGuestError(Exception):
+    """Base of all errors raised by this package. Its text is one sentence meant for a person."""
+
+
+class InvalidIdError(DpmGuestError):
+    """A text is no bus id, device number or MAC."""
+
+
+class InvalidNicError(DpmGuestError):
+    """A NIC cannot be written as a tuple: its port, MAC or device numbers forbid it."""
+
+
+class TooLongError(DpmGuestError):
+    """The boot parameters would not fit into the partition's property."""
+
+
+class UsageError(DpmGuestError):
+    """The command line of ``dpm-guest`` itself is wrong."""
+
+
+class InterfaceError(DpmGuestError):
+    """The kernel refused to change an interface."""

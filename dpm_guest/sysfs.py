@@ -1,0 +1,167 @@
+"""What the kernel shows of a NIC's devices, and the one door through which attributes are written.
+
+Sources: ``Documentation/driver-api/s390-drivers.rst``, ``drivers/s390/cio``,
+``drivers/s390/net/qeth_core_sys.c``; observed on Linux 6.1 and 6.12.
+"""
+
+from __future__ import annotations
+
+import os
+
+from dpm_guest.errors import InvalidIdError
+from dpm_guest.ids import CcwId, Mac
+
+# Control unit types: OSA, HiperSockets and the like are 1731 (qeth's id table in
+# drivers/s390/net/qeth_core_main.c), virtio-ccw is 3832 (drivers/s390/virtio/virtio_ccw.c).
+QETH = "qeth"
+VIRTIO = "virtio"
+_KINDS = {"1731": QETH, "3832": VIRTIO}
+
+
+class Device:
+    """A NIC's devices as they are at one moment.
+
+    Attributes:
+        bus_id: the first of its ids
+        kind: `QETH`, `VIRTIO`, '' while unknown, or the control unit type of something else
+        missing: those of its ids that the kernel does not show
+        grouped: whether qeth has made one device of the three
+        layer2: 1, 0, or -1 where nobody has decided yet; None where there is no such thing
+        port: port of the adapter, None where there is no such thing
+        online: whether it is online (virtio: always)
+        interface: its network interface, None while there is none
+        mac: the interface's MAC
+    """
+
+    def __init__(self, bus_id: CcwId) -> None:
+        self.bus_id = bus_id
+        self.kind = ""
+        self.missing: tuple[CcwId, ...] = ()
+        self.grouped = False
+        self.layer2: int | None = None
+        self.port: int | None = None
+        self.online = False
+        self.interface: str | None = None
+        self.ifindex = 0
+        self.mac: Mac | None = None
+
+
+class Sysfs:
+    """The trees below ``/sys`` and ``/proc``, or others that look like them."""
+
+    def __init__(self, sys: str = "/sys", proc: str = "/proc") -> None:
+        self.sys = sys
+        self.proc = proc
+
+    # ---- paths
+
+    def ccw(self, bus_id: CcwId) -> str:
+        return f"{self.sys}/bus/ccw/devices/{bus_id}"
+
+    def group(self, bus_id: CcwId) -> str:
+        return f"{self.sys}/bus/ccwgroup/devices/{bus_id}"
+
+    @property
+    def qeth_driver(self) -> str:
+        return f"{self.sys}/bus/ccwgroup/drivers/qeth"
+
+    # ---- reading
+
+    def device(self, bus_id: CcwId) -> Device:
+        """What the kernel shows of a NIC now. Never fails: what cannot be read is not there."""
+        device = Device(bus_id)
+        group = self.group(bus_id)
+        ccw = self.ccw(bus_id)
+        if os.path.isdir(group):
+            device.grouped = True
+            device.kind = QETH if os.path.exists(f"{group}/layer2") else "another ccwgroup device"
+            device.layer2 = _number(read(f"{group}/layer2"))
+            device.port = _number(read(f"{group}/portno"))
+            device.online = read(f"{group}/online") == "1"
+            self._interface(device, f"{group}/net")
+            return device
+        if not os.path.isdir(ccw):
+            device.missing = tuple(i for i in bus_id.triple if not os.path.isdir(self.ccw(i)))
+            return device
+        cutype = read(f"{ccw}/cutype") or ""
+        device.kind = _KINDS.get(cutype.partition("/")[0], cutype)
+        if device.kind == VIRTIO:
+            device.online = read(f"{ccw}/online") != "0"
+            for name in _names(ccw):
+                if name.startswith("virtio"):
+                    self._interface(device, f"{ccw}/{name}/net")
+        else:
+            device.missing = tuple(i for i in bus_id.triple if not os.path.isdir(self.ccw(i)))
+        return device
+
+    def _interface(self, device: Device, net: str) -> None:
+        for name in _names(net):
+            device.interface = name
+            device.ifindex = _number(read(f"{net}/{name}/ifindex")) or 0
+            try:
+                device.mac = Mac.parse(read(f"{net}/{name}/address") or "")
+            except InvalidIdError:
+                device.mac = None  # the interface went away or got another name meanwhile
+
+    def bus_id_of(self, interface: str) -> CcwId | None:
+        """The bus id of the ccw device that provides an interface, or None."""
+        path = os.path.realpath(f"{self.sys}/class/net/{interface}/device")
+        for part in reversed(path.split("/")):  # qeth: the last part; virtio: the one before
+            if part.count(".") == 2:
+                try:
+                    return CcwId.parse(part)
+                except InvalidIdError:
+                    continue
+        return None
+
+    def ignored(self, bus_id: CcwId) -> bool:
+        """Whether the kernel was told to ignore a device (``cio_ignore``)."""
+        text = read(f"{self.proc}/cio_ignore") or ""
+        for entry in text.replace(",", " ").split():
+            first, _, last = entry.partition("-")
+            if first <= bus_id <= (last or first):  # all of one length and case
+                return True
+        return False
+
+
+def read(path: str) -> str | None:
+    """A small file's text without white space at its ends, or None where it cannot be read."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except OSError:
+        return None
+    try:
+        return os.read(descriptor, 65536).decode("utf-8", "replace").strip()
+    except OSError:
+        return None
+    finally:
+        os.close(descriptor)
+
+
+def write(path: str, value: str) -> None:
+    """Write an attribute in one ``write(2)``.
+
+    Not ``open().write()``: that reports the errno only on close, and loses it where nobody closes.
+
+    Raises:
+        OSError: the kernel refused the value.
+    """
+    descriptor = os.open(path, os.O_WRONLY)
+    try:
+        os.write(descriptor, value.encode())
+    finally:
+        os.close(descriptor)
+
+
+def _names(path: str) -> list[str]:
+    try:
+        return sorted(os.listdir(path))
+    except OSError:
+        return []
+
+
+def _number(text: str | None) -> int | None:
+    try:
+        return int(text or "")
+    except ValueError:
+        return None

@@ -1,0 +1,82 @@
+"""When udev has finished with an interface.
+
+udev gives a new interface a MAC and a name of its own. Its ``add`` event is broadcast, and its
+database entry written, after both (systemd ``src/udev/udev-worker.c``, ``udev-event.c``); what is
+set before may be lost, what is set after stays.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+
+from dpm_guest.process import run
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import pyudev
+
+_CONTROL = "/run/udev/control"
+
+
+class Watcher:
+    """Listens to udev's net events (source ``udev``: after its rules) and to wake-ups of our own.
+
+    Without udevd there is nothing to wait for; without pyudev, ``udevadm settle`` has to do.
+    """
+
+    def __init__(self, wake: int) -> None:
+        """Start to listen.
+
+        Args:
+            wake: a file descriptor that is readable when something else happened
+        """
+        self._wake = wake
+        self._poll = select.poll()
+        self._poll.register(wake, select.POLLIN)
+        self._context: pyudev.Context | None = None
+        self._monitor: pyudev.Monitor | None = None
+        self.missing = ""
+        if not os.path.exists(_CONTROL):
+            return
+        try:
+            import pyudev
+        except ImportError as error:
+            self.missing = f"pyudev is not installed ({error}); 'udevadm settle' takes its place"
+            return
+        self._context = pyudev.Context()
+        self._monitor = pyudev.Monitor.from_netlink(self._context, source="udev")
+        self._monitor.filter_by("net")
+        self._monitor.start()
+        self._poll.register(self._monitor.fileno(), select.POLLIN)
+
+    def wait(self, seconds: float) -> None:
+        """Return when something happened, or after `seconds`."""
+        for descriptor, _ in self._poll.poll(max(0, int(seconds * 1000))):
+            if descriptor == self._wake:
+                os.read(self._wake, 4096)
+            elif self._monitor is not None:
+                while self._monitor.poll(timeout=0) is not None:
+                    pass
+
+    def finished_with(self, interface: str) -> bool:
+        """Whether udev has set what it sets on an interface."""
+        if self._context is None:
+            return not self.missing or run("udevadm", "settle", "--timeout=1") == 0
+        import pyudev
+
+        try:
+            device = pyudev.Devices.from_name(self._context, "net", interface)
+            return bool(device.is_initialized)
+        except pyudev.DeviceNotFoundError:
+            return False  # renamed or gone between two looks
+
+
+def reload_udev() -> int:
+    """Have udevd read its ``.link`` files anew before the next event.
+
+    By itself it looks for changed files only every three seconds (systemd ``udevd.c``).
+    """
+    if not os.path.exists(_CONTROL):
+        return 0
+    return run("udevadm", "control", "--reload")

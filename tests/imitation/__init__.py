@@ -1,0 +1,12 @@
+"""An s390x machine's network devices as sysfs shows them, with real interfaces and a real udevd.
+
+What the imitation does is taken from observations of the kernel's qeth driver on Debian 12 and 13,
+s390x (kernel 6.1 and 6.12, udev 252 and 257), cited as ``qeth.md``, its section and the kernel
+source where that says more:
+
+- ``cards`` describes machines, ``channel`` is the channel subsystem with ``cio_ignore``, ``qeth``
+  the driver, ``links`` the network interfaces (veth), ``tree`` the files, ``filesystem`` their FUSE
+  side;
+- ``namespace``, ``udevd`` and ``supervisor`` run one machine in namespaces of its own;
+- ``machine`` is what a test uses.
+"""

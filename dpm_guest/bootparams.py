@@ -207,15 +207,24 @@ def _without_tuples(text: str) -> str:
 
 
 def _begins_like_a_tuple(token: str) -> bool:
-    """Hex digits and a comma, with what a hand might put before them: ``0x``, ``0.0.``."""
-    head, comma, _ = token.partition(",")
-    digits = head.rpartition(".")[2].lower().removeprefix("0x")
-    return bool(comma and 0 < len(digits) <= 8 and HEX_DIGITS.issuperset(digits))
+    """Hex digits and a comma; also as hands write them: ``0x0600,``, ``0.0.0600,``.
+
+    A ``=`` in the first piece, or a quote, makes it another parameter, whatever it is called.
+    """
+    head, comma, rest = token.partition(";")[0].partition(",")
+    parts = head.lower().removeprefix("0x").split(".")
+    digits = "".join(parts)
+    return (
+        bool(comma and "=" not in rest and len(parts) in (1, 3) and 0 < len(digits) <= 8)
+        and all(parts)
+        and HEX_DIGITS.issuperset(digits)
+        and '"' not in token
+    )
 
 
 def _hides_a_tuple(token: str) -> bool:
     """Whether a token of another beginning looks like boot parameters that lost their start."""
-    return "=" not in token and '"' not in token and any(_is_tuple(p) for p in _pieces(token))
+    return "=" not in token and any(_is_tuple(p) for p in _pieces(token))
 
 
 def _pieces(token: str) -> list[str]:

@@ -29,18 +29,6 @@ _OTHER_TRIES = 3
 _MOST_STEPS = 200
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 0.1
 
-_LOOK_AT = {
-    plan.APPEAR: "is the NIC in the partition, its adapter and CHPID online? see HMC, lscss, "
-    "/proc/cio_ignore",
-    plan.GROUP: "are its three devices of one OSA or HiperSockets card and in no other group? "
-    "see /sys/bus/ccw/devices/{bus_id}/cutype and group_device",
-    plan.OFFLINE: "is its interface in use? see dmesg",
-    plan.LAYER2: "does the card support layer 2? see dmesg and 'modinfo qeth_l2'",
-    plan.PORT: "does the adapter have a port {port}? most have 0, some 0 and 1, HiperSockets 0",
-    plan.ONLINE: "see dmesg, the CHPID's state (lschp) and the adapter's on the HMC",
-    plan.INTERFACE: "see dmesg; is the driver for it (qeth_l2, virtio_net) in the image?",
-}
-
 
 class BringUpError(DpmGuestError):
     """A NIC could not be brought up; the text names step, reason and what to look at."""
@@ -64,24 +52,6 @@ class Shared:
 
 class Stopped(Exception):
     """The time is over; nothing more may be touched."""
-
-
-def describe(step: str, nic: NicParams) -> str:
-    """A step in words, for a line on the console."""
-    return {
-        plan.APPEAR: "waiting for its devices to appear",
-        plan.GROUP: "grouping its three devices",
-        plan.OFFLINE: "taking it offline",
-        plan.LAYER2: "setting layer 2",
-        plan.PORT: f"setting port {nic.port}",
-        plan.ONLINE: "bringing it online",
-        plan.INTERFACE: "waiting for its interface",
-    }[step]
-
-
-def look_at(step: str, nic: NicParams) -> str:
-    """What a person should look at when a step fails."""
-    return _LOOK_AT[step].format(bus_id=nic.bus_id, port=nic.port)
 
 
 def bring_up(nic: NicParams, shared: Shared, progress: Callable[[str], None]) -> None:
@@ -114,9 +84,11 @@ def bring_up(nic: NicParams, shared: Shared, progress: Callable[[str], None]) ->
                 pause = min(pause * 1.5, _LONGEST_PAUSE)
                 continue
             raise BringUpError(
-                f"{describe(step, nic)} failed: {words(error)}; {look_at(step, nic)}"
+                f"{plan.describe(step, nic)} failed: {words(error)}; {plan.look_at(step, nic)}"
             ) from error
-    raise BringUpError(f"{describe(last, nic)} does not last: somebody else changes the device")
+    raise BringUpError(
+        f"{plan.describe(last, nic)} does not last: somebody else changes the device"
+    )
 
 
 def _outdated(step: str, nic: NicParams, tree: Sysfs) -> bool:
@@ -132,7 +104,7 @@ def _pause(shared: Shared, seconds: float) -> None:
 def _do(step: str, nic: NicParams, device: Device, shared: Shared) -> None:
     tree = shared.tree
     group = tree.group(nic.bus_id)
-    shared.console.step(f"{nic.bus_id}: {describe(step, nic)}")
+    shared.console.step(f"{nic.bus_id}: {plan.describe(step, nic)}")
     if shared.stop.is_set():
         raise Stopped
     if step == plan.APPEAR:

@@ -218,8 +218,6 @@ def _set_mac(job: Job, device: Device) -> None:
 
 def _time_is_over(jobs: list[Job], tree: Sysfs, console: Console, clock: Clock) -> None:
     """Say of each unfinished NIC where it stands; a MAC that udev kept us waiting for is set."""
-    from dpm_guest.bringup import describe, look_at
-
     for job in jobs:
         if job.confirmed or job.failure:
             continue
@@ -230,8 +228,8 @@ def _time_is_over(jobs: list[Job], tree: Sysfs, console: Console, clock: Clock) 
         else:
             step = job.step or plan.APPEAR
             job.failure = (
-                f"{describe(step, job.nic)}: gave up after {clock.waited():.0f} s; "
-                f"{look_at(step, job.nic)}"
+                f"{plan.describe(step, job.nic)}: gave up after {clock.waited():.0f} s; "
+                f"{plan.look_at(step, job.nic)}"
             )
 
 
@@ -282,8 +280,6 @@ def _write_markers(nics: tuple[NicParams, ...], console: Console) -> None:
 
 def _dry_run(nics: tuple[NicParams, ...], tree: Sysfs) -> int:
     """Say what would be done; 1 if there is anything."""
-    from dpm_guest.bringup import describe
-
     code = 0
     for nic in nics:
         device = tree.device(nic.bus_id)
@@ -291,7 +287,7 @@ def _dry_run(nics: tuple[NicParams, ...], tree: Sysfs) -> int:
             steps = [f"nothing: it is no network device but {device.kind}"]
             code = 1
         else:
-            steps = [describe(step, nic) for step in plan.steps(nic, device)]
+            steps = [plan.describe(step, nic) for step in plan.steps(nic, device)]
             if nic.mac is not None and device.mac != nic.mac:
                 steps.append(nic.mac.why_unusable() or f"setting the MAC {nic.mac}")
             code = 1 if steps else code

@@ -106,7 +106,7 @@ def completion() -> str:
             *arguments,
             "    esac",
             '    for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do',
-            f'        case " {names} " in *" $word "*) command=$word; break ;; esac',
+            f"        case $word in {names.replace(' ', '|')}) command=$word; break ;; esac",
             "    done",
             '    case "$command" in',
             f'        "") words="$words {names}" ;;',

@@ -14,6 +14,18 @@ PORT = "port"
 ONLINE = "online"
 INTERFACE = "interface"
 
+_LOOK_AT = {
+    APPEAR: "is the NIC in the partition, its adapter and CHPID online? see HMC, lscss, "
+    "/proc/cio_ignore",
+    GROUP: "are its three devices of one OSA or HiperSockets card and in no other group? "
+    "see /sys/bus/ccw/devices/{bus_id}/cutype and group_device",
+    OFFLINE: "is its interface in use? see dmesg",
+    LAYER2: "does the card support layer 2? see dmesg and 'modinfo qeth_l2'",
+    PORT: "does the adapter have a port {port}? most have 0, some 0 and 1, HiperSockets 0",
+    ONLINE: "see dmesg, the CHPID's state (lschp) and the adapter's on the HMC",
+    INTERFACE: "see dmesg; is the driver for it (qeth_l2, virtio_net) in the image?",
+}
+
 
 def next_step(nic: NicParams, device: Device) -> str | None:
     """The next thing to do to bring `device` up as `nic` says, or None when it is up.
@@ -97,3 +109,21 @@ def differences(nic: NicParams, device: Device, ignored: bool) -> tuple[str, ...
     if device.interface and nic.mac is not None and device.mac != nic.mac:
         reasons.append(nic.mac.why_unusable() or f"MAC is {device.mac}, not {nic.mac}")
     return tuple(reasons)
+
+
+def describe(step: str, nic: NicParams) -> str:
+    """A step in words, for a line on the console."""
+    return {
+        APPEAR: "waiting for its devices to appear",
+        GROUP: "grouping its three devices",
+        OFFLINE: "taking it offline",
+        LAYER2: "setting layer 2",
+        PORT: f"setting port {nic.port}",
+        ONLINE: "bringing it online",
+        INTERFACE: "waiting for its interface",
+    }[step]
+
+
+def look_at(step: str, nic: NicParams) -> str:
+    """What a person should look at when a step fails."""
+    return _LOOK_AT[step].format(bus_id=nic.bus_id, port=nic.port)

@@ -262,7 +262,7 @@ def _report(job: Job, tree: Sysfs, console: Console) -> bool:
         console.error(f"{nic.bus_id}: {reason}")
         return False
     done = "configured" if job.touched else "already right"
-    whose = ", MAC corrected after udev" if job.mac_set else ""
+    whose = ", MAC set by dpm-guest" if job.mac_set else ""
     port = f"port {device.port}, " if device.port is not None else ""
     console.notice(f"{nic.bus_id} {device.interface}: {port}MAC {device.mac}: {done}{whose}")
     return True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dpm_guest import plan
 from dpm_guest.bootparams import NicParams, Parsed
-from dpm_guest.sysfs import Device, Sysfs
+from dpm_guest.sysfs import VIRTIO, Device, Sysfs
 
 _HEADINGS = ("NIC", "PORT", "INTERFACE", "WANTED MAC", "ACTUAL MAC", "VERDICT")
 
@@ -38,7 +38,7 @@ def status(parsed: Parsed, tree: Sysfs, as_json: bool) -> int:
 def _cells(nic: NicParams, device: Device, reasons: tuple[str, ...]) -> tuple[str, ...]:
     return (
         nic.bus_id,
-        str(nic.port) if device.port == nic.port else _other_port(nic, device),
+        _port(nic, device),
         device.interface or "-",
         nic.mac or "any",
         device.mac or "-",
@@ -46,9 +46,12 @@ def _cells(nic: NicParams, device: Device, reasons: tuple[str, ...]) -> tuple[st
     )
 
 
-def _other_port(nic: NicParams, device: Device) -> str:
-    """virtio devices have no ports: what is wanted can be neither right nor wrong."""
-    return f"{nic.port} (no ports)" if device.port is None else f"{device.port}, not {nic.port}"
+def _port(nic: NicParams, device: Device) -> str:
+    if device.kind == VIRTIO:
+        return f"{nic.port} (no ports)"  # so what is wanted can be neither right nor wrong
+    if device.port in (nic.port, None):
+        return str(nic.port)
+    return f"{device.port}, not {nic.port}"
 
 
 def _as_dict(nic: NicParams, device: Device, reasons: tuple[str, ...]) -> dict[str, object]:

@@ -7,6 +7,7 @@ import errno
 import os
 import stat
 import threading
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -43,6 +44,8 @@ class Filesystem(mfusepy.Operations):  # type: ignore[misc]
         self._open: dict[int, _Open] = {}
         self._next = 0
         self.journal: list[Write] = []
+        self.writing: list[str] = []
+        self.broken: list[str] = []
 
     def getattr(self, path: str, fh: int | None = None) -> dict[str, int]:
         node = self._tree.find(path)
@@ -95,12 +98,18 @@ class Filesystem(mfusepy.Operations):  # type: ignore[misc]
         result = 0
         # A process outside of the machine, such as the test, has no number in here.
         inside = mfusepy.fuse_get_context()[2] != 0
+        self.writing.append(opened.path)
         try:
             opened.file.write(data.decode())
         except OSError as error:
             result = error.errno or errno.EIO
             raise
+        except Exception:
+            # mfusepy answers EINVAL to a bug of ours, which must not pass for the kernel's.
+            self.broken.append(traceback.format_exc())
+            raise
         finally:
+            self.writing.remove(opened.path)
             if inside:
                 self.journal.append(Write(opened.path, data.decode().rstrip("\n"), result))
         return len(data)

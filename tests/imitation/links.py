@@ -60,9 +60,7 @@ class Links:
             commands.append(f"link set dev {peer} up")
             commands.append(f"link set dev {TAKEN} netns {os.getpid()} name {name}")
             _ip("-n", SWITCH, "-batch", "-", lines="\n".join(commands) + "\n")
-            return next(
-                index for index, known in socket.if_nameindex() if self._group(known) == group
-            )
+            return self._index(group)
 
     def remove(self, index: int) -> None:
         name = self.name(index)
@@ -87,6 +85,14 @@ class Links:
                     raise
             else:
                 return
+
+    def _index(self, group: int) -> int:
+        """The index of the interface in this group, which udev may be renaming at this moment."""
+        for _ in range(1000):
+            for index, name in socket.if_nameindex():
+                if self._group(name) == group:
+                    return index
+        raise RuntimeError(f"no interface in group {group}")
 
     @staticmethod
     def name(index: int) -> str | None:

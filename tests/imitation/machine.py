@@ -79,7 +79,7 @@ class Machine:
         try:
             self._pid = self._exchange(self._description.to_json())["pid"]
         except BaseException:
-            self.__exit__(None, None, None)
+            self._end()
             raise
         return self
 
@@ -89,6 +89,11 @@ class Machine:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        broken = self._do("broken") if error is None and self._process else []
+        self._end()
+        assert not broken, f"the imitation itself failed: {broken[0]}"
+
+    def _end(self) -> None:
         process, self._process = self._process, None
         if process is None:
             return
@@ -211,6 +216,11 @@ class Machine:
     def writes(self) -> list[Write]:
         """All writes below /sys, /proc and to modprobe by programs on the machine, in order."""
         return [Write(**write) for write in self._do("writes")]
+
+    @property
+    def writing(self) -> list[str]:
+        """The paths of the writes that have not returned yet."""
+        return list(self._do("writing"))
 
     def forget_writes(self) -> None:
         self._do("forget_writes")

@@ -61,7 +61,7 @@ class Qeth:
         self._links = links
         self._lock = threading.RLock()
         self._missing = set(missing)
-        self._faults: dict[tuple[Card, Step], int] = {}
+        self._faults: dict[tuple[str, Step], int] = {}
         self._ungrouped: dict[str, float] = {}
         self._refused: dict[str, float] = {}
         self.modules: set[str] = set()
@@ -241,7 +241,7 @@ class Qeth:
         if fault is None:
             return
         with self._lock:
-            key = (card, step)
+            key = (card.devno, step)
             self._faults[key] = happened = self._faults.get(key, 0) + 1
         if fault.times is None or happened <= fault.times:
             raise refuse(fault.errno)

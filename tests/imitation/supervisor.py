@@ -129,6 +129,9 @@ class Supervisor:
     def writes(self) -> list[dict[str, Any]]:
         return [asdict(write) for write in list(self._filesystem.journal)]
 
+    def writing(self) -> list[str]:
+        return list(self._filesystem.writing)
+
     def forget_writes(self) -> None:
         self._filesystem.journal.clear()
 
@@ -137,6 +140,9 @@ class Supervisor:
 
     def modules(self) -> list[str]:
         return sorted(self._qeth.modules)
+
+    def broken(self) -> list[str]:
+        return list(self._filesystem.broken)
 
     def udevd_log(self) -> str:
         return UDEVD_LOG.read_text()
@@ -148,10 +154,12 @@ REQUESTS = (
     "plug",
     "unplug",
     "writes",
+    "writing",
     "forget_writes",
     "events",
     "modules",
     "udevd_log",
+    "broken",
 )
 
 

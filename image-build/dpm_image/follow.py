@@ -1,0 +1,140 @@
+"""Follows a machine while it runs: its console for the person who waits, its report for us."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from dpm_image.console import Console
+from dpm_image.errors import ImageError
+from dpm_image.progress import Progress
+from dpm_image.qemu import Machine
+from dpm_image.report import Begin, CloudInit, End, Event, Exit, Output, Reader, StepResult
+
+_POLL_SECONDS = 0.1
+
+
+class BootError(ImageError):
+    """A boot did not get to its end."""
+
+
+class _Tail:
+    """Reads what was added to a file since the last time; the file may not be there yet."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._position = 0
+
+    def read(self) -> bytes:
+        try:
+            with self._path.open("rb") as file:
+                file.seek(self._position)
+                data = file.read()
+        except FileNotFoundError:
+            return b""
+        self._position += len(data)
+        return data
+
+
+class Follower:
+    """One machine while it runs: what it says is told on, and gathered."""
+
+    def __init__(
+        self,
+        name: str,
+        machine: Machine,
+        progress: Progress,
+        on_output: Callable[[str, bytes], None],
+    ) -> None:
+        self.cloud_init: CloudInit | None = None
+        self.results: dict[str, StepResult] = {}
+        self._name = name
+        self._machine = machine
+        self._progress = progress
+        self._on_output = on_output
+        self._console = Console()
+        self._reader = Reader()
+        self._outputs: dict[str, bytearray] = {}
+        self._step = ""
+        self._ended = False
+
+    def follow(
+        self,
+        process: subprocess.Popen[bytes],
+        errors: Path,
+        *,
+        timeout: float,
+        until_off: bool,
+    ) -> float:
+        """Follow the machine until its report ends and return how long cloud-init took.
+
+        `errors` has what QEMU itself says. With `until_off` the machine has to end, too.
+        """
+        start = time.monotonic()
+        done = 0.0
+        console = _Tail(self._machine.console_log)
+        report = _Tail(self._machine.report)
+        self._progress.restart()
+        while not self._ended or until_off:
+            # Looked at first: what it wrote before it ended is read below.
+            status = process.poll()
+            for line in self._console.feed(console.read()):
+                if line.phase:
+                    self._progress.line(f"{line.phase}: {line.text}")
+                elif line.interesting:
+                    self._progress.line(f"  {line.text}")
+                if line.fatal:
+                    raise self._failure(line.fatal)
+            for event in self._reader.feed(report.read()):
+                self._take(event)
+                if isinstance(event, CloudInit):
+                    done = time.monotonic() - start
+            if status is not None:
+                if self._ended:
+                    break
+                reason = errors.read_text(errors="replace").strip()
+                raise self._failure(f"QEMU ended with status {status}. {reason}".strip())
+            if time.monotonic() - start > timeout:
+                raise self._failure(f"no end after {timeout:.0f} s")
+            tail = self._console.tail
+            self._progress.status(f"{self._phase()}: {tail[-1] if tail else 'waiting'}")
+            time.sleep(_POLL_SECONDS)
+        self._progress.clear()
+        return done
+
+    def _phase(self) -> str:
+        if self._step:
+            return f"command {self._step!r}"
+        return "commands" if self.cloud_init else self._console.phase
+
+    def _take(self, event: Event) -> None:
+        match event:
+            case CloudInit():
+                self.cloud_init = event
+                errors = len(event.errors) if event.errors is not None else "unknown"
+                self._progress.line(f"cloud-init is done, errors: {errors} ({event.datasource})")
+            case Begin(step):
+                self._step = step
+                self._outputs[step] = bytearray()
+            case Output(step, data):
+                self._outputs[step] += data
+                self._progress.clear()
+                self._on_output(step, data)
+            case Exit(step, code):
+                text = self._outputs[step].decode(errors="replace")
+                self.results[step] = StepResult(code, text)
+                self._step = ""
+            case End():
+                self._ended = True
+
+    def _failure(self, reason: str) -> BootError:
+        self._progress.clear()
+        tail = "\n".join(f"    {line}" for line in self._console.tail) or "    (nothing)"
+        return BootError(
+            f"{self._name} did not get through its boot: {reason}\n"
+            f"  phase: {self._phase()}, {self._progress.seconds:.0f} s after the start\n"
+            f"  last lines of the console:\n{tail}\n"
+            f"  the whole console: {self._machine.console_log}"
+        )

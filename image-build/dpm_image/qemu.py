@@ -1,0 +1,122 @@
+"""The command line of QEMU for a machine like a DPM partition: decided here, run elsewhere."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from dpm_image.in_guest import PORT_NAME
+from dpm_image.nics import GuestNic
+
+PROGRAM = "qemu-system-s390x"
+
+#: Our own devices sit in subchannel set 3: every device number of set 0 can be a NIC's.
+ROOT_DEVNO = "fe.3.0001"
+DRIVE_DEVNO = "fe.3.0002"
+SERIAL_DEVNO = "fe.3.0003"
+RANDOM_DEVNO = "fe.3.0004"
+
+
+@dataclass(frozen=True)
+class DirectKernel:
+    """Kernel, initial RAM disk and kernel parameters that QEMU loads itself."""
+
+    kernel: Path
+    initrd: Path
+    parameters: str
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Everything that the command line is made of."""
+
+    disk: Path
+    drive: Path
+    console_log: Path
+    report: Path
+    nics: Sequence[GuestNic]
+    direct: DirectKernel | None = None
+    memory: int = 1024
+    smp: int = 2
+    #: Connect the console to the terminal, with QEMU's monitor behind Ctrl-A c.
+    interactive: bool = False
+    #: Port of 127.0.0.1 that leads to the guest's port 22, over its first NIC.
+    ssh_port: int | None = None
+    #: Folder for one capture file per NIC.
+    captures: Path | None = None
+
+
+def capture_file(folder: Path, nic: GuestNic) -> Path:
+    """Return where the packets of `nic` are recorded."""
+    return folder / f"{nic.params.bus_id.devno}.pcap"
+
+
+def command(machine: Machine) -> list[str]:
+    """Return the command line.
+
+    A network backend of its own for each NIC, with ``restrict=on``: the guest can talk to QEMU's
+    side of that network and to nothing else.
+    """
+    words = [PROGRAM, "-name", "nova-dpm", *_accelerator()]
+    words += ["-smp", str(machine.smp), "-m", str(machine.memory)]
+    # A guest that reboots would start all over; it ends here instead, as one that panics does.
+    words += ["-nodefaults", "-display", "none", "-no-reboot"]
+    words += _console(machine)
+    words += [
+        *("-device", f"virtio-serial-ccw,devno={SERIAL_DEVNO}"),
+        *("-chardev", f"file,id=report,path={_value(machine.report)}"),
+        *("-device", f"virtserialport,chardev=report,name={PORT_NAME}"),
+        *("-device", f"virtio-rng-ccw,devno={RANDOM_DEVNO}"),
+        # The overlay is thrown away, or the guest powers off before it is kept: no flushes.
+        *("-drive", f"if=none,id=root,format=qcow2,cache=unsafe,file={_value(machine.disk)}"),
+        *("-device", f"virtio-blk-ccw,drive=root,devno={ROOT_DEVNO},bootindex=1"),
+        *("-drive", f"if=none,id=drive,format=raw,readonly=on,file={_value(machine.drive)}"),
+        *("-device", f"virtio-blk-ccw,drive=drive,devno={DRIVE_DEVNO}"),
+    ]
+    for nic in machine.nics:
+        if nic.present:
+            words += _nic(machine, nic)
+    if machine.direct is not None:
+        words += ["-kernel", str(machine.direct.kernel), "-initrd", str(machine.direct.initrd)]
+        words += ["-append", machine.direct.parameters]
+    return words
+
+
+def _accelerator() -> list[str]:
+    if platform.machine() == "s390x" and os.access("/dev/kvm", os.W_OK):
+        return ["-machine", "s390-ccw-virtio,accel=kvm", "-cpu", "host"]
+    return ["-machine", "s390-ccw-virtio,accel=tcg", "-cpu", "max"]
+
+
+def _console(machine: Machine) -> list[str]:
+    log = _value(machine.console_log)
+    if machine.interactive:
+        chardev = f"stdio,id=console,mux=on,signal=off,logfile={log}"
+        monitor = ["-mon", "chardev=console"]
+    else:
+        chardev = f"file,id=console,path={log}"
+        monitor = []
+    return ["-chardev", chardev, *monitor, "-device", "sclpconsole,chardev=console"]
+
+
+def _nic(machine: Machine, nic: GuestNic) -> list[str]:
+    name = f"nic{nic.number}"
+    backend = f"user,id={name},restrict=on,net={nic.network}"
+    if machine.ssh_port is not None and nic is next(n for n in machine.nics if n.present):
+        backend += f",hostfwd=tcp:127.0.0.1:{machine.ssh_port}-{nic.address}:22"
+    words = ["-netdev", backend]
+    if machine.captures is not None:
+        target = _value(capture_file(machine.captures, nic))
+        words += ["-object", f"filter-dump,id=dump{nic.number},netdev={name},file={target}"]
+    device = (
+        f"virtio-net-ccw,netdev={name},mac={nic.firmware_mac},devno=fe.0.{nic.params.bus_id.devno}"
+    )
+    return [*words, "-device", device]
+
+
+def _value(path: Path) -> str:
+    # A comma would end the value of an option; QEMU's way to write one is to double it.
+    return str(path).replace(",", ",,")

@@ -1,0 +1,249 @@
+"""Boots an image once: prepares the disks, runs QEMU, follows console and report to the end."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from dpm_image import bootrecord, configdrive, qemu
+from dpm_image.bootentry import extract
+from dpm_image.build import cache_folder
+from dpm_image.configdrive import Instance, Step
+from dpm_image.follow import BootError, Follower
+from dpm_image.nics import GuestNic
+from dpm_image.progress import Progress
+from dpm_image.rawdisk import exported
+from dpm_image.report import CloudInit, StepResult
+from dpm_image.wire import seen_macs
+
+Ipl = Literal["disk", "kernel"]
+
+#: A boot takes one to two minutes under emulation; a host that is busy takes several times that.
+TIMEOUT = 1200.0
+
+OVERLAY = "overlay.qcow2"
+CONFIG_DRIVE = "config-drive.iso"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to boot and what to do there."""
+
+    image: Path
+    nics: tuple[GuestNic, ...] = ()
+    steps: Sequence[Step] = ()
+    ipl: Ipl = "disk"
+    #: More kernel parameters, in front of the NICs' tuples.
+    append: str = ""
+    user_data: str = ""
+    ssh_keys: Sequence[str] = ()
+    ssh_port: int | None = None
+    memory: int = 1024
+    smp: int = 2
+    timeout: float = TIMEOUT
+    #: Size of the guest's disk in QEMU's spelling (``8G``); the image's own where it is None.
+    disk_size: str | None = None
+    #: A qcow2 overlay that is made, or used again, and stays; the guest powers itself off.
+    keep: Path | None = None
+    #: Where the console's text goes; a file that stays only after a failure where it is None.
+    log: Path | None = None
+
+    @property
+    def parameters(self) -> str:
+        """What is appended to the kernel parameters: the firmware's part."""
+        tuples = "".join(map(str, (nic.params for nic in self.nics)))
+        return " ".join(filter(None, (self.append, tuples)))
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a boot that got to its end."""
+
+    cloud_init: CloudInit
+    steps: dict[str, StepResult]
+    #: Source MACs on the wire, by device number.
+    seen: dict[str, tuple[str, ...]]
+    seconds: float
+
+
+def boot(
+    request: Request,
+    progress: Progress,
+    on_output: Callable[[str, bytes], None] = lambda step, data: None,
+) -> Outcome:
+    """Boot, wait until cloud-init is done and all steps ended, and end the machine.
+
+    `on_output` gets what steps write while they write it.
+
+    Raises:
+        BootError: it came to nothing; the text says in which phase and where the console's text is.
+    """
+    log = request.log or _log_file()
+    log.parent.mkdir(parents=True, exist_ok=True)
+    log.unlink(missing_ok=True)
+    with prepared(request, log, progress) as (machine, folder):
+        errors = folder / "qemu.log"
+        with _running(qemu.command(machine), errors) as process:
+            follower = Follower(request.image.name, machine, progress, on_output)
+            seconds = follower.follow(
+                process, errors, timeout=request.timeout, until_off=request.keep is not None
+            )
+        assert machine.captures is not None
+        seen = seen_macs(machine.captures, request.nics)
+    if request.log is None:
+        log.unlink(missing_ok=True)
+    assert follower.cloud_init is not None
+    return Outcome(follower.cloud_init, follower.results, seen, seconds)
+
+
+def boot_interactively(request: Request, progress: Progress) -> int:
+    """Boot with the console on the caller's terminal, until the machine ends."""
+    log = request.log or _log_file()
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with prepared(request, log, progress, interactive=True) as (machine, _):
+        progress.line("console follows; Ctrl-A x ends the machine, Ctrl-A h lists the other keys")
+        status = subprocess.run(_dying_with_us(qemu.command(machine)), check=False).returncode
+    print(f"console log: {log}")
+    return 1 if status else 0
+
+
+@contextlib.contextmanager
+def prepared(
+    request: Request, log: Path, progress: Progress, *, interactive: bool = False
+) -> Iterator[tuple[qemu.Machine, Path]]:
+    """Yield the machine to start, and the folder that holds its files until the end."""
+    if not request.image.is_file():
+        raise BootError(f"{request.image}: no such image; build one with `dpm-image build`")
+    with _signals_end_us(), tempfile.TemporaryDirectory(prefix="dpm-image-") as name:
+        folder = Path(name)
+        disk = request.keep or folder / OVERLAY
+        again = disk.is_file()
+        if not again:
+            _make_overlay(request, disk)
+        direct = None
+        if request.ipl == "kernel":
+            progress.line(f"taking kernel and initial RAM disk out of {request.image.name}")
+            found = extract(request.image, folder)
+            parameters = f"{found.parameters} {request.parameters}".strip()
+            direct = qemu.DirectKernel(found.kernel, found.initrd, parameters)
+        elif request.parameters:
+            progress.line("appending the boot parameters, as the firmware would")
+            append_to_disk(disk, request.parameters)
+        configdrive.write(instance(request, interactive=interactive), folder / CONFIG_DRIVE)
+        yield machine_for(request, folder, log, direct, interactive=interactive), folder
+
+
+def machine_for(
+    request: Request,
+    folder: Path,
+    log: Path,
+    direct: qemu.DirectKernel | None,
+    *,
+    interactive: bool = False,
+) -> qemu.Machine:
+    """Return the machine for `request`, whose files are in `folder`."""
+    return qemu.Machine(
+        disk=request.keep or folder / OVERLAY,
+        drive=folder / CONFIG_DRIVE,
+        console_log=log,
+        report=folder / "report",
+        nics=request.nics,
+        direct=direct,
+        memory=request.memory,
+        smp=request.smp,
+        interactive=interactive,
+        ssh_port=request.ssh_port,
+        captures=None if interactive else folder,
+    )
+
+
+def instance(request: Request, *, interactive: bool = False) -> Instance:
+    """Return what the guest of `request` is told about itself."""
+    return Instance(
+        nics=request.nics,
+        steps=request.steps,
+        user_data=request.user_data,
+        ssh_keys=request.ssh_keys,
+        power_off=request.keep is not None and not interactive,
+        console_login=interactive,
+    )
+
+
+def append_to_disk(disk: Path, parameters: str) -> None:
+    """Append `parameters` to those in the boot map of the qcow2 `disk`, unless they are there."""
+    with exported(disk, writable=True) as raw, raw.open("r+b") as file:
+        if not bootrecord.parameters(file).endswith(parameters):
+            bootrecord.append_parameters(file, parameters)
+
+
+def _make_overlay(request: Request, disk: Path) -> None:
+    words = ["qemu-img", "create", "-q", "-f", "qcow2", "-F", "qcow2"]
+    words += ["-b", str(request.image.resolve()), str(disk)]
+    words += [request.disk_size] if request.disk_size else []
+    answer = subprocess.run(words, check=False, text=True, capture_output=True)
+    if answer.returncode:
+        raise BootError(f"{request.image}: no overlay can be made: {answer.stderr.strip()}")
+
+
+def _log_file() -> Path:
+    name = time.strftime("console-%Y%m%d-%H%M%S") + f"-{os.getpid()}.log"
+    return cache_folder() / "logs" / name
+
+
+@contextlib.contextmanager
+def _signals_end_us() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP end us as Ctrl-C does, so that what was started is ended too."""
+
+    def interrupt(_number: int, _frame: object) -> None:
+        raise KeyboardInterrupt
+
+    try:
+        former = {number: signal.signal(number, interrupt) for number in _ENDING}
+    except ValueError:  # not the main thread: somebody else looks after signals
+        former = {}
+    try:
+        yield
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)
+
+
+_ENDING = (signal.SIGTERM, signal.SIGHUP)
+
+
+def _dying_with_us(command: list[str]) -> list[str]:
+    # Even SIGKILL of this process must not leave a machine behind.
+    return ["setpriv", "--pdeathsig", "KILL", "--", *command]
+
+
+@contextlib.contextmanager
+def _running(command: list[str], errors: Path) -> Iterator[subprocess.Popen[bytes]]:
+    if shutil.which(qemu.PROGRAM) is None:
+        raise BootError(f"{qemu.PROGRAM} is not installed; `make setup` installs it")
+    with errors.open("wb") as sink:
+        process = subprocess.Popen(
+            _dying_with_us(command),
+            stdin=subprocess.DEVNULL,
+            stdout=sink,
+            stderr=sink,
+            # Ctrl-C reaches the whole foreground group; QEMU is ended by us, below.
+            start_new_session=True,
+        )
+    try:
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()

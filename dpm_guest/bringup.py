@@ -14,11 +14,11 @@ from dpm_guest.bootparams import NicParams
 from dpm_guest.console import Console, words
 from dpm_guest.errors import DpmGuestError
 from dpm_guest.process import run
-from dpm_guest.sysfs import Device, Sysfs
+from dpm_guest.sysfs import Sysfs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 # How often a refused step is tried. Right after an ungroup, `group` gives EINVAL as long as udevd
 # works on the old device (20 ms were enough every time); 40 tries are some 3 s. A card that
@@ -34,24 +34,36 @@ class BringUpError(DpmGuestError):
     """A NIC could not be brought up; the text names step, reason and what to look at."""
 
 
+class Stopped(Exception):
+    """The time is over; nothing more may be touched."""
+
+
 class Shared:
     """What the NICs of one run have in common.
 
     Attributes:
         listening: set once udev's events are listened to; nothing comes online before
+        named: for each NIC, set when udev has finished with its interface
         stop: set when the time is over
     """
 
-    def __init__(self, tree: Sysfs, console: Console) -> None:
+    def __init__(self, nics: Iterable[NicParams], tree: Sysfs, console: Console) -> None:
         self.tree = tree
         self.console = console
         self.listening = threading.Event()
+        self.named = {nic.bus_id: threading.Event() for nic in nics}
         self.stop = threading.Event()
         self.modules = threading.Lock()
 
+    def pause(self, seconds: float) -> None:
+        """Wait a while; `Stopped` is raised where the time is over."""
+        if self.stop.wait(seconds):
+            raise Stopped
 
-class Stopped(Exception):
-    """The time is over; nothing more may be touched."""
+    def wait_for(self, event: threading.Event) -> None:
+        """Wait for an event; `Stopped` is raised where the time is over before."""
+        while not event.wait(_LONGEST_PAUSE):
+            self.pause(0)
 
 
 def bring_up(nic: NicParams, shared: Shared, progress: Callable[[str], None]) -> None:
@@ -64,56 +76,54 @@ def bring_up(nic: NicParams, shared: Shared, progress: Callable[[str], None]) ->
         BringUpError: a step failed for good.
         Stopped: the time was over before the NIC was up.
     """
-    last, tries, pause = "", 0, _FIRST_PAUSE
+    step, tries = _next_step(nic, shared.tree), 0
     for _ in range(_MOST_STEPS):
-        device = shared.tree.device(nic.bus_id)
-        if not plan.is_network_device(device):
-            raise BringUpError(f"it is no network device but {device.kind}")
-        step = plan.next_step(nic, device)
         if step is None:
             return
-        if step != last:
-            last, tries, pause = step, 0, _FIRST_PAUSE
+        if tries == 0:
+            shared.console.step(f"{nic.bus_id}: {plan.describe(step, nic)}")
             progress(step)
-        tries += 1
+        reason = "the kernel took it, and nothing changed"
         try:
-            _do(step, nic, device, shared)
+            _do(step, nic, shared)
         except OSError as error:
-            if tries < _TRIES.get(step, _OTHER_TRIES) or _outdated(step, nic, shared.tree):
-                _pause(shared, pause)
-                pause = min(pause * 1.5, _LONGEST_PAUSE)
-                continue
+            reason = words(error)
+        after = _next_step(nic, shared.tree)
+        if after != step:  # done, by us or by somebody else
+            step, tries = after, 0
+            continue
+        tries += 1
+        if tries >= _TRIES.get(step, _OTHER_TRIES):
             raise BringUpError(
-                f"{plan.describe(step, nic)} failed: {words(error)}; {plan.look_at(step, nic)}"
-            ) from error
-    raise BringUpError(
-        f"{plan.describe(last, nic)} does not last: somebody else changes the device"
-    )
+                f"{plan.describe(step, nic)} failed: {reason}; {plan.look_at(step, nic)}"
+            )
+        shared.pause(min(_FIRST_PAUSE * 1.5**tries, _LONGEST_PAUSE))
+    raise BringUpError("somebody else changes the device all the time")
 
 
-def _outdated(step: str, nic: NicParams, tree: Sysfs) -> bool:
-    """Whether a refused step is not needed any more, because somebody else did it meanwhile."""
-    return plan.next_step(nic, tree.device(nic.bus_id)) != step
+def _next_step(nic: NicParams, tree: Sysfs) -> str | None:
+    device = tree.device(nic.bus_id)
+    if not plan.is_network_device(device):
+        raise BringUpError(f"it is no network device but {device.kind}")
+    return plan.next_step(nic, device)
 
 
-def _pause(shared: Shared, seconds: float) -> None:
-    if shared.stop.wait(seconds):
-        raise Stopped
+def _do(step: str, nic: NicParams, shared: Shared) -> None:
+    """Do one step, or wait for it.
 
-
-def _do(step: str, nic: NicParams, device: Device, shared: Shared) -> None:
+    Raises:
+        OSError: the kernel refused.
+        BringUpError: the driver is missing.
+        Stopped: the time is over.
+    """
     tree = shared.tree
     group = tree.group(nic.bus_id)
-    shared.console.step(f"{nic.bus_id}: {plan.describe(step, nic)}")
-    if shared.stop.is_set():
-        raise Stopped
-    if step == plan.APPEAR:
-        _free(device, shared)
-        while plan.next_step(nic, tree.device(nic.bus_id)) == plan.APPEAR:
-            _pause(shared, _LONGEST_PAUSE)
-    elif step == plan.INTERFACE:
-        while plan.next_step(nic, tree.device(nic.bus_id)) == plan.INTERFACE:
-            _pause(shared, _LONGEST_PAUSE)
+    shared.pause(0)
+    if step in (plan.APPEAR, plan.INTERFACE):
+        if step == plan.APPEAR:
+            _free(nic, shared)
+        while _next_step(nic, tree) == step:
+            shared.pause(_LONGEST_PAUSE)
     elif step == plan.GROUP:
         _load_qeth(shared)
         sysfs.write(f"{tree.qeth_driver}/group", ",".join(nic.bus_id.triple))
@@ -124,22 +134,19 @@ def _do(step: str, nic: NicParams, device: Device, shared: Shared) -> None:
     elif step == plan.PORT:
         sysfs.write(f"{group}/portno", str(nic.port))
     elif step == plan.ONLINE:
-        while not shared.listening.is_set():
-            if shared.stop.is_set():
-                raise Stopped
-            shared.listening.wait(_LONGEST_PAUSE)
+        shared.wait_for(shared.listening)
         sysfs.write(f"{group}/online", "1")
 
 
-def _free(device: Device, shared: Shared) -> None:
+def _free(nic: NicParams, shared: Shared) -> None:
     """Take a NIC's ids off the list of ignored devices and wait until the kernel has looked.
 
     The write to ``cio_ignore`` returns before the devices are there; ``cio_settle`` waits for them
     (``drivers/s390/cio/blacklist.c``, ``css.c``).
     """
-    ids = device.bus_id.triple
+    ids = nic.bus_id.triple
     if any(shared.tree.ignored(bus_id) for bus_id in ids):
-        shared.console.step(f"{device.bus_id}: freeing {ids[0]}-{ids[2]} from cio_ignore")
+        shared.console.step(f"{nic.bus_id}: freeing {ids[0]}-{ids[2]} from cio_ignore")
         sysfs.write(f"{shared.tree.proc}/cio_ignore", f"free {ids[0]}-{ids[2]}")
         sysfs.write(f"{shared.tree.proc}/cio_settle", "1")
 

@@ -13,7 +13,7 @@ from dpm_guest import plan, udevlink
 from dpm_guest.bootparams import NicParams, Parsed
 from dpm_guest.console import Console, words
 from dpm_guest.errors import InterfaceError
-from dpm_guest.ids import CcwId
+from dpm_guest.ids import CcwId, Mac
 from dpm_guest.netdev import set_mac
 from dpm_guest.sysfs import Device, Sysfs
 
@@ -32,22 +32,20 @@ class Job:
     """One NIC on its way.
 
     Attributes:
-        step: the step at work, '' before the first and after the last
+        step: the last step that was begun, '' before the first
         failure: why it failed, '' if it did not
-        up: the device is online and has an interface
-        confirmed: its MAC was looked at, and set if need be, after udev had finished with it
         touched: something had to be done
         mac_set: the MAC was set by us and not by udev
+        done: nothing is left to do, or it failed
     """
 
     def __init__(self, nic: NicParams) -> None:
         self.nic = nic
         self.step = ""
         self.failure = ""
-        self.up = False
-        self.confirmed = False
         self.touched = False
         self.mac_set = False
+        self.done = False
 
 
 class Clock:
@@ -104,7 +102,7 @@ def configure(
     if to_do:
         _work(to_do, links_changed, tree, console, clock)
     _write_markers(nics, console)
-    _last_look(jobs, tree, console)
+    _last_look(jobs, tree, console, clock)
     failed = [job for job in jobs if not _report(job, tree, console)]
     if not nics:
         console.notice("no NIC on the kernel command line" if not only else "nothing to do")
@@ -135,11 +133,11 @@ def _work(
 
     from dpm_guest.bringup import Shared
 
-    shared = Shared(tree, console)
+    shared = Shared([job.nic for job in to_do], tree, console)
     woken, wake = os.pipe()
     os.set_blocking(wake, False)
     for job in to_do:
-        threading.Thread(target=_bring_up, args=(job, shared, clock, wake), daemon=True).start()
+        threading.Thread(target=_one_nic, args=(job, shared, clock, wake), daemon=True).start()
 
     # The devices are being freed, grouped and set up by now; what listens to udev takes longest to
     # import (pyudev), and is needed only before the first of them comes online.
@@ -152,25 +150,26 @@ def _work(
         console.warning("udevd did not reload its .link files; the MACs are set after it")
     shared.listening.set()
 
-    while True:
+    while not all(job.done for job in to_do):
         for job in to_do:
-            if job.up and not job.confirmed and not job.failure:
-                device = tree.device(job.nic.bus_id)
-                if device.interface and watcher.finished_with(device.interface):
-                    _confirm(job, device, clock)
-        if all(job.confirmed or job.failure for job in to_do):
-            return
+            if job.step == plan.UDEV:
+                interface = tree.device(job.nic.bus_id).interface
+                if interface and watcher.finished_with(interface):
+                    shared.named[job.nic.bus_id].set()
         left = clock.left()
         if not left:
             shared.stop.set()
-            _time_is_over(to_do, tree, console, clock)
+            _time_is_over([job for job in to_do if not job.done], console, clock)
             return
         # An event wakes us; the look after half a second is for one that was lost.
         watcher.wait(min(left, 0.5))
 
 
-def _bring_up(job: Job, shared: Shared, clock: Clock, wake: int) -> None:
-    """A thread: one NIC from what it is to online with an interface."""
+def _one_nic(job: Job, shared: Shared, clock: Clock, wake: int) -> None:
+    """A thread: one NIC from what it is to what it shall be.
+
+    The MAC is set here and not in the main thread, because a card may take long to answer.
+    """
     from dpm_guest.bringup import BringUpError, Stopped, bring_up
 
     def progress(step: str) -> None:
@@ -180,32 +179,32 @@ def _bring_up(job: Job, shared: Shared, clock: Clock, wake: int) -> None:
 
     try:
         bring_up(job.nic, shared, progress)
-        job.up = True
+        job.step = plan.UDEV
+        _wake(wake)
+        shared.wait_for(shared.named[job.nic.bus_id])
+        device = shared.tree.device(job.nic.bus_id)
+        if job.nic.mac is not None and device.mac != job.nic.mac:
+            progress(plan.MAC)
+            _set_mac(job, job.nic.mac, device)
     except Stopped:
-        return
+        return  # the main thread says where it stands
     except BringUpError as error:
         job.failure = str(error)
     except Exception as error:  # noqa: BLE001 - one NIC of twelve; the others go on
         job.failure = f"{job.step or 'start'} failed: {error!r}"
+    job.done = True
     clock.progress()
+    _wake(wake)
+
+
+def _wake(wake: int) -> None:
     try:
         os.write(wake, b"x")
     except BlockingIOError:
         pass  # so full that the main thread wakes anyway
 
 
-def _confirm(job: Job, device: Device, clock: Clock) -> None:
-    """See that an interface that udev has finished with has its MAC, or set it."""
-    if job.nic.mac is not None and device.mac != job.nic.mac:
-        _set_mac(job, device)
-    job.confirmed = True
-    clock.progress()
-
-
-def _set_mac(job: Job, device: Device) -> None:
-    mac = job.nic.mac
-    if mac is None:
-        return
+def _set_mac(job: Job, mac: Mac, device: Device) -> None:
     reason = mac.why_unusable()
     try:
         if reason:
@@ -216,40 +215,46 @@ def _set_mac(job: Job, device: Device) -> None:
         job.failure = f"setting the MAC of {device.interface} failed: {error}"
 
 
-def _time_is_over(jobs: list[Job], tree: Sysfs, console: Console, clock: Clock) -> None:
-    """Say of each unfinished NIC where it stands; a MAC that udev kept us waiting for is set."""
+def _time_is_over(jobs: list[Job], console: Console, clock: Clock) -> None:
+    """Say of each unfinished NIC where it stands."""
     for job in jobs:
-        if job.confirmed or job.failure:
-            continue
-        device = tree.device(job.nic.bus_id)
-        if job.up and device.interface:
-            console.warning(f"{job.nic.bus_id}: udev has not finished with {device.interface}")
-            _confirm(job, device, clock)
+        step = job.step or plan.APPEAR
+        said = f"{plan.describe(step, job.nic)}: gave up after {clock.waited():.0f} s"
+        if step == plan.UDEV:
+            console.warning(f"{job.nic.bus_id}: {said}; {plan.look_at(step, job.nic)}")
         else:
-            step = job.step or plan.APPEAR
-            job.failure = (
-                f"{plan.describe(step, job.nic)}: gave up after {clock.waited():.0f} s; "
-                f"{plan.look_at(step, job.nic)}"
-            )
+            job.failure = f"{said}; {plan.look_at(step, job.nic)}"
 
 
-def _last_look(jobs: list[Job], tree: Sysfs, console: Console) -> None:
-    """Set back what somebody changed after we were done with it."""
+def _last_look(jobs: list[Job], tree: Sysfs, console: Console, clock: Clock) -> None:
+    """Set the MACs that somebody changed after we were done, or that udev kept us waiting for."""
     for _ in range(_ROUNDS):
-        quiet = True
+        wrong = []
         for job in jobs:
             device = tree.device(job.nic.bus_id)
-            if job.failure or not device.interface or device.mac in (job.nic.mac, None):
+            if job.nic.mac is None or device.mac in (job.nic.mac, None) or job.failure:
                 continue
-            if job.nic.mac is not None:
-                quiet = False
+            if job.done or not job.step:
                 console.warning(
                     f"{job.nic.bus_id}: somebody changed the MAC of {device.interface} to "
-                    f"{device.mac}; set back to {job.nic.mac}"
+                    f"{device.mac}; setting it back"
                 )
-                _set_mac(job, device)
-        if quiet:
+            wrong.append((job, job.nic.mac, device))
+        if not wrong:
             return
+        _set_in_time(wrong, clock)
+
+
+def _set_in_time(wrong: list[tuple[Job, Mac, Device]], clock: Clock) -> None:
+    """Set MACs, but don't wait past the end of all time for a card that does not answer."""
+    import threading
+
+    for job, mac, device in wrong:
+        thread = threading.Thread(target=_set_mac, args=(job, mac, device), daemon=True)
+        thread.start()
+        thread.join(max(1.0, clock.left()))
+        if thread.is_alive():
+            job.failure = f"{plan.describe(plan.MAC, job.nic)}: the card does not answer"
 
 
 def _report(job: Job, tree: Sysfs, console: Console) -> bool:

@@ -13,6 +13,9 @@ LAYER2 = "layer2"
 PORT = "port"
 ONLINE = "online"
 INTERFACE = "interface"
+# What follows once it is up.
+UDEV = "udev"
+MAC = "mac"
 
 _LOOK_AT = {
     APPEAR: "is the NIC in the partition, its adapter and CHPID online? see HMC, lscss, "
@@ -24,6 +27,8 @@ _LOOK_AT = {
     PORT: "does the adapter have a port {port}? most have 0, some 0 and 1, HiperSockets 0",
     ONLINE: "see dmesg, the CHPID's state (lschp) and the adapter's on the HMC",
     INTERFACE: "see dmesg; is the driver for it (qeth_l2, virtio_net) in the image?",
+    UDEV: "see 'udevadm settle' and 'journalctl -u systemd-udevd'",
+    MAC: "does the card take {mac}? see dmesg",
 }
 
 
@@ -121,9 +126,11 @@ def describe(step: str, nic: NicParams) -> str:
         PORT: f"setting port {nic.port}",
         ONLINE: "bringing it online",
         INTERFACE: "waiting for its interface",
+        UDEV: "waiting for udev to finish with its interface",
+        MAC: f"setting the MAC {nic.mac}",
     }[step]
 
 
 def look_at(step: str, nic: NicParams) -> str:
     """What a person should look at when a step fails."""
-    return _LOOK_AT[step].format(bus_id=nic.bus_id, port=nic.port)
+    return _LOOK_AT[step].format(bus_id=nic.bus_id, port=nic.port, mac=nic.mac)

@@ -41,14 +41,16 @@ class Watcher:
             return
         try:
             import pyudev
-        except ImportError as error:
-            self.missing = f"pyudev is not installed ({error}); 'udevadm settle' takes its place"
+
+            context = pyudev.Context()
+            monitor = pyudev.Monitor.from_netlink(context, source="udev")
+            monitor.filter_by("net")
+            monitor.start()
+        except (ImportError, OSError) as error:
+            self.missing = f"no pyudev ({error}); 'udevadm settle' takes its place"
             return
-        self._context = pyudev.Context()
-        self._monitor = pyudev.Monitor.from_netlink(self._context, source="udev")
-        self._monitor.filter_by("net")
-        self._monitor.start()
-        self._poll.register(self._monitor.fileno(), select.POLLIN)
+        self._context, self._monitor = context, monitor
+        self._poll.register(monitor.fileno(), select.POLLIN)
 
     def wait(self, seconds: float) -> None:
         """Return when something happened, or after `seconds`."""
@@ -56,8 +58,11 @@ class Watcher:
             if descriptor == self._wake:
                 os.read(self._wake, 4096)
             elif self._monitor is not None:
-                while self._monitor.poll(timeout=0) is not None:
-                    pass
+                try:
+                    while self._monitor.poll(timeout=0) is not None:
+                        pass
+                except OSError:
+                    pass  # events were lost (ENOBUFS); the caller looks by itself every while
 
     def finished_with(self, interface: str) -> bool:
         """Whether udev has set what it sets on an interface."""
@@ -79,4 +84,4 @@ def reload_udev() -> int:
     """
     if not os.path.exists(_CONTROL):
         return 0
-    return run("udevadm", "control", "--reload")
+    return run("udevadm", "control", "--reload", "--timeout=5")

@@ -1,0 +1,178 @@
+"""Checks that an image boots: the file, the boot map, kernel parameters, the initramfs, growth."""
+
+from __future__ import annotations
+
+import re
+from pathlib import PurePath
+
+from dpm_image import bootrecord
+from dpm_image.checks import Image, Wrong, check
+from dpm_image.rawdisk import partitions
+
+#: The largest file that is still what we promise, in MiB.
+SIZES = {"debian": 200, "el": 1200}
+
+#: What the root disk may be behind in a partition or under KVM: FCP, ECKD, virtio, NVMe.
+DRIVERS = ("zfcp", "sd_mod", "dasd_mod", "dasd_eckd_mod", "virtio_blk", "nvme")
+
+#: The HMC's "Operating System Messages", and its integrated ASCII console, which QEMU has too.
+CONSOLES = ("ttyS0", "ttysclp0")
+
+# What free space may cost in the file: metadata of the file system, clusters half used.
+_SLACK = 64 * 2**20
+
+_TUPLE = re.compile(r"\b[0-9a-f]{4},\d{1,2}(,[0-9a-f]{12})?;", re.IGNORECASE)
+_MODULE = re.compile(r"(?:^|/)lib/modules/[^/]+/.*/([^/]+)\.ko(?:\.[a-z0-9]+)?$")
+
+
+@check("file format")
+def is_qcow2_with_zstd(image: Image) -> str:
+    """Compressed by zstd it is as small as by zlib, and made and read many times faster."""
+    kind = image.info.get("format")
+    compression = image.info.get("format-specific", {}).get("data", {}).get("compression-type")
+    if kind != "qcow2" or compression != "zstd" or "backing-filename" in image.info:
+        backing = " on another file" if "backing-filename" in image.info else ""
+        raise Wrong(f"{kind}, compressed by {compression or 'nothing'}{backing}")
+    return "qcow2, compressed by zstd"
+
+
+@check("file size")
+def is_small(image: Image) -> str:
+    """It is copied to every compute node."""
+    size = int(image.info.get("actual-size", 0)) / 2**20
+    limit = SIZES.get(image.family, max(SIZES.values()))
+    if not 0 < size <= limit:
+        raise Wrong(f"{size:.0f} MiB; {limit} are enough")
+    return f"{size:.0f} MiB (at most {limit})"
+
+
+@check("free space")
+def free_space_is_trimmed(image: Image) -> str:
+    """Deleted files take no room in the file."""
+    data = sum(int(part["length"]) for part in image.map if part.get("data"))
+    if data > image.used + _SLACK:
+        raise Wrong(f"{data >> 20} MiB are stored, {image.used >> 20} MiB are used")
+    return f"{data >> 20} MiB are stored, {image.used >> 20} MiB are used"
+
+
+@check("boot map")
+def has_boot_map(image: Image) -> str:
+    """What the firmware loads: zipl wrote it, with the parameters of its configuration."""
+    if image.disk is None:
+        raise Wrong("no disk to look at")
+    with image.disk.open("rb") as disk:
+        booted = bootrecord.parameters(disk)
+    wanted = image.entry.parameters
+    if booted.split() != wanted.split():
+        raise Wrong(f"it boots with `{booted}`, its configuration says `{wanted}`")
+    return "zIPL, with the configured kernel parameters"
+
+
+@check("kernel parameters")
+def parameters_fit_every_partition(image: Image) -> str:
+    """Root by label, both consoles, and no partition's own devices."""
+    text = image.entry.parameters
+    words = text.split()
+    wrong = [f"console={name} is missing" for name in CONSOLES if f"console={name}" not in words]
+    if not any(word == f"root=LABEL={image.label}" for word in words):
+        wrong.append(f"no root=LABEL={image.label}")
+    if _TUPLE.search(text):
+        wrong.append("tuples of devices")
+    if wrong:
+        raise Wrong(f"{'; '.join(wrong)}: `{text}`")
+    return text
+
+
+@check("kernel and initramfs")
+def boot_files_exist(image: Image) -> str:
+    """The files that the configuration names."""
+    found = []
+    for name in (image.entry.kernel, image.entry.initrd):
+        path = image.path(name)
+        if not path.is_file() or not path.stat().st_size:
+            raise Wrong(f"{name} is missing")
+        found.append(path.name)
+    return ", ".join(found)
+
+
+@check("drivers in initramfs")
+def initramfs_has_drivers(image: Image) -> str:
+    """The root disk is reached before the root file system with all other drivers is."""
+    there = {match[1] for name in image.initramfs if (match := _MODULE.search(name))}
+    for path in image.root.glob("usr/lib/modules/*/modules.builtin"):
+        there |= {PurePath(line).name.removesuffix(".ko") for line in path.read_text().splitlines()}
+    there = {name.replace("-", "_") for name in there}
+    if missing := [name for name in (*DRIVERS, _root_type(image)) if name not in there]:
+        raise Wrong(f"no {', '.join(missing)}")
+    return ", ".join((*DRIVERS, _root_type(image)))
+
+
+@check("IPL hook in initramfs")
+def initramfs_has_ipl_hook(image: Image) -> str:
+    """It brings the FCP disk online that the partition was booted from."""
+    hooks = [name for name in image.initramfs if "dpm-ipl" in PurePath(name).name]
+    if not hooks:
+        raise Wrong("no file dpm-ipl")
+    return f"/{min(hooks)}"
+
+
+@check("file system table")
+def nothing_by_device_name(image: Image) -> str:
+    """The root disk is sda, vdb or dasda, as it comes."""
+    lines = [line.split() for line in image.read("etc/fstab").splitlines()]
+    entries = [words for words in lines if len(words) > 2 and not words[0].startswith("#")]
+    root = [words[0] for words in entries if words[1] == "/"]
+    named = [words[0] for words in entries if words[0].startswith("/dev/")]
+    if named or root != [f"LABEL={image.label}"]:
+        raise Wrong(f"{', '.join(named or root) or 'no root'}; root has to be LABEL={image.label}")
+    return ", ".join(f"{words[1]} {words[0]}" for words in entries)
+
+
+@check("growth")
+def grows_to_its_volume(image: Image) -> str:
+    """growpart and resizefs at the first boot, of a root partition that has nothing behind it."""
+    tools = {"ext4": "resize2fs", "xfs": "xfs_growfs"}
+    wanted = ("growpart", "sfdisk", tools.get(_root_type(image), "resize2fs"))
+    places = ("usr/bin", "usr/sbin", "bin", "sbin")
+    missing = [
+        tool
+        for tool in wanted
+        if not any(image.path(f"{place}/{tool}").exists() for place in places)
+    ]
+    modules = image.read("etc/cloud/cloud.cfg")
+    missing += [name for name in ("growpart", "resizefs") if not _listed(name, modules)]
+    if image.disk is not None:
+        with image.disk.open("rb") as disk:
+            count = len(partitions(disk))
+        missing += ["a single partition"] if count != 1 else []
+    if missing:
+        raise Wrong(f"no {', '.join(missing)}")
+    return f"{', '.join(wanted)}; the root partition is the only one"
+
+
+def _listed(module: str, text: str) -> bool:
+    return re.search(rf"^\s*-\s*\[?\s*['\"]?{module}['\"]?", text, re.MULTILINE) is not None
+
+
+def _root_type(image: Image) -> str:
+    for line in image.read("etc/fstab").splitlines():
+        words = line.split()
+        if len(words) > 2 and words[1] == "/" and not words[0].startswith("#"):
+            return words[2]
+    return "ext4"
+
+
+@check("boot entries", "el")
+def entries_name_what_is_there(image: Image) -> str:
+    """An entry whose kernel is gone is a boot that fails, one day."""
+    entries = sorted(image.root.glob("boot/loader/entries/*.conf"))
+    if not entries:
+        raise Wrong("no /boot/loader/entries/*.conf")
+    for path in entries:
+        text = path.read_text("utf-8")
+        for name in re.findall(r"^(?:linux|initrd)\s+(\S+)", text, re.MULTILINE):
+            if not image.path(name).is_file() and not image.path(f"boot/{name}").is_file():
+                raise Wrong(f"{path.name} names {name}, which is missing")
+        if f"root=LABEL={image.label}" not in text:
+            raise Wrong(f"{path.name} has no root=LABEL={image.label}")
+    return f"{len(entries)}, all of whose files are there"

@@ -14,6 +14,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from dpm_image import initramfs
 from dpm_image.bootentry import BootEntry, read_entry
 
@@ -71,6 +73,18 @@ class Image:
     def initramfs(self) -> frozenset[str]:
         """The names of the files in the initial RAM disk that is booted."""
         return initramfs.names(self.path(self.entry.initrd))
+
+    @cached_property
+    def cloud(self) -> dict[str, tuple[Any, str]]:
+        """cloud-init's configuration: what each key is, and the file that says so, the last one."""
+        merged: dict[str, tuple[Any, str]] = {}
+        for name in ["/etc/cloud/cloud.cfg", *self.files("etc/cloud/cloud.cfg.d/*.cfg")]:
+            try:
+                content = yaml.safe_load(self.read(name)) or {}
+            except yaml.YAMLError as error:
+                raise Wrong(f"{name}: {error}") from error
+            merged |= {key: (value, name) for key, value in content.items()}
+        return merged
 
     def path(self, name: str) -> Path:
         """Return the file `name` of the image, links followed inside the image."""

@@ -139,8 +139,10 @@ def grows_to_its_volume(image: Image) -> str:
         for tool in wanted
         if not any(image.path(f"{place}/{tool}").exists() for place in places)
     ]
-    modules = image.read("etc/cloud/cloud.cfg")
-    missing += [name for name in ("growpart", "resizefs") if not _listed(name, modules)]
+    modules, _ = image.cloud.get("cloud_init_modules", ([], ""))
+    # A module may be given with its frequency, as a list of both.
+    listed = [module[0] if isinstance(module, list) else module for module in modules]
+    missing += [name for name in ("growpart", "resizefs") if name not in listed]
     if image.disk is not None:
         with image.disk.open("rb") as disk:
             count = len(partitions(disk))
@@ -148,10 +150,6 @@ def grows_to_its_volume(image: Image) -> str:
     if missing:
         raise Wrong(f"no {', '.join(missing)}")
     return f"{', '.join(wanted)}; the root partition is the only one"
-
-
-def _listed(module: str, text: str) -> bool:
-    return re.search(rf"^\s*-\s*\[?\s*['\"]?{module}['\"]?", text, re.MULTILINE) is not None
 
 
 def _root_type(image: Image) -> str:

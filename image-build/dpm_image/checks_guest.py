@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from dpm_image.checks import Image, Wrong, check
 
 #: In this order: a drive is found at once, a service has to be asked, and without both it goes on.
@@ -79,15 +77,9 @@ def python_has_what_the_agent_imports(image: Image) -> str:
 @check("datasources")
 def cloud_init_has_our_datasources(image: Image) -> str:
     """The last file that names them wins; on Debian the package's own is 90_dpkg.cfg."""
-    files = ["etc/cloud/cloud.cfg"]
-    files += [name[1:] for name in image.files("etc/cloud/cloud.cfg.d/*.cfg")]
-    found: list[str] | None = None
-    place = ""
-    for name in files:
-        text = image.read(name)
-        if match := re.search(r"^datasource_list:\s*\[([^]]*)\]", text, re.MULTILINE):
-            found = [word.strip(" '\"") for word in match[1].split(",") if word.strip()]
-            place = name
-    if found != DATASOURCES:
-        raise Wrong(f"/{place}: {', '.join(found)}" if found else "no datasource_list")
-    return f"{', '.join(found)} (/{place})"
+    found, place = image.cloud.get("datasource_list", (None, ""))
+    # A bare None is a word to cloud-init's own reader of this list, and null to YAML's.
+    names = [str(name) for name in found or []]
+    if names != DATASOURCES:
+        raise Wrong(f"{place}: {', '.join(names)}" if names else "no datasource_list")
+    return f"{', '.join(names)} ({place})"

@@ -1,0 +1,139 @@
+"""A folder that passes for the root of an image: everything that ``dpm-image verify`` looks at.
+
+The texts are those of a built Debian image, shortened; the EL parts follow RHEL 9's layout.
+"""
+
+from __future__ import annotations
+
+import atexit
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+
+from dpm_image.checks import Image
+from dpm_image.host import CHECKOUT
+
+LABEL = "cloudimg-rootfs"
+PARAMETERS = f"root=LABEL={LABEL} console=ttyS0 console=ttysclp0"
+KERNEL = "6.1.0-50-s390x"
+
+_DRIVERS = ("zfcp", "sd_mod", "dasd_mod", "dasd_eckd_mod", "virtio_blk", "nvme", "ext4")
+
+_TEXTS = {
+    "etc/machine-id": "",
+    "etc/fstab": f"LABEL={LABEL} / ext4 defaults 0 1\n",
+    "etc/shadow": "root:*:19000:0:99999:7:::\nsshd:!:19000::::::\n",
+    "etc/cloud/cloud.cfg": "cloud_init_modules:\n - migrator\n - [growpart, always]\n - resizefs\n",
+    "etc/cloud/cloud.cfg.d/95-dpm-guest.cfg": "datasource_list: [ ConfigDrive, OpenStack, None ]\n",
+    "usr/bin/growpart": "#!/bin/sh\n",
+    "usr/sbin/sfdisk": "",
+    "usr/sbin/resize2fs": "",
+    "var/log/dpkg.log": "",
+    "var/lib/apt/lists/lock": "",
+    f"boot/vmlinuz-{KERNEL}": "kernel",
+    f"usr/lib/modules/{KERNEL}/modules.builtin": "kernel/drivers/s390/cio/qdio.ko\n",
+}
+
+_DEBIAN = {
+    "etc/os-release": 'ID=debian\nVERSION_ID="12"\n',
+    "etc/zipl.conf": "[defaultboot]\ndefault = linux\n\n[linux]\ntarget = /boot\n"
+    f'image = /boot/vmlinuz\nramdisk = /boot/initrd.img\nparameters = "{PARAMETERS}"\n',
+}
+
+_EL = {
+    "etc/os-release": 'ID="rhel"\nID_LIKE="fedora"\nVERSION_ID="9.4"\n',
+    "etc/selinux/config": "SELINUX=enforcing\nSELINUXTYPE=targeted\n",
+    ".autorelabel": "",
+    "boot/loader/entries/0123-5.14.0.s390x.conf": f"title RHEL\nversion {KERNEL}\n"
+    f"linux /boot/vmlinuz-{KERNEL}\ninitrd /boot/initrd.img-{KERNEL}\noptions {PARAMETERS}\n",
+}
+
+
+def image(folder: Path, *, family: str = "debian") -> Image:
+    """Make a right image of `family` below `folder`."""
+    root = folder / "root"
+    for name, text in (_TEXTS | (_EL if family == "el" else _DEBIAN)).items():
+        write(root, name, text)
+    link(root, "etc/resolv.conf", "../run/systemd/resolve/stub-resolv.conf")
+    link(root, "boot/vmlinuz", f"vmlinuz-{KERNEL}")
+    link(root, "boot/initrd.img", f"/boot/initrd.img-{KERNEL}")
+    link(root, "bin", "usr/bin")
+    link(root, "sbin", "/usr/sbin")
+    link(root, "lib", "usr/lib")
+    initramfs(root, [*modules(_DRIVERS), "scripts/init-premount/dpm-ipl"])
+
+    agent = _agent()
+    shutil.copytree(agent, root, dirs_exist_ok=True)
+    link(
+        root,
+        "etc/systemd/system/sysinit.target.wants/dpm-guest.service",
+        "/lib/systemd/system/dpm-guest.service",
+    )
+    return Image(
+        root=root,
+        info={
+            "format": "qcow2",
+            "actual-size": 150 * 2**20,
+            "format-specific": {"data": {"compression-type": "zstd"}},
+        },
+        map=[{"length": 400 * 2**20, "data": True}, {"length": 2**30, "data": False}],
+        label=LABEL,
+        used=390 * 2**20,
+        agent=agent,
+    )
+
+
+@cache
+def _agent() -> Path:
+    # Made once: it takes longer than everything else together.
+    folder = Path(tempfile.mkdtemp(prefix="dpm-agent-"))
+    atexit.register(shutil.rmtree, folder)
+    subprocess.run([CHECKOUT / "tools/install-guest", folder], check=True)
+    compileall(folder / "usr/lib/dpm-guest", "unchecked-hash")
+    return folder
+
+
+def write(root: Path, name: str, text: str) -> None:
+    """Write a file of the image."""
+    path = root / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+
+
+def link(root: Path, name: str, target: str) -> None:
+    """Make a link in the image."""
+    path = root / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.symlink_to(target)
+
+
+def modules(names: Iterable[str]) -> list[str]:
+    """Return where an initial RAM disk has these kernel modules."""
+    return [f"usr/lib/modules/{KERNEL}/kernel/drivers/{name}.ko" for name in names]
+
+
+def initramfs(root: Path, names: Iterable[str]) -> None:
+    """Write an initial RAM disk (not compressed) with empty files of these names."""
+    path = root / f"boot/initrd.img-{KERNEL}"
+    path.write_bytes(cpio(names))
+
+
+def cpio(names: Iterable[str]) -> bytes:
+    """Return a "newc" archive of empty files."""
+    archive = b""
+    for name in [*names, "TRAILER!!!"]:
+        fields = [0] * 13
+        fields[11] = len(name) + 1
+        entry = b"070701" + b"".join(b"%08x" % field for field in fields) + name.encode() + b"\0"
+        archive += entry.ljust(-(-len(entry) // 4) * 4, b"\0")
+    return archive
+
+
+def compileall(folder: Path, mode: str) -> None:
+    """Compile the Python files below `folder`."""
+    command = [sys.executable, "-m", "compileall", "-q", "-f", "--invalidation-mode", mode]
+    subprocess.run([*command, folder], check=True)

@@ -1,0 +1,241 @@
+"""Every check of ``dpm-image verify`` accepts a right root, and names the fault of a broken one."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dpm_image import verify
+from dpm_image.checks import CHECKS, Check, Image
+from tests.unit.image import fakeroot
+from tests.unit.image.fakeroot import KERNEL, LABEL, PARAMETERS, write
+
+Break = Callable[[Image], Image | None]
+
+# They look at a real disk, or run the image's own Python: tests/image does that.
+_REAL = {"boot map", "Python imports"}
+
+
+def verdict(image: Image, name: str) -> verify.Result:
+    """Run one check."""
+    (result,) = verify.examine(image, [one for one in CHECKS if one.name == name])
+    return result
+
+
+@pytest.fixture
+def image(tmp_path: Path) -> Image:
+    return fakeroot.image(tmp_path)
+
+
+@pytest.fixture
+def el(tmp_path: Path) -> Image:
+    return fakeroot.image(tmp_path / "el", family="el")
+
+
+@pytest.mark.parametrize("family", ["debian", "el"])
+def test_a_right_image_passes_all_checks(tmp_path: Path, family: str) -> None:
+    image = fakeroot.image(tmp_path, family=family)
+
+    table = [one for one in CHECKS if one.name not in _REAL]
+    wrong = [one for one in verify.examine(image, table) if not one.right]
+
+    assert wrong == []
+
+
+def test_checks_of_another_family_are_left_out(image: Image, el: Image) -> None:
+    assert "SELinux labels" not in {one.name for one in verify.examine(image)}
+    assert "SELinux labels" in {one.name for one in verify.examine(el)}
+
+
+def file(name: str, text: str = "something\n") -> Break:
+    """A broken image: a file with this text."""
+    return lambda image: write(image.root, name, text)
+
+
+def without(name: str) -> Break:
+    """A broken image: a file is missing."""
+    return lambda image: (image.root / name).unlink()
+
+
+def other(**fields: Any) -> Break:
+    """A broken image: something about the file that it is in."""
+    return lambda image: replace(image, **fields)
+
+
+def drivers(*names: str) -> Break:
+    """A broken image: an initial RAM disk with these modules only."""
+    return lambda image: fakeroot.initramfs(image.root, fakeroot.modules(names))
+
+
+def parameters(text: str) -> Break:
+    """A broken image: the boot loader's configuration has other kernel parameters."""
+
+    def replaced(image: Image) -> None:
+        path = image.root / "etc/zipl.conf"
+        path.write_text(path.read_text().replace(PARAMETERS, text))
+
+    return replaced
+
+
+def resolv_conf(image: Image) -> None:
+    """A broken image: the builder's name server."""
+    (image.root / "etc/resolv.conf").unlink()
+    write(image.root, "etc/resolv.conf", "nameserver 192.0.2.53\n")
+
+
+def no_modules(image: Image) -> None:
+    """A broken image: the agent's folder is empty."""
+    shutil.rmtree(image.root / _HOME)
+
+
+def no_bytecode(image: Image) -> None:
+    """A broken image: the agent would be compiled at boot."""
+    shutil.rmtree(image.root / _HOME / "__pycache__")
+
+
+def checked_bytecode(image: Image) -> None:
+    """A broken image: bytecode that is compared with its source's time at every start."""
+    fakeroot.compileall(image.root / "usr/lib/dpm-guest", "timestamp")
+
+
+_SECRET = "debian:$y$j9T$salt$hash:19000:0:99999:7:::\n"
+_HOME = "usr/lib/dpm-guest/dpm_guest"
+_UNIT = "etc/systemd/system/sysinit.target.wants/dpm-guest.service"
+_ZLIB = {"format": "qcow2", "format-specific": {"data": {"compression-type": "zlib"}}}
+
+BROKEN: list[tuple[str, Break, str]] = [
+    (
+        "machine-id",
+        file("etc/machine-id", "0123456789abcdef0123456789abcdef\n"),
+        "0123456789abcdef",
+    ),
+    ("machine-id", file("etc/machine-id", "uninitialized\n"), "uninitialized"),
+    ("machine-id", without("etc/machine-id"), "missing"),
+    ("machine-id", file("var/lib/dbus/machine-id", "0123\n"), "dbus"),
+    ("SSH host keys", file("etc/ssh/ssh_host_ed25519_key"), "/etc/ssh/ssh_host_ed25519_key"),
+    ("passwords", file("etc/shadow", _SECRET), "debian"),
+    ("passwords", file("etc/shadow", "guest::19000:0:99999:7:::\n"), "guest"),
+    ("logs", file("var/log/apt/term.log"), "/var/log/apt/term.log"),
+    ("logs", file("var/log/journal/0123/system.journal"), "system.journal"),
+    ("package caches", file("var/lib/apt/lists/mirror_Packages"), "mirror_Packages"),
+    ("package caches", file("var/cache/apt/pkgcache.bin"), "pkgcache.bin"),
+    ("package caches", file("var/cache/dnf/baseos/repodata/repomd.xml"), "repomd.xml"),
+    ("cloud-init state", file("var/lib/cloud/data/instance-id"), "instance-id"),
+    ("interface files", file("etc/network/interfaces.d/eth0"), "eth0"),
+    ("interface files", file("etc/netplan/50-cloud-init.yaml"), "50-cloud-init.yaml"),
+    ("interface files", file("etc/sysconfig/network-scripts/ifcfg-enc1"), "ifcfg-enc1"),
+    ("build leftovers", file("tmp/package-installs.json"), "package-installs.json"),
+    ("build leftovers", file("usr/lib/s390-tools/zipl_helper.loop"), "zipl_helper.loop"),
+    ("build leftovers", file("usr/sbin/policy-rc.d"), "policy-rc.d"),
+    ("name servers", resolv_conf, "192.0.2.53"),
+    ("file format", other(info={"format": "raw"}), "raw"),
+    ("file format", other(info=_ZLIB), "zlib"),
+    ("file size", other(info={"actual-size": 300 * 2**20}), "300 MiB"),
+    ("free space", other(used=200 * 2**20), "400 MiB are stored"),
+    ("kernel parameters", parameters("root=/dev/vda1 console=ttyS0 console=ttysclp0"), "no root="),
+    ("kernel parameters", parameters(f"root=LABEL={LABEL} console=ttyS0"), "console=ttysclp0"),
+    ("kernel parameters", parameters(f"{PARAMETERS} 0001,0,0a0000000011;"), "tuples"),
+    ("kernel and initramfs", without("boot/vmlinuz"), "/boot/vmlinuz is missing"),
+    ("kernel and initramfs", file(f"boot/initrd.img-{KERNEL}", ""), "initrd.img is missing"),
+    ("drivers in initramfs", drivers("sd_mod", "virtio_blk", "ext4"), "zfcp"),
+    ("drivers in initramfs", drivers("zfcp", "sd_mod", "dasd_mod", "dasd_eckd_mod"), "virtio_blk"),
+    ("IPL hook in initramfs", drivers("zfcp"), "dpm-ipl"),
+    ("file system table", file("etc/fstab", "/dev/vda1 / ext4 defaults 0 1\n"), "/dev/vda1"),
+    ("file system table", file("etc/fstab", "# nothing\n"), "no root"),
+    ("growth", without("usr/bin/growpart"), "growpart"),
+    ("growth", file("etc/cloud/cloud.cfg.d/99.cfg", "cloud_init_modules: [ssh]\n"), "resizefs"),
+    ("agent", without(f"{_HOME}/bootparams.py"), "bootparams.py is missing"),
+    ("agent", file(f"{_HOME}/bootparams.py", "pass\n"), "not the checkout's"),
+    ("agent's bytecode", no_modules, "no modules"),
+    ("agent's bytecode", no_bytecode, "not compiled"),
+    ("agent's bytecode", checked_bytecode, "checked against its source"),
+    ("agent's unit", without(_UNIT), "not enabled"),
+    ("agent's rules", without("usr/lib/udev/rules.d/80-dpm-guest.rules"), "missing"),
+    ("agent's rules", file("etc/udev/rules.d/80-dpm-guest.rules"), "hides"),
+    ("datasources", without("etc/cloud/cloud.cfg.d/95-dpm-guest.cfg"), "no datasource_list"),
+    ("datasources", file("etc/cloud/cloud.cfg.d/99.cfg", "datasource_list: [Ec2]\n"), "Ec2"),
+    ("boot map", other(disk=None), "no disk"),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "spoil", "said"), BROKEN, ids=[f"{name}: {said}" for name, _, said in BROKEN]
+)
+def test_a_broken_image_is_refused_and_the_fault_named(
+    image: Image, name: str, spoil: Break, said: str
+) -> None:
+    image = spoil(image) or image
+
+    result = verdict(image, name)
+
+    assert not result.right
+    assert said in result.found
+
+
+@pytest.mark.parametrize(
+    ("name", "spoil", "said"),
+    [
+        ("SELinux labels", without(".autorelabel"), "no label"),
+        ("boot entries", without(f"boot/vmlinuz-{KERNEL}"), "which is missing"),
+        ("boot entries", without("boot/loader/entries/0123-5.14.0.s390x.conf"), "no /boot/loader"),
+    ],
+)
+def test_a_broken_el_image_is_refused(el: Image, name: str, spoil: Break, said: str) -> None:
+    image = spoil(el) or el
+
+    result = verdict(image, name)
+
+    assert not result.right
+    assert said in result.found
+
+
+def test_every_check_is_shown_to_fail() -> None:
+    shown = {name for name, _, _ in BROKEN} | {"SELinux labels", "boot entries", "Python imports"}
+
+    assert {one.name for one in CHECKS} == shown
+
+
+def test_an_import_that_fails_is_told_by_its_last_words(
+    image: Image, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = "Traceback (most recent call last):\nModuleNotFoundError: No module named 'pyudev'\n"
+    answer = subprocess.CompletedProcess[str]([], 1, "", said)
+    monkeypatch.setattr(Image, "inside", lambda *_: answer)
+
+    result = verdict(image, "Python imports")
+
+    assert not result.right
+    assert "No module named 'pyudev'" in result.found
+
+
+def test_links_are_followed_inside_the_image(image: Image) -> None:
+    fakeroot.link(image.root, "etc/outside", "/etc/../../../../etc/fstab")
+
+    assert image.path("etc/outside") == image.root / "etc/fstab"
+    assert image.path("bin/growpart") == image.root / "usr/bin/growpart"
+
+
+def test_a_check_that_cannot_read_a_file_is_a_wrong_one(image: Image) -> None:
+    def unreadable(image: Image) -> str:
+        return (image.root / "missing").read_text()
+
+    (result,) = verify.examine(image, [Check("missing", unreadable, frozenset())])
+
+    assert not result.right
+    assert "missing" in result.found
+
+
+def test_the_table_has_a_line_for_each_check() -> None:
+    results = [verify.Result("logs", True, "no log lines"), verify.Result("agent", False, "gone")]
+
+    assert verify.shown(results).splitlines() == [
+        "CHECK  VERDICT  FOUND",
+        "logs   ok       no log lines",
+        "agent  WRONG    gone",
+    ]

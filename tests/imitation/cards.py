@@ -40,7 +40,7 @@ class Card:
     A card that is grouped or online at the start was brought up by firmware, dracut or an
     administrator, with ``layer2`` and ``portno`` as given and, if ``up``, its link up.
     ``grouped_as`` are the device numbers of its group when they are not the usual three.
-    ``silent``: ``online`` is never answered, the write only ends when the writer is interrupted.
+    ``silent``: ``online`` is not answered before the test says so (or the writer is interrupted).
     ``late_ids``: the n-th id appears only so many seconds after the machine is first looked at.
     ``mac`` is what firmware gave a virtio NIC. ``overwrite_mac``: somebody sets this address just
     before udev announces the interface.

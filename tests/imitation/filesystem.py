@@ -134,6 +134,9 @@ def serve(filesystem: Filesystem, mountpoint: str) -> None:
         mountpoint,
         foreground=True,
         direct_io=True,
+        # sysfs is open to all users, as far as each file's mode goes.
+        allow_other=True,
+        default_permissions=True,
         entry_timeout=0,
         negative_timeout=0,
         attr_timeout=0,

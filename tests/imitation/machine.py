@@ -133,12 +133,14 @@ class Machine:
             raise
         return Result(process.returncode, stdout, stderr)
 
-    def start(self, *arguments: str, tuples: str = "") -> subprocess.Popen[str]:
-        """Like ``run``, but does not wait for the end."""
+    def start(
+        self, *arguments: str, tuples: str = "", through: Iterable[str] = ()
+    ) -> subprocess.Popen[str]:
+        """Like ``run``, but does not wait for the end; ``through`` is a command that starts it."""
         self.path(CMDLINE).write_text(f"root=LABEL=root quiet {tuples}\n")
         agent = [sys.executable, "-m", "dpm_guest", *arguments]
         places = ["--sysfs", str(SYSFS), "--procfs", str(PROCFS), "--cmdline", str(CMDLINE)]
-        return self.spawn(*agent, *places)
+        return self.spawn(*through, *agent, *places)
 
     def spawn(self, *command: str) -> subprocess.Popen[str]:
         """Any program on the machine."""
@@ -244,17 +246,28 @@ class Machine:
             assert time.monotonic() < limit, "waited in vain"
             time.sleep(0.01)
 
-    def wait_for_udev(self, devno: str, events: int = 1) -> None:
-        """Until udevd announced the card's interface (so many times in all)."""
+    def wait_for_udev(self, devno: str, times: int = 1) -> None:
+        """Until udevd is done with the card's interface, and was so many times in all.
+
+        Its last event is the ``move`` of the rename; when processing that it applies the ``.link``
+        file once more.
+        """
+        last = ("udev", "move", Card(devno).name_path)
+
+        def done() -> bool:
+            events = [(event.source, event.action, event.interface) for event in self.events]
+            return events.count(last) >= times
+
+        self.wait(done)
+
+    def announced(self, devno: str) -> Event:
+        """udevd's ``add`` of the card's interface."""
+        self.wait_for_udev(devno)
         name = Card(devno).name_path
-        self.wait(
-            lambda: (
-                events
-                <= sum(
-                    (event.source, event.action, event.interface) == ("udev", "add", name)
-                    for event in self.events
-                )
-            )
+        return next(
+            event
+            for event in self.events
+            if (event.source, event.action, event.interface) == ("udev", "add", name)
         )
 
     # what others do to it
@@ -262,6 +275,10 @@ class Machine:
     def set_mac(self, devno: str, mac: str) -> None:
         """Somebody sets another address."""
         self._do("set_mac", devno, mac)
+
+    def answer(self, devno: str) -> None:
+        """A silent card answers its ``online`` now, and later ones at once."""
+        self._do("answer", devno)
 
     def plug(self, devno: str) -> None:
         self._do("plug", devno)

@@ -62,6 +62,7 @@ class Qeth:
         self._lock = threading.RLock()
         self._missing = set(missing)
         self._faults: dict[tuple[str, Step], int] = {}
+        self._answering: set[str] = set()
         self._ungrouped: dict[str, float] = {}
         self._refused: dict[str, float] = {}
         self.modules: set[str] = set()
@@ -202,12 +203,19 @@ class Qeth:
         """The card takes "tenths of seconds to seconds on real hardware, where the card must
         answer": the driver waits for it, interruptibly (qeth_send_control_data)."""
         until = time.monotonic() + group.card.delay
-        while group.card.silent or time.monotonic() < until:
+        while self._is_silent(group.card) or time.monotonic() < until:
             if interrupted():
                 raise refuse(errno.EINTR)
             if not group.alive:
                 raise refuse(errno.ENODEV)
             time.sleep(0.01)
+
+    def _is_silent(self, card: Card) -> bool:
+        return card.silent and card.devno not in self._answering
+
+    def answer(self, card: Card) -> None:
+        """A silent card speaks at last."""
+        self._answering.add(card.devno)
 
     def _discipline(self, layer2: int) -> None:
         """The module for the layer, which "loads on the `layer2` or `online` write" (before

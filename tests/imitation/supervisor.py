@@ -80,16 +80,16 @@ class Supervisor:
         return known + [(virtio.link, virtio.card) for virtio in self._tree.virtio.values()]
 
     def _await_udev(self, link: int) -> None:
-        def announced(event: udevd.Event) -> bool:
+        def renamed(event: udevd.Event) -> bool:
             return (
                 event.source == "udev"
-                and event.action == "add"
+                and event.action == "move"
                 and event.properties.get("IFINDEX") == str(link)
             )
 
-        if not self._recorder.wait(announced, PATIENCE):
+        if not self._recorder.wait(renamed, PATIENCE):
             raise RuntimeError(
-                f"udevd announced no interface {self._links.name(link)}: {UDEVD_LOG.read_text()}"
+                f"udevd did not finish with {self._links.name(link)}: {UDEVD_LOG.read_text()}"
             )
 
     def _mount(self) -> None:
@@ -112,6 +112,9 @@ class Supervisor:
     def set_mac(self, devno: str, mac: str) -> None:
         link = next(link for link, owner in self._known_links() if owner.devno == devno)
         self._links.set_mac(link, mac)
+
+    def answer(self, devno: str) -> None:
+        self._qeth.answer(self._cards[devno])
 
     def plug(self, devno: str) -> None:
         card = self._cards[devno]
@@ -151,6 +154,7 @@ class Supervisor:
 REQUESTS = (
     "interface",
     "set_mac",
+    "answer",
     "plug",
     "unplug",
     "writes",

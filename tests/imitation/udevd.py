@@ -44,9 +44,10 @@ def rules(cards: tuple[Card, ...]) -> dict[str, str]:
         )
         after.append(f'{match}, ENV{{ID_NET_DRIVER}}="{driver}"')
         if card.overwrite_mac:
-            # A program's change at this moment is made before udevd sends its "add".
-            program = f"/bin/ip link set dev %k address {card.overwrite_mac}"
-            after.append(f'{match}, ACTION=="add", RUN+="{program}"')
+            # After 80-net-setup-link.rules set a MAC, before udevd's database and "add" tell of the
+            # interface; what RUN starts would come between those two.
+            program = f"/bin/ip link set group {card.link_group} address {card.overwrite_mac}"
+            after.append(f'{match}, ACTION=="add", PROGRAM="{program}"')
     return {
         "79-imitation.rules": "\n".join(before) + "\n",
         "81-imitation.rules": "\n".join(after) + "\n",

@@ -48,7 +48,7 @@ def read_entry(root: Path) -> BootEntry:
     if config.is_file():
         return _from_zipl(config)
     raise BootEntryError(
-        "the image has neither /boot/loader/entries/*.conf nor /etc/zipl.conf; "
+        "it has neither /boot/loader/entries/*.conf nor /etc/zipl.conf; "
         "was it built with the element zipl-dpm?"
     )
 
@@ -56,7 +56,10 @@ def read_entry(root: Path) -> BootEntry:
 def extract(image: Path, folder: Path) -> Extracted:
     """Copy kernel and initial RAM disk out of the qcow2 `image` into `folder`."""
     with mounted(image) as root:
-        entry = read_entry(root)
+        try:
+            entry = read_entry(root)
+        except BootEntryError as error:
+            raise BootEntryError(f"{image}: {error}") from error
         kernel = _copy(root, entry.kernel, folder / "kernel", image)
         initrd = _copy(root, entry.initrd, folder / "initrd", image)
     return Extracted(kernel, initrd, entry.parameters)

@@ -32,8 +32,14 @@ _FATAL = (
     (re.compile(r"Kernel panic"), "the kernel panicked"),
     (re.compile(r"^\(initramfs\)"), "the initramfs gave up and offers a shell"),
     (re.compile(r"emergency mode"), "systemd gave up and is in emergency mode"),
-    (re.compile(r"^! .*!$"), "the firmware found nothing that it can boot"),
+    (
+        re.compile(r"^! .*!$|Failed to load OS|zIPL load failed"),
+        "the firmware found nothing that it can boot; was zipl run for this disk?",
+    ),
 )
+
+_CLOCK = re.compile(r"^\[ *\d+\.\d+\] ")
+_BRIEF = 90
 
 _ESCAPES = re.compile(r"\x1b(\[[0-9;?]*[A-Za-z]|[()][A-B0-2]|[=>78c])|[\x00-\x08\x0b-\x1f]")
 
@@ -90,6 +96,12 @@ class Console:
 def clean(text: str) -> str:
     """Return a console's line without colours, cursor movements and blanks around it."""
     return _ESCAPES.sub("", text).strip()
+
+
+def brief(text: str) -> str:
+    """Return a line without the kernel's clock, cut to what fits beside our own."""
+    text = _CLOCK.sub("", text)
+    return text if len(text) <= _BRIEF else text[: _BRIEF - 3] + "..."
 
 
 def _fatal(text: str) -> str | None:

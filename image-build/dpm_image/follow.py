@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from dpm_image.console import Console
+from dpm_image.console import Console, brief
 from dpm_image.errors import ImageError
 from dpm_image.progress import Progress
 from dpm_image.qemu import Machine
@@ -82,9 +82,9 @@ class Follower:
             status = process.poll()
             for line in self._console.feed(console.read()):
                 if line.phase:
-                    self._progress.line(f"{line.phase}: {line.text}")
+                    self._progress.line(f"{line.phase}: {brief(line.text)}")
                 elif line.interesting:
-                    self._progress.line(f"  {line.text}")
+                    self._progress.line(f"  {brief(line.text)}")
                 if line.fatal:
                     raise self._failure(line.fatal)
             for event in self._reader.feed(report.read()):
@@ -99,7 +99,7 @@ class Follower:
             if time.monotonic() - start > timeout:
                 raise self._failure(f"no end after {timeout:.0f} s")
             tail = self._console.tail
-            self._progress.status(f"{self._phase()}: {tail[-1] if tail else 'waiting'}")
+            self._progress.status(f"{self._phase()}: {brief(tail[-1]) if tail else 'waiting'}")
             time.sleep(_POLL_SECONDS)
         self._progress.clear()
         return done

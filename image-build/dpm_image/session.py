@@ -137,7 +137,10 @@ def prepared(
             direct = qemu.DirectKernel(found.kernel, found.initrd, parameters)
         elif request.parameters:
             progress.line("appending the boot parameters, as the firmware would")
-            append_to_disk(disk, request.parameters)
+            try:
+                append_to_disk(disk, request.parameters)
+            except bootrecord.BootRecordError as error:
+                raise BootError(f"{request.image}: {error}") from error
         configdrive.write(instance(request, interactive=interactive), folder / CONFIG_DRIVE)
         yield machine_for(request, folder, log, direct, interactive=interactive), folder
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dpm_image.console import TAIL, Console, Line, clean
+from dpm_image.console import TAIL, Console, Line, brief, clean
 
 BOOT = (
     b"LOADPARM=[        ]\r\nUsing virtio-blk.\r\n"
@@ -54,6 +54,7 @@ def test_colours_and_carriage_returns_are_taken_out() -> None:
         ("(initramfs) ", "initramfs"),
         ("You are in emergency mode. After logging in, type\n", "emergency"),
         ("! No IPL device available !\n", "firmware"),
+        ("Failed to load OS from hard disk\n", "firmware"),
     ],
 )
 def test_the_end_of_a_boot_is_seen_even_in_a_prompt(text: str, meaning: str) -> None:
@@ -76,3 +77,8 @@ def test_the_last_lines_are_kept() -> None:
     list(console.feed(b"".join(b"%d\n" % i for i in range(100))))
 
     assert list(console.tail) == [str(i) for i in range(100 - TAIL, 100)]
+
+
+def test_a_brief_line_has_no_clock_and_an_end() -> None:
+    assert brief("[    1.712338] Linux version 6.1") == "Linux version 6.1"
+    assert brief("x" * 200) == "x" * 87 + "..."

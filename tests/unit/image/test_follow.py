@@ -1,0 +1,102 @@
+"""Following a machine: a shell script stands in for QEMU and writes what QEMU would."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from dpm_image.follow import BootError, Follower
+from dpm_image.progress import Progress
+from dpm_image.qemu import Machine
+from dpm_image.report import StepResult
+
+DONE = '{"kind": "cloud-init", "errors": [], "datasource": "ConfigDrive"}'
+# "aGVsbG8K" is "hello".
+STEP = (
+    '{"kind": "begin", "step": "run"}\n{"kind": "output", "step": "run", "data": "aGVsbG8K"}\n'
+    '{"kind": "exit", "step": "run", "code": 7}\n{"kind": "end"}'
+)
+
+Follow = Callable[..., tuple[Follower, str]]
+
+
+@pytest.fixture
+def follow(tmp_path: Path) -> Follow:
+    def run(script: str, *, timeout: float = 60, until_off: bool = False) -> tuple[Follower, str]:
+        machine = Machine(
+            Path("disk"), Path("drive"), tmp_path / "console", tmp_path / "report", ()
+        )
+        errors = tmp_path / "errors"
+        said = io.StringIO()
+        outputs = bytearray()
+        follower = Follower(
+            "debian.qcow2", machine, Progress(said), lambda step, data: outputs.extend(data)
+        )
+        with errors.open("wb") as sink:
+            process = subprocess.Popen(["sh", "-c", script], cwd=tmp_path, stderr=sink)
+        try:
+            follower.follow(process, errors, timeout=timeout, until_off=until_off)
+        finally:
+            process.kill()
+            process.wait()
+        return follower, said.getvalue() + outputs.decode()
+
+    return run
+
+
+def test_the_report_is_gathered_and_passed_on(follow: Follow) -> None:
+    follower, said = follow(f"echo '{DONE}' >report; echo '{STEP}' >>report; sleep 60")
+
+    assert follower.results == {"run": StepResult(7, "hello\n")}
+    assert follower.cloud_init is not None
+    assert follower.cloud_init.errors == ()
+    assert said.endswith("hello\n")
+
+
+def test_phases_of_the_console_are_told(follow: Follow) -> None:
+    console = "[ 1.0] Linux version 6.1"
+    _, said = follow(f"echo '{console}' >console; echo '{DONE}\n{STEP}' >report; sleep 60")
+
+    assert "kernel: Linux version 6.1" in said
+    assert "cloud-init is done, errors: 0 (ConfigDrive)" in said
+
+
+def test_a_machine_that_powers_itself_off_is_waited_for(follow: Follow) -> None:
+    follower, _ = follow(f"echo '{DONE}\n{STEP}' >report; sleep 0.5; echo off >off", until_off=True)
+
+    assert "run" in follower.results
+
+
+@pytest.mark.parametrize(
+    ("script", "timeout", "reason"),
+    [
+        ("echo 'no memory' >&2; exit 1", 60, "QEMU ended with status 1. no memory"),
+        ("sleep 60", 0.5, "no end after 0 s"),
+        ("echo 'Kernel panic - not syncing' >>console; sleep 60", 60, "the kernel panicked"),
+    ],
+)
+def test_a_failure_names_phase_reason_last_lines_and_log(
+    follow: Follow, tmp_path: Path, script: str, timeout: float, reason: str
+) -> None:
+    console = tmp_path / "console"
+    console.write_text("[1] Linux version 6\n")
+
+    with pytest.raises(BootError) as caught:
+        follow(script, timeout=timeout)
+
+    said = str(caught.value)
+    assert said.startswith(f"debian.qcow2 did not get through its boot: {reason}\n")
+    assert "phase: kernel" in said
+    assert "    [1] Linux version 6\n" in said
+    assert said.endswith(str(console))
+
+
+def test_a_command_that_hangs_is_the_phase_that_is_named(follow: Follow, tmp_path: Path) -> None:
+    (tmp_path / "report").write_text(f"{DONE}\n{STEP.splitlines()[0]}\n")
+
+    with pytest.raises(BootError, match="phase: command 'run'"):
+        follow("sleep 60", timeout=0.5)

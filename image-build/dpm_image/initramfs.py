@@ -28,7 +28,7 @@ def names(path: Path) -> frozenset[str]:
         if not data.startswith(_NEWC):
             data = _decompressed(data, path)
         entries = list(_entries(data, path))
-        found.update(name.removeprefix("./").lstrip("/") for name, _ in entries)
+        found.update(name.removeprefix("./").lstrip("/") for name, _ in entries if name != _END)
         data = data[entries[-1][1] :] if entries else b""
     return frozenset(found)
 

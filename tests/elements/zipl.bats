@@ -1,0 +1,107 @@
+#!/usr/bin/env bats
+# The boot loader's hooks: where zipl installs to, and what it boots. With a fake /sys and a fake root.
+
+setup() {
+    bin=$BATS_TEST_DIRNAME/../../elements/zipl-dpm/bin
+    export DIB_DPM_SYSFS=$BATS_TEST_TMPDIR/sys
+    root=$BATS_TEST_TMPDIR/root
+    mkdir -p "$root/etc" "$root/boot"
+}
+
+# loop NAME MAJOR:MINOR FILE OFFSET: a loop device in the fake /sys.
+loop() {
+    mkdir -p "$DIB_DPM_SYSFS/block/$1/loop" "$DIB_DPM_SYSFS/dev/block"
+    echo "$3" >"$DIB_DPM_SYSFS/block/$1/loop/backing_file"
+    echo "$4" >"$DIB_DPM_SYSFS/block/$1/loop/offset"
+    ln -s "../../block/$1" "$DIB_DPM_SYSFS/dev/block/$2"
+}
+
+@test "a partition that is part of a file belongs to the loop device that shows all of it" {
+    loop loop3 7:3 /images/other.raw 0
+    loop loop4 7:4 /images/image0.raw 0
+    loop loop5 7:5 /images/image0.raw 1048576
+
+    run "$bin/zipl-dpm-target" 7:5
+
+    [ "$status" -eq 0 ]
+    [ "${lines[0]}" = "targetbase=/dev/loop4" ]
+    [ "${lines[1]}" = "targettype=SCSI" ]
+    [ "${lines[2]}" = "targetblocksize=512" ]
+    [ "${lines[3]}" = "targetoffset=2048" ]
+}
+
+@test "a partition that is part of a loop device belongs to that" {
+    loop loop0 7:0 /images/image0.raw 0
+    loop loop1 7:1 /dev/loop0 1048576
+
+    run "$bin/zipl-dpm-target" 7:1
+
+    [ "$status" -eq 0 ]
+    [ "${lines[0]}" = "targetbase=/dev/loop0" ]
+    [ "${lines[3]}" = "targetoffset=2048" ]
+}
+
+@test "a partition that device-mapper maps lies where its table says" {
+    mkdir -p "$DIB_DPM_SYSFS/dev/block/253:0/dm" "$DIB_DPM_SYSFS/dev/block/7:0"
+    printf 'MAJOR=7\nMINOR=0\nDEVNAME=loop0\n' >"$DIB_DPM_SYSFS/dev/block/7:0/uevent"
+    mkdir "$BATS_TEST_TMPDIR/bin"
+    # shellcheck disable=SC2016 # the arguments of the fake
+    printf '#!/bin/sh\n[ "$*" = "table -j 253 -m 0" ] && echo "0 4194304 linear 7:0 2048"\n' >"$BATS_TEST_TMPDIR/bin/dmsetup"
+    chmod +x "$BATS_TEST_TMPDIR/bin/dmsetup"
+
+    PATH=$BATS_TEST_TMPDIR/bin:$PATH run "$bin/zipl-dpm-target" 253:0
+
+    [ "$status" -eq 0 ]
+    [ "${lines[0]}" = "targetbase=/dev/loop0" ]
+    [ "${lines[3]}" = "targetoffset=2048" ]
+}
+
+@test "a partition without its disk is an error that names both" {
+    loop loop5 7:5 /images/image0.raw 1048576
+
+    run "$bin/zipl-dpm-target" 7:5
+
+    [ "$status" -eq 1 ]
+    [[ $output == *7:5*/images/image0.raw* ]]
+}
+
+@test "Debian's section boots the newest kernel, by the links that kernels keep" {
+    touch "$root"/boot/vmlinuz-6.1.0-9-s390x "$root"/boot/vmlinuz-6.1.0-50-s390x
+    ln -s boot/vmlinuz-6.1.0-9-s390x "$root/vmlinuz"
+
+    run "$bin/zipl-dpm-classic" "$root" "root=LABEL=img console=ttysclp0"
+
+    [ "$status" -eq 0 ]
+    [ "$(readlink "$root/boot/vmlinuz")" = vmlinuz-6.1.0-50-s390x ]
+    [ "$(readlink "$root/boot/initrd.img")" = initrd.img-6.1.0-50-s390x ]
+    [ ! -L "$root/vmlinuz" ]
+    grep -qx 'image = /boot/vmlinuz' "$root/etc/zipl.conf"
+    grep -qx 'parameters = "root=LABEL=img console=ttysclp0"' "$root/etc/zipl.conf"
+}
+
+@test "a root without a kernel is an error" {
+    run "$bin/zipl-dpm-classic" "$root" "root=LABEL=img"
+
+    [ "$status" -ne 0 ]
+    [[ $output == *"no kernel"* ]]
+}
+
+@test "EL's entries get the parameters and paths of the running system; later kernels get them too" {
+    mkdir -p "$root/boot/loader/entries"
+    for version in 5.14.0-1 5.14.0-2; do
+        printf 'title EL\nversion %s\nlinux /vmlinuz-%s\ninitrd /boot/initramfs-%s.img\noptions root=/dev/vda1 quiet\n' \
+            "$version" "$version" "$version" >"$root/boot/loader/entries/0123-$version.conf"
+    done
+
+    run "$bin/zipl-dpm-bls" "$root" "root=LABEL=img console=ttysclp0"
+
+    [ "$status" -eq 0 ]
+    for version in 5.14.0-1 5.14.0-2; do
+        entry=$root/boot/loader/entries/0123-$version.conf
+        grep -qx "linux /boot/vmlinuz-$version" "$entry"
+        grep -qx "initrd /boot/initramfs-$version.img" "$entry"
+        grep -qx "options root=LABEL=img console=ttysclp0" "$entry"
+    done
+    [ "$(cat "$root/etc/kernel/cmdline")" = "root=LABEL=img console=ttysclp0" ]
+    grep -qx defaultauto "$root/etc/zipl.conf"
+}

@@ -1,0 +1,260 @@
+"""What ``dpm-image build`` would run, when it runs anything, and what it says while it does."""
+
+from __future__ import annotations
+
+import io
+import os
+from pathlib import Path
+
+import pytest
+
+from dpm_image import build, dib, host
+from dpm_image.__main__ import main
+from dpm_image.build import Options
+from dpm_image.errors import ImageError
+from dpm_image.progress import Progress
+
+DEBIAN = Options()
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    for name in list(os.environ):
+        if name.startswith("DIB_"):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A checkout of nothing but what decides about an image."""
+    top = tmp_path / "checkout"
+    element = top / "elements/debian-dpm"
+    (element / "environment.d").mkdir(parents=True)
+    (element / "element-deps").write_text("dpm-guest\nvm\n")
+    (element / "environment.d/09-debian-dpm.bash").write_text("export DIB_RELEASE=bookworm\n")
+    (element / "README.rst").write_text("text\n")
+    (top / "elements/zipl-dpm").mkdir()
+    (top / "elements/zipl-dpm/element-deps").write_text("package-installs\n")
+    (top / "tools").mkdir()
+    install = top / "tools/install-guest"
+    install.write_text('#!/bin/sh\ncp "$(dirname "$0")/agent.py" "$1/"\n')
+    install.chmod(0o755)
+    (top / "tools/agent.py").write_text("1\n")
+    return top
+
+
+@pytest.fixture
+def said() -> io.StringIO:
+    return io.StringIO()
+
+
+@pytest.fixture
+def fake_builder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A disk-image-create that writes its arguments into the image; the file counts its runs."""
+    runs = tmp_path / "runs"
+    runs.touch()
+    program = tmp_path / "bin/disk-image-create"
+    program.parent.mkdir()
+    program.write_text(
+        "#!/bin/bash\n"
+        f"echo run >>{runs}\n"
+        'echo "2026-01-02 03:04:05.678 | dib-run-parts Running /x/hooks/root.d/08-base"\n'
+        'if [ -n "${FAKE_FAILURE:-}" ]; then\n'
+        '    echo "2026-01-02 03:04:05.678 | + some trace"\n'
+        '    echo "E: $FAKE_FAILURE"\n'
+        '    echo "2026-01-02 03:04:05.678 | + lib/img-functions:trap_cleanup:37   :   exit 1"\n'
+        '    echo "umount: said while cleaning up"\n'
+        "    exit 100\n"
+        "fi\n"
+        'while [ "$1" != -o ]; do shift; done\n'
+        'echo "image of $DIB_RELEASE" >"$2"\n'
+    )
+    program.chmod(0o755)
+    monkeypatch.setattr(host, "disk_image_create", lambda: str(program))
+    monkeypatch.setattr(host, "check_tools", lambda: None)
+    monkeypatch.setattr(host, "enable_emulation", lambda: None)
+    monkeypatch.setattr(host, "has_device_mapper", lambda: True)
+    return runs
+
+
+def runs(counter: Path) -> int:
+    return len(counter.read_text().splitlines())
+
+
+def test_only_elements_that_make_whole_images_are_distributions(checkout: Path) -> None:
+    assert build.distributions(checkout) == ("debian",)
+
+
+def test_an_unknown_distribution_is_an_error_that_names_the_known(checkout: Path) -> None:
+    with pytest.raises(ImageError, match=r"suse-dpm.*there is debian"):
+        build.plan(Options(distribution="suse"), checkout)
+
+
+def test_the_same_inputs_are_the_same_image(checkout: Path) -> None:
+    assert build.plan(DEBIAN, checkout) == build.plan(Options(), checkout)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        Options(release="trixie"),
+        Options(size=4),
+        Options(kernel_parameters="quiet"),
+        Options(packages=("tcpdump",)),
+    ],
+)
+def test_other_options_are_another_image(checkout: Path, options: Options) -> None:
+    assert build.plan(options, checkout).image != build.plan(DEBIAN, checkout).image
+
+
+@pytest.mark.parametrize(
+    "name", ["tools/agent.py", "elements/zipl-dpm/element-deps", "elements/debian-dpm/install.d"]
+)
+def test_a_change_of_agent_or_elements_is_another_image(checkout: Path, name: str) -> None:
+    before = build.plan(DEBIAN, checkout).image
+
+    (checkout / name).write_text("changed\n")
+
+    assert build.plan(DEBIAN, checkout).image != before
+
+
+def test_a_change_of_a_readme_is_the_same_image(checkout: Path) -> None:
+    before = build.plan(DEBIAN, checkout).image
+
+    (checkout / "elements/debian-dpm/README.rst").write_text("better text\n")
+
+    assert build.plan(DEBIAN, checkout).image == before
+
+
+def test_a_variable_of_the_callers_is_another_image(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = build.plan(DEBIAN, checkout)
+
+    monkeypatch.setenv("DIB_ROOT_LABEL", "other")
+
+    assert build.plan(DEBIAN, checkout).image != before.image
+
+
+def test_the_base_system_is_shared_by_images_that_differ_later(checkout: Path) -> None:
+    later = Options(kernel_parameters="quiet", size=4, packages=("tcpdump",))
+
+    base = [build.plan(one, checkout).environment["DIB_IMAGE_CACHE"] for one in (DEBIAN, later)]
+
+    assert base[0] == base[1]
+
+
+def test_options_become_variables_and_arguments(checkout: Path) -> None:
+    options = Options(release="trixie", size=4, kernel_parameters="a b", packages=("x", "y"))
+
+    todo = build.plan(options, checkout)
+
+    assert todo.environment["DIB_RELEASE"] == "trixie"
+    assert todo.environment["DIB_IMAGE_SIZE"] == "4"
+    assert todo.environment["DIB_DPM_KERNEL_PARAMETERS"] == "a b"
+    assert todo.command[-3:] == ("-p", "x,y", "debian-dpm")
+
+
+def test_dry_run_prints_the_command_and_runs_nothing(
+    fake_builder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status = main(["build", "debian", "--dry-run", "--kernel-parameters", "a b"])
+
+    text = capsys.readouterr().out
+    assert status == 0
+    assert "DIB_DPM_KERNEL_PARAMETERS='a b'" in text
+    assert text.rstrip().endswith("debian-dpm")
+    assert "ELEMENTS_PATH=" in text
+    assert runs(fake_builder) == 0
+    assert not build.cache_folder().exists()
+
+
+def test_an_image_is_built_once(fake_builder: Path, said: io.StringIO) -> None:
+    first = build.build(Options(release="bookworm"), progress=Progress(said))
+    second = build.build(Options(release="bookworm"), progress=Progress(said))
+
+    assert first == second
+    assert first.read_text() == "image of bookworm\n"
+    assert runs(fake_builder) == 1
+    assert "nothing has changed" in said.getvalue()
+
+
+def test_force_builds_again(fake_builder: Path, said: io.StringIO) -> None:
+    build.build(progress=Progress(said))
+    build.build(force=True, progress=Progress(said))
+
+    assert runs(fake_builder) == 2
+
+
+@pytest.mark.usefixtures("fake_builder")
+def test_output_is_a_copy_with_the_log_beside_it(tmp_path: Path, said: io.StringIO) -> None:
+    output = tmp_path / "here/my.qcow2"
+
+    path = build.build(Options(release="bookworm"), output=output, progress=Progress(said))
+
+    assert path == output
+    assert output.read_text() == "image of bookworm\n"
+    assert "root.d/08-base" in output.with_suffix(".log").read_text()
+    assert sorted(one.name for one in output.parent.iterdir()) == ["my.log", "my.qcow2"]
+
+
+@pytest.mark.usefixtures("fake_builder")
+def test_a_failure_names_hook_last_words_and_log(
+    tmp_path: Path, said: io.StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FAKE_FAILURE", "Unable to locate package")
+    log = tmp_path / "build.log"
+
+    with pytest.raises(dib.BuildError) as failure:
+        build.build(log=log, progress=Progress(said))
+
+    text = str(failure.value)
+    assert "root.d/08-base failed (exit status 100)" in text
+    assert "E: Unable to locate package" in text
+    assert "some trace" not in text
+    assert "said while cleaning up" not in text
+    assert str(log) in text
+    assert "some trace" in log.read_text()
+
+
+@pytest.mark.usefixtures("fake_builder")
+def test_a_failure_leaves_nothing_that_looks_like_an_image(
+    said: io.StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FAKE_FAILURE", "no")
+
+    with pytest.raises(dib.BuildError):
+        build.build(progress=Progress(said))
+
+    cache = build.cache_folder()
+    assert list(cache.glob("build-*")) == []
+    assert list(cache.rglob("*.qcow2")) == []
+
+
+@pytest.mark.usefixtures("fake_builder")
+def test_what_a_killed_build_left_is_swept_away(said: io.StringIO) -> None:
+    left = build.cache_folder() / "build-0123456789ab/dib_build.x"
+    left.mkdir(parents=True)
+
+    build.build(progress=Progress(said))
+
+    assert not left.parent.exists()
+
+
+@pytest.mark.usefixtures("fake_builder")
+def test_the_oldest_images_go_when_there_are_too_many(said: io.StringIO) -> None:
+    images = [build.build(Options(size=size), progress=Progress(said)) for size in range(1, 7)]
+
+    assert [image.exists() for image in images] == [False, False, True, True, True, True]
+
+
+def test_phases_and_hooks_are_shown_as_they_begin(said: io.StringIO) -> None:
+    watch = dib.Watch(Progress(said))
+
+    watch.see("2026-01-02 03:04:05.678 | dib-run-parts Running /tmp/in_target.d/install.d/50-x")
+    watch.see("2026-01-02 03:04:05.678 | Converting image using qemu-img convert")
+
+    assert "packages and files" in said.getvalue()
+    assert "conversion to qcow2" in said.getvalue()
+    assert watch.hook == "conversion to qcow2"

@@ -11,10 +11,12 @@ import os
 import shlex
 import shutil
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 from dpm_image import dib, host, inputs
 from dpm_image.errors import ImageError
@@ -146,7 +148,7 @@ def build(
     progress = progress or Progress()
     todo = plan(options or Options())
     if force or not todo.image.exists():
-        _make(todo, log, progress)
+        _make(todo, log, progress, force=force)
     else:
         # The oldest go first when the cache is tidied; this one is in use.
         os.utime(todo.image)
@@ -161,7 +163,7 @@ def build(
     return output
 
 
-def _make(todo: Plan, log: Path | None, progress: Progress) -> None:
+def _make(todo: Plan, log: Path | None, progress: Progress, *, force: bool) -> None:
     host.check_tools()
     host.enable_emulation()
     path = host.search_path()
@@ -174,6 +176,9 @@ def _make(todo: Plan, log: Path | None, progress: Progress) -> None:
     for folder in (todo.image.parent, Path(todo.environment["DIB_IMAGE_CACHE"])):
         folder.mkdir(parents=True, exist_ok=True)
     with _alone(cache_folder(), progress), dib.workplace(todo.folder, path):
+        if todo.image.exists() and not force:
+            # Whoever had the cache to itself until now was building the same.
+            return
         written = log or todo.log
         written.parent.mkdir(parents=True, exist_ok=True)
         written.write_text(f"{_shown(todo)}\n", encoding="utf-8")
@@ -194,14 +199,22 @@ def _make(todo: Plan, log: Path | None, progress: Progress) -> None:
 def _alone(cache: Path, progress: Progress) -> Iterator[None]:
     """Hold the cache's lock, and sweep away what a killed build left: nobody else can own it."""
     with (cache / "lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not _locked(lock):
             progress.line("another build is going on; waiting for it to end")
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            while not _locked(lock):
+                progress.status("waiting for another build to end")
+                time.sleep(0.5)
         for folder in cache.glob("build-*"):
             dib.sweep(folder, os.pathsep.join([str(host.stand_ins()), host.search_path()]))
         yield
+
+
+def _locked(file: TextIO) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _tidy(entries: Iterator[Path]) -> None:

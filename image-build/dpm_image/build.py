@@ -147,19 +147,18 @@ def build(
     """
     progress = progress or Progress()
     todo = plan(options or Options())
+    if log is None and output is not None:
+        log = output.with_suffix(".log")
     if force or not todo.image.exists():
         _make(todo, log, progress, force=force)
     else:
         # The oldest go first when the cache is tidied; this one is in use.
         os.utime(todo.image)
         progress.line(f"nothing has changed: {todo.image.name} is in the cache")
-        if log:
-            _copy(todo.log, log)
+        _copy_log(todo, log)
     if output is None:
         return todo.image
     _copy(todo.image, output)
-    if log is None:
-        _copy(todo.log, output.with_suffix(".log"))
     return output
 
 
@@ -178,6 +177,7 @@ def _make(todo: Plan, log: Path | None, progress: Progress, *, force: bool) -> N
     with _alone(cache_folder(), progress), dib.workplace(todo.folder, path):
         if todo.image.exists() and not force:
             # Whoever had the cache to itself until now was building the same.
+            _copy_log(todo, log)
             return
         written = log or todo.log
         written.parent.mkdir(parents=True, exist_ok=True)
@@ -224,6 +224,12 @@ def _tidy(entries: Iterator[Path]) -> None:
         else:
             old.unlink()
             old.with_suffix(".log").unlink(missing_ok=True)
+
+
+def _copy_log(todo: Plan, log: Path | None) -> None:
+    """Give the log of an image in the cache to who asks for it; an old image may have lost it."""
+    if log is not None and todo.log.exists():
+        _copy(todo.log, log)
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -17,7 +17,7 @@ from . import namespace
 from .cards import Card, Description, Write, bus_id
 from .udevd import Event
 
-TESTS = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 SYSFS = namespace.IMITATION / "sys"
 PROCFS = namespace.IMITATION / "proc"
 CMDLINE = Path("/run/cmdline")
@@ -152,7 +152,7 @@ class Machine:
             text=True,
             env={
                 "PATH": f"{namespace.PROGRAMS}:{_PATH}",
-                "PYTHONPATH": str(TESTS.parent),
+                "PYTHONPATH": str(ROOT),
                 "LC_ALL": "C.UTF-8",
             },
         )

@@ -119,6 +119,18 @@ def test_udev_itself_sets_mac_and_name_of_a_new_interface() -> None:
         assert "by dpm-guest" not in result.output
 
 
+def test_a_system_that_keeps_the_kernels_names_keeps_them() -> None:
+    """As with net.ifnames=0, or with 99-default.link masked as systemd.link(5) says."""
+    with Machine([Card("0600")]) as machine:
+        machine.path("/etc/systemd/network/99-default.link").symlink_to("/dev/null")
+
+        result = machine.run("configure", tuples=NIC)
+
+        assert result.rc == 0, result.output
+        assert machine.interface("0600") == "eth0"
+        assert is_right(machine)
+
+
 def test_a_tuple_without_mac_leaves_the_address_to_udev() -> None:
     with Machine([Card("0600")]) as machine:
         machine.group("0600")

@@ -7,7 +7,7 @@ import errno
 import pytest
 
 from .cards import Card, Fault, Step
-from .machine import Machine
+from .machine import ROOT, Machine
 from .test_configure import MAC, NIC, is_right
 
 pytestmark = pytest.mark.imitation
@@ -81,7 +81,7 @@ def test_a_silent_card_costs_only_itself() -> None:
     cards = [Card("0600"), Card("0700"), Card("0800", silent=True), Card("0900")]
     tuples = f"{NIC}{SECOND}0800,0,0a0000000013;0900,1,0a0000000014;"
     with Machine(cards) as machine:
-        result = machine.run("configure", "--timeout=1", tuples=tuples)
+        result = machine.run("configure", "--timeout=3", tuples=tuples)
 
         assert result.rc == 1
         assert is_right(machine)
@@ -108,7 +108,7 @@ def test_a_slow_card_is_waited_for_while_others_finish() -> None:
 
 def test_a_missing_device_is_named_and_the_others_are_configured() -> None:
     with Machine([Card("0600", start="absent"), Card("0700")]) as machine:
-        result = machine.run("configure", "--timeout=1", tuples=NIC + SECOND)
+        result = machine.run("configure", "--timeout=3", tuples=NIC + SECOND)
 
         assert result.rc == 1
         assert "appear" in line_about("0.0.0600", result.output)
@@ -130,7 +130,7 @@ def test_a_card_that_is_plugged_while_it_is_waited_for_is_configured() -> None:
 
 def test_a_card_that_is_pulled_in_the_middle_costs_only_itself() -> None:
     with Machine([Card("0600", silent=True), Card("0700")]) as machine:
-        agent = machine.start("configure", "--timeout=1", tuples=NIC + SECOND)
+        agent = machine.start("configure", "--timeout=3", tuples=NIC + SECOND)
         machine.wait(lambda: "/sys/devices/qeth/0.0.0600/online" in machine.writing)
         machine.unplug("0600")
         _, stderr = agent.communicate()
@@ -243,3 +243,51 @@ def test_a_mac_that_somebody_sets_while_the_agent_runs_is_set_right_and_that_is_
         assert agent.returncode == 0, stderr
         assert machine.mac("0600") == MAC
         assert "MAC set by dpm-guest" in stderr
+
+
+NOT_ALLOWED = ("setpriv", "--bounding-set=-net_admin", "--inh-caps=-net_admin")
+
+
+def test_a_mac_that_the_kernel_refuses_is_reported_in_its_words() -> None:
+    """A veth takes any unicast MAC; so it is the agent that lacks the right to set one."""
+    with Machine([Card("0600", start="online", portno=1)]) as machine:
+        before = machine.mac("0600")
+
+        agent = machine.start("configure", tuples=NIC, through=NOT_ALLOWED)
+        _, stderr = agent.communicate()
+
+        assert agent.returncode == 1
+        line = line_about("0.0.0600", stderr)
+        assert MAC in line
+        assert "Operation not permitted" in line
+        assert machine.mac("0600") == before
+
+
+@pytest.mark.parametrize("left", ["its socket", "nothing"])
+def test_without_udevd_the_agent_sets_the_mac_itself(left: str) -> None:
+    with Machine([Card("0600")]) as machine:
+        assert machine.shell("udevadm control --exit").rc == 0
+        if left == "nothing":
+            machine.path("/run/udev/control").unlink()
+
+        result = machine.run("configure", "--timeout=2", tuples=NIC)
+
+        assert result.rc == 0, result.output
+        assert machine.interface("0600") == "eth0"
+        assert is_right(machine)
+
+
+def test_without_pyudev_the_macs_are_right_too() -> None:
+    with Machine([Card("0600"), Card("0700", start="online")]) as machine:
+        machine.path("/run/no").mkdir()
+        machine.path("/run/no/pyudev.py").write_text("raise ImportError('not in this image')\n")
+        agent = machine.start(
+            "configure", tuples=NIC + SECOND, through=["env", f"PYTHONPATH=/run/no:{ROOT}"]
+        )
+        _, stderr = agent.communicate()
+
+        assert agent.returncode == 0, stderr
+        assert "pyudev" in stderr
+        machine.wait_for_udev("0600")
+        assert is_right(machine)
+        assert is_right(machine, "0700", 0, MAC_OF_SECOND)

@@ -1,8 +1,8 @@
 """An s390x machine's network devices as sysfs shows them, with real interfaces and a real udevd.
 
 What the imitation does is taken from observations of the kernel's qeth driver on Debian 12 and 13,
-s390x (kernel 6.1 and 6.12, udev 252 and 257), cited as ``qeth.md``, its section and the kernel
-source where that says more:
+s390x (kernel 6.1 and 6.12, udev 252 and 257). The notes of these observations are cited as
+``qeth.md`` with the section, and the kernel's source where that says more.
 
 - ``cards`` describes machines, ``channel`` is the channel subsystem with ``cio_ignore``, ``qeth``
   the driver, ``links`` the network interfaces (veth), ``tree`` the files, ``filesystem`` their FUSE

@@ -74,7 +74,7 @@ def missing() -> list[str]:
     try:
         import mfusepy  # noqa: F401
     except (ImportError, OSError) as error:
-        lacks.append(f"mfusepy with libfuse (package libfuse2: {error})")
+        lacks.append(f"mfusepy with libfuse (package libfuse2 or libfuse3-3: {error})")
     return lacks
 
 

@@ -12,7 +12,6 @@ import os
 import re
 import selectors
 import shutil
-import signal
 import subprocess
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
@@ -121,7 +120,7 @@ def run(
             process.wait()
         except BaseException:
             progress.line("stopping, and cleaning up")
-            _stop(process)
+            _stop(process, environment["PATH"])
             raise
     progress.clear()
     if process.returncode:
@@ -152,17 +151,34 @@ def _lines(stream: IO[bytes]) -> Iterator[bytes | None]:
             yield rest
 
 
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    for number in (signal.SIGTERM, signal.SIGKILL):
+def _stop(process: subprocess.Popen[bytes], path: str) -> None:
+    # Not the shell itself, at first: it notices that its command ended, and cleans up. Its process
+    # group is not all of it either, since sudo runs commands in sessions of their own.
+    _root_command(path, "kill", *map(str, _descendants(process.pid)))
+    try:
+        process.wait(timeout=STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        everyone = (*_descendants(process.pid), process.pid)
+        _root_command(path, "kill", "-KILL", *map(str, everyone))
+        process.wait()
+
+
+def _descendants(parent: int) -> list[int]:
+    children: dict[int, list[int]] = {}
+    for status in Path("/proc").glob("[0-9]*/stat"):
         try:
-            os.killpg(process.pid, number)
-        except ProcessLookupError:
-            return
-        try:
-            process.wait(timeout=STOP_SECONDS)
-            return
-        except subprocess.TimeoutExpired:
+            # The name in parentheses may contain blanks; the parent is the second word after it.
+            words = status.read_text("utf-8", errors="replace").rpartition(")")[2].split()
+        except OSError:
             continue
+        children.setdefault(int(words[1]), []).append(int(status.parent.name))
+    found: list[int] = []
+    waiting = [parent]
+    while waiting:
+        mine = children.get(waiting.pop(), [])
+        found += mine
+        waiting += mine
+    return found
 
 
 @contextmanager
@@ -180,7 +196,7 @@ def sweep(folder: Path, path: str) -> None:
     """Remove `folder`: processes with their root in it, mounts, loop devices and files first."""
     if not folder.exists():
         return
-    for process in _processes_below(folder):
+    for process in processes_below(folder):
         _root_command(path, "kill", "-KILL", str(process))
     for mount in sorted(_mounts_below(folder), reverse=True):
         _root_command(path, "umount", "--lazy", mount)
@@ -194,7 +210,8 @@ def sweep(folder: Path, path: str) -> None:
         _root_command(path, "rm", "-rf", "--one-file-system", str(folder))
 
 
-def _processes_below(folder: Path) -> list[int]:
+def processes_below(folder: Path) -> list[int]:
+    """Return the processes whose root is in `folder`: those of a chroot there."""
     found = []
     for root in Path("/proc").glob("[0-9]*/root"):
         try:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
+import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +18,7 @@ import pytest
 from dpm_image import rawdisk, verify
 from dpm_image.__main__ import main
 from dpm_image.build import build, cache_folder
+from dpm_image.dib import processes_below
 
 pytestmark = [pytest.mark.image, pytest.mark.slow]
 
@@ -144,3 +148,36 @@ def test_usage_is_status_2() -> None:
         main(["verify"])
 
     assert stopped.value.code == 2
+
+
+def test_an_interrupted_build_leaves_nothing(image: Path, tmp_path: Path) -> None:
+    assert image.exists()
+    # A cache of its own, but for the base system, which is there for sure once the image is.
+    cache = tmp_path / "nova-dpm"
+    cache.mkdir()
+    (cache / "base").symlink_to(cache_folder() / "base")
+    words = tmp_path / "said"
+    with words.open("wb") as sink:
+        building = subprocess.Popen(
+            [sys.executable, "-m", "dpm_image", "build"],
+            env={**os.environ, "XDG_CACHE_HOME": str(tmp_path)},
+            stdout=sink,
+            stderr=sink,
+        )
+    try:
+        # By then a tmpfs, /proc, /dev and /sys are mounted, and programs run in the chroot.
+        while "before the packages" not in words.read_text():
+            assert building.poll() is None, words.read_text()
+            time.sleep(0.5)
+    finally:
+        building.send_signal(signal.SIGINT)
+        status = building.wait()
+
+    assert status == 130, words.read_text()
+    assert "interrupted" in words.read_text()
+    assert str(tmp_path) not in Path("/proc/self/mountinfo").read_text()
+    loops = subprocess.run(["losetup", "--list"], check=True, capture_output=True, text=True)
+    assert str(tmp_path) not in loops.stdout
+    assert processes_below(tmp_path) == []
+    assert sorted(path.name for path in cache.iterdir()) == ["base", "images", "lock"]
+    assert list((cache / "images").glob("*.qcow2")) == []

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 import mfusepy
 
 from .cards import Write, refuse
-from .tree import Directory, File, Link, Tree
+from .nodes import Directory, File, Link
+from .tree import Tree
 
 # mfusepy wraps no such call; both libfuse 2 and 3 have it.
 _interrupted = mfusepy._libfuse.fuse_interrupted

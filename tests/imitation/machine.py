@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -200,6 +201,25 @@ class Machine:
         """The administrator groups a card: by its device number, or by its three."""
         ids = devnos if len(devnos) > 1 else Card(devnos[0]).devnos
         self.write("bus/ccwgroup/drivers/qeth/group", ",".join(map(bus_id, ids)))
+
+    def regroup(self, devno: str) -> None:
+        """Groups right after an ungroup or a plug, when the kernel is not yet ready for it."""
+
+        def grouped() -> bool:
+            try:
+                self.group(devno)
+            except OSError as error:
+                assert error.errno == errno.EINVAL
+                return False
+            return True
+
+        self.wait(grouped)
+
+    def bring_online(self, devno: str) -> None:
+        """The administrator groups a card, takes it online and waits for udev."""
+        self.group(devno)
+        self.set(devno, "online", 1)
+        self.wait_for_udev(devno)
 
     def interface(self, devno: str) -> str | None:
         name: str | None = self._do("interface", devno)

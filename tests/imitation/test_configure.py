@@ -216,7 +216,7 @@ def test_a_nic_that_comes_back_gets_its_mac_from_udev_without_us() -> None:
         machine.forget_writes()
         machine.wait((machine.sys / "bus/ccw/devices/0.0.0602").exists)
 
-        machine.wait(lambda: _group(machine))
+        machine.regroup("0600")
         machine.set("0600", "portno", 1)
         machine.set("0600", "online", 1)
         machine.wait_for_udev("0600", times=2)
@@ -285,11 +285,3 @@ def test_a_dry_run_says_what_it_would_do_and_does_nothing(start: Start, said: li
         assert (machine.interface("0600") and machine.mac("0600")) == mac
         assert not list(machine.path("/run/systemd/network").iterdir())
         assert not machine.path("/run/dpm-guest").exists()
-
-
-def _group(machine: Machine) -> bool:
-    try:
-        machine.group("0600")
-    except OSError:
-        return False
-    return True

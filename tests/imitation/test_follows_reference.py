@@ -1,16 +1,17 @@
-"""The imitation behaves as qeth.md says the real driver does, section by section."""
+"""The imitation behaves as qeth.md says the real driver does.
+
+Here the sections before grouping, group, and layer2, portno, online; uevents and MAC are in
+``test_follows_reference_links``.
+"""
 
 from __future__ import annotations
 
 import errno
-import os
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 
-from .cards import Card, Fault
+from .cards import Card
+from .expect import refused
 from .machine import Machine
 
 pytestmark = pytest.mark.imitation
@@ -23,13 +24,6 @@ ATTRIBUTES = (
     "performance_stats portname portno priority_queueing recover state switch_attrs uevent ungroup"
 )
 GROUP = "bus/ccwgroup/drivers/qeth/group"
-
-
-@contextmanager
-def refused(number: int) -> Iterator[None]:
-    with pytest.raises(OSError) as caught:
-        yield
-    assert errno.errorcode[caught.value.errno or 0] == errno.errorcode[number]
 
 
 # Before grouping
@@ -186,15 +180,7 @@ def test_regrouping_right_after_ungroup_is_refused_at_first() -> None:
         with refused(errno.EINVAL):
             machine.group("0600")
 
-        def grouped() -> bool:
-            try:
-                machine.group("0600")
-            except OSError as error:
-                assert error.errno == errno.EINVAL
-                return False
-            return True
-
-        machine.wait(grouped)
+        machine.regroup("0600")
 
 
 # layer2, portno, online
@@ -218,7 +204,7 @@ def test_layer2_is_free_to_change_while_offline_and_comes_up_as_1_when_unset() -
             machine.set("0600", "layer2", value)
             assert machine.attribute("0600", "layer2") == value
         machine.set("0600", "ungroup", 1)
-        machine.wait(lambda: _try(lambda: machine.group("0600")))
+        machine.regroup("0600")
 
         machine.set("0600", "online", 1)
 
@@ -227,7 +213,7 @@ def test_layer2_is_free_to_change_while_offline_and_comes_up_as_1_when_unset() -
 
 def test_a_change_of_layer_after_an_online_destroys_the_interface() -> None:
     with Machine([OSA]) as machine:
-        _online(machine)
+        machine.bring_online("0600")
         machine.set("0600", "online", 0)
         machine.set("0600", "layer2", 1)
         assert machine.interface("0600") == "enc600"
@@ -295,7 +281,7 @@ def test_the_interface_is_found_by_its_device_and_is_there_only_after_online() -
 
 def test_offline_keeps_interface_name_and_mac_and_ungroup_removes_them() -> None:
     with Machine([OSA]) as machine:
-        _online(machine)
+        machine.bring_online("0600")
         machine.set_mac("0600", "0a:00:00:00:00:11")
         before = len(machine.events)
 
@@ -312,242 +298,3 @@ def test_offline_keeps_interface_name_and_mac_and_ungroup_removes_them() -> None
         assert machine.interface("0600") is None
         assert not (machine.sys / "class/net/enc600").exists()
         machine.wait(lambda: machine.events[-1].action == "remove")
-
-
-# uevents
-
-
-def test_the_uevents_of_an_online() -> None:
-    with Machine([OSA]) as machine:
-        _online(machine)
-
-        def sequence(source: str) -> list[tuple[str, str]]:
-            events = [event for event in machine.events if event.source == source]
-            return [(event.action, event.interface) for event in events]
-
-        assert sequence("kernel") == [("add", "eth0"), ("move", "enc600")]
-        assert sequence("udev") == [("add", "enc600"), ("move", "enc600")]
-        add = machine.announced("0600")
-        expected = {
-            "INTERFACE": "enc600",
-            "INTERFACE_OLD": "eth0",
-            "ID_RENAMING": "1",
-            "ID_PATH": "ccwgroup-0.0.0600",
-            "ID_NET_DRIVER": "qeth_l2",
-        }
-        assert {name: add.properties.get(name) for name in expected} == expected
-        assert add.properties["DEVPATH"].endswith("/net/enc600")
-
-
-def test_a_virtio_nic_has_its_interface_from_the_start_with_the_mac_of_firmware() -> None:
-    with Machine([Card("0001", kind="virtio", mac="52:54:00:00:00:07")]) as machine:
-        assert machine.interface("0001") == "enc1"
-        assert machine.mac("0001") == "52:54:00:00:00:07"
-        device = machine.sys / "bus/ccw/devices/0.0.0001"
-        assert (device / "cutype").read_text() == "3832/01\n"
-        assert (device / "virtio0/net/enc1").samefile(machine.sys / "class/net/enc1")
-        add = machine.announced("0001")
-        assert add.properties["ID_PATH"] == "ccw-0.0.0001"
-        with refused(errno.EINVAL):
-            machine.write(GROUP, "0.0.0001,0.0.0002,0.0.0003")
-
-
-# MAC
-
-
-def test_the_first_mac_is_random_and_udev_overwrites_it_with_a_persistent_one() -> None:
-    """The same card on the same machine gets the same address each time, so it is not the first
-    one, and the kernel says that somebody set it (NET_ADDR_SET is 3)."""
-    with Machine([OSA]) as machine:
-        _online(machine)
-        first = machine.mac("0600")
-        assert machine.link("0600", "addr_assign_type") == "3"
-    with Machine([OSA]) as machine:
-        _online(machine)
-        assert machine.mac("0600") == first
-
-
-def test_without_udev_the_mac_is_marked_as_random_and_the_name_as_the_kernels() -> None:
-    """NET_ADDR_RANDOM is 1, NET_NAME_ENUM is 1: what udev's policies act on."""
-    with Machine([OSA]) as machine:
-        machine.shell("udevadm control --stop-exec-queue")
-        machine.group("0600")
-        machine.set("0600", "online", 1)
-
-        assert machine.interface("0600") == "eth0"
-        assert machine.link("0600", "addr_assign_type") == "1"
-        assert machine.link("0600", "name_assign_type") == "1"
-
-
-def test_a_link_file_makes_udev_set_mac_and_name_again_and_again() -> None:
-    with Machine([OSA]) as machine:
-        machine.path("/run/systemd/network/70-dpm-0600.link").write_text(
-            "[Match]\nPath=ccwgroup-0.0.0600\n[Link]\n"
-            "NamePolicy=keep kernel database onboard slot path\nMACAddress=0a:00:00:00:00:11\n"
-        )
-        assert machine.shell("udevadm control --reload").rc == 0
-        _online(machine)
-        assert machine.mac("0600") == "0a:00:00:00:00:11"
-
-        machine.set("0600", "online", 0)
-        machine.set("0600", "ungroup", 1)
-        machine.wait(lambda: _try(lambda: machine.group("0600")))
-        machine.set("0600", "online", 1)
-        machine.wait_for_udev("0600", times=2)
-
-        assert machine.mac("0600") == "0a:00:00:00:00:11"
-        assert machine.interface("0600") == "enc600"
-
-
-@pytest.mark.parametrize("mac", ["01:00:00:00:00:01", "ff:ff:ff:ff:ff:ff", "00:00:00:00:00:00"])
-@pytest.mark.parametrize("up", [False, True])
-def test_multicast_broadcast_and_zero_are_refused(mac: str, up: bool) -> None:
-    with Machine([Card("0600", start="online", up=up)]) as machine:
-        before = machine.mac("0600")
-
-        result = machine.shell(f"ip link set enc600 address {mac}")
-
-        assert "Cannot assign requested address" in result.stderr
-        assert machine.mac("0600") == before
-
-
-def test_a_mac_is_set_with_the_link_up_or_down_and_twice() -> None:
-    with Machine([Card("0600", start="online", up=True)]) as machine:
-        for state in ("up", "down"):
-            for _ in range(2):
-                line = f"ip link set enc600 {state} address 0a:00:00:00:00:11"
-                assert machine.shell(line).rc == 0
-        assert machine.mac("0600") == "0a:00:00:00:00:11"
-
-
-def test_udev_applies_the_link_file_again_when_it_processes_the_rename() -> None:
-    """Seen here with udev 252: an address that is set between ``add`` and ``move`` does not last
-    against a ``MACAddress=``, so only after the ``move`` has udev really finished."""
-    with Machine([Card("0600", overwrite_mac="0a:00:00:00:00:99")]) as machine:
-        machine.path("/run/systemd/network/70-dpm-0600.link").write_text(
-            "[Match]\nPath=ccwgroup-0.0.0600\n[Link]\nNamePolicy=path\n"
-            "MACAddress=0a:00:00:00:00:11\n"
-        )
-        machine.shell("udevadm control --reload")
-        _online(machine)
-
-        assert machine.mac("0600") == "0a:00:00:00:00:11"
-
-
-# What the tests of the agent rely on
-
-
-def test_twelve_cards_come_online_each_with_its_interface() -> None:
-    cards = [Card(f"{0x600 + 3 * n:04x}") for n in range(12)]
-    with Machine(cards) as machine:
-        for card in cards:
-            machine.group(card.devno)
-            machine.set(card.devno, "online", 1)
-        for card in cards:
-            machine.wait_for_udev(card.devno)
-
-        assert [machine.interface(card.devno) for card in cards] == [
-            card.name_path for card in cards
-        ]
-        assert len({machine.mac(card.devno) for card in cards}) == 12
-
-
-def test_a_silent_card_never_answers_and_its_writer_can_be_ended() -> None:
-    with Machine([Card("0600", start="grouped", silent=True)]) as machine:
-        online = "/run/imitation/sys/devices/qeth/0.0.0600/online"
-        writer = machine.spawn("sh", "-c", f"echo 1 > {online}")
-        machine.wait(lambda: bool(machine.writing))
-        assert machine.attribute("0600", "online") == "0"
-
-        os.kill(_only_child(writer.pid), signal.SIGKILL)
-
-        writer.communicate()
-        machine.wait(lambda: bool(machine.writes))
-        assert machine.writes[0].errno == errno.EINTR
-        assert machine.interface("0600") is None
-
-
-def test_a_fault_is_ordered_for_some_or_all_tries() -> None:
-    faults = {"group": Fault(errno.EINVAL, times=2), "online": Fault(errno.EIO)}
-    with Machine([Card("0600", fail=faults)]) as machine:  # type: ignore[arg-type]
-        for _ in range(2):
-            with refused(errno.EINVAL):
-                machine.group("0600")
-        machine.group("0600")
-        for _ in range(3):
-            with refused(errno.EIO):
-                machine.set("0600", "online", 1)
-
-
-def test_a_late_id_appears_after_the_machine_is_first_looked_at() -> None:
-    with Machine([Card("0600", late_ids={1: 0.3})]) as machine:
-        machine.shell("ls /run/imitation/sys/bus/ccw/devices")
-
-        assert not (machine.sys / "bus/ccw/devices/0.0.0601").exists()
-        assert (machine.sys / "bus/ccw/devices/0.0.0602").exists()
-        machine.wait((machine.sys / "bus/ccw/devices/0.0.0601").exists)
-
-
-def test_an_unplugged_card_takes_its_group_and_interface_along_and_comes_back_ungrouped() -> None:
-    with Machine([Card("0600", start="online")]) as machine:
-        machine.unplug("0600")
-        assert not list((machine.sys / "bus/ccw/devices").iterdir())
-        assert not list((machine.sys / "bus/ccwgroup/devices").iterdir())
-        assert not (machine.sys / "class/net/enc600").exists()
-
-        machine.plug("0600")
-
-        machine.wait((machine.sys / "bus/ccw/devices/0.0.0602").exists)
-        assert not list((machine.sys / "bus/ccwgroup/devices").iterdir())
-
-
-def test_only_writes_by_programs_on_the_machine_are_in_the_journal() -> None:
-    with Machine([OSA]) as machine:
-        machine.group("0600")
-        machine.shell("echo 1 > /run/imitation/sys/devices/qeth/0.0.0600/portno")
-        machine.shell("echo 7 > /run/imitation/sys/devices/qeth/0.0.0600/portno")
-
-        path = "/sys/devices/qeth/0.0.0600/portno"
-        writes = [(write.path, write.value, write.errno) for write in machine.writes]
-        assert writes == [(path, "1", 0), (path, "7", errno.EINVAL)]
-
-
-def test_sysfs_refuses_new_files_and_what_an_attribute_has_no_function_for() -> None:
-    with Machine([Card("0600", start="grouped")]) as machine:
-        device = machine.sys / "devices/qeth/0.0.0600"
-        for attempt in (
-            lambda: (device / "new").write_text("1"),
-            lambda: (device / "state").write_text("1"),
-            (device / "ungroup").read_text,
-        ):
-            with refused(errno.EACCES):
-                attempt()
-
-
-def test_nothing_stays_when_the_machine_is_gone() -> None:
-    with Machine([Card("0600", start="online")]) as machine:
-        sleeper = machine.spawn("sleep", "1000")
-        assert machine.sys.exists()
-
-    assert sleeper.wait() != 0
-    assert not machine.sys.exists()
-
-
-def _online(machine: Machine) -> None:
-    machine.group("0600")
-    machine.set("0600", "online", 1)
-    machine.wait_for_udev("0600")
-
-
-def _try(action: object) -> bool:
-    assert callable(action)
-    try:
-        action()
-    except OSError:
-        return False
-    return True
-
-
-def _only_child(pid: int) -> int:
-    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as children:  # noqa: PTH123
-        return int(children.read())

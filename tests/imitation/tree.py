@@ -3,52 +3,17 @@
 from __future__ import annotations
 
 import errno
-import os
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 from .cards import CARD_TYPES, CU_TYPES, DEV_TYPES, Card, refuse
 from .channel import CcwDevice, ChannelSubsystem
+from .interfaces import NET, kernels, net
 from .links import Links
+from .nodes import Directory, Entries, File, Link, Node, fixed, value
 from .qeth import GroupDevice, Interrupted, Qeth
-
-NET = Path("/sys/class/net")
-
-Entries = dict[str, "Node"]
-
-
-@dataclass(frozen=True)
-class Directory:
-    entries: Callable[[], Entries]
-
-
-@dataclass(frozen=True)
-class Link:
-    target: str
-
-
-@dataclass(frozen=True)
-class File:
-    read: Callable[[], str] | None = None
-    write: Callable[[str], None] | None = None
-
-    @property
-    def mode(self) -> int:
-        return (0o444 if self.read else 0) | (0o200 if self.write else 0)
-
-
-Node = Directory | Link | File
-
-
-def _value(value: object) -> File:
-    return File(read=lambda: f"{value}\n")
-
-
-def _fixed(entries: Entries) -> Directory:
-    return Directory(lambda: entries)
 
 
 @dataclass
@@ -69,26 +34,26 @@ class Tree:
         self._qeth = qeth
         self._interrupted: Interrupted = interrupted
         self.virtio: dict[str, Virtio] = {}
-        self._root = _fixed(
+        self._root = fixed(
             {
-                "sys": _fixed(
+                "sys": fixed(
                     {
                         "bus": Directory(self._buses),
-                        "class": _fixed({"net": Directory(self._class_net)}),
+                        "class": fixed({"net": Directory(self._class_net)}),
                         "devices": Directory(self._devices),
                         "module": Directory(
-                            lambda: {name: _fixed({}) for name in sorted(qeth.modules)}
+                            lambda: {name: fixed({}) for name in sorted(qeth.modules)}
                         ),
                     }
                 ),
-                "proc": _fixed(
+                "proc": fixed(
                     {
                         "cio_ignore": File(channel.ignored_text, channel.ignore_store),
                         "cio_settle": File(write=lambda _: channel.settle(interrupted)),
                     }
                 ),
                 # Not of the real machine: what the stand-in for modprobe writes to.
-                "control": _fixed({"modprobe": File(write=lambda text: qeth.load(text.strip()))}),
+                "control": fixed({"modprobe": File(write=lambda text: qeth.load(text.strip()))}),
             }
         )
 
@@ -107,21 +72,21 @@ class Tree:
 
     def _buses(self) -> Entries:
         buses: Entries = {
-            "ccw": _fixed(
+            "ccw": fixed(
                 {"devices": Directory(self._bus_ccw), "drivers": Directory(self._ccw_drivers)}
             )
         }
         if self.virtio:
-            drivers = _fixed({"virtio_net": _fixed({})})
-            buses["virtio"] = _fixed({"devices": _fixed({}), "drivers": drivers})
+            drivers = fixed({"virtio_net": fixed({})})
+            buses["virtio"] = fixed({"devices": fixed({}), "drivers": drivers})
         # "`/sys/bus/ccwgroup` does not exist until `ccwgroup` or `qeth` is loaded" (before
         # grouping)
         if "ccwgroup" in self._qeth.modules:
             qeth: Entries = (
                 {"qeth": Directory(self._driver_qeth)} if "qeth" in self._qeth.modules else {}
             )
-            buses["ccwgroup"] = _fixed(
-                {"devices": Directory(self._bus_ccwgroup), "drivers": _fixed(qeth)}
+            buses["ccwgroup"] = fixed(
+                {"devices": Directory(self._bus_ccwgroup), "drivers": fixed(qeth)}
             )
         return buses
 
@@ -133,7 +98,7 @@ class Tree:
 
     def _ccw_drivers(self) -> Entries:
         def bound(driver: str) -> Directory:
-            return _fixed(
+            return fixed(
                 {
                     name: Link(f"../../../../devices/css0/{device.subchannel}/{name}")
                     for name, device in self._channel.present().items()
@@ -175,7 +140,7 @@ class Tree:
     def _devices(self) -> Entries:
         devices: Entries = {
             "css0": Directory(self._css0),
-            "virtual": _fixed({"net": Directory(self._virtual_net)}),
+            "virtual": fixed({"net": Directory(self._virtual_net)}),
         }
         if "qeth" in self._qeth.modules:
             devices["qeth"] = Directory(
@@ -188,7 +153,7 @@ class Tree:
 
     def _css0(self) -> Entries:
         return {
-            device.subchannel: _fixed({name: Directory(partial(self._ccw_device, device))})
+            device.subchannel: fixed({name: Directory(partial(self._ccw_device, device))})
             for name, device in self._channel.present().items()
         }
 
@@ -198,9 +163,9 @@ class Tree:
         driver = self._ccw_driver(device)
         online = card.kind == "virtio" or (group is not None and group.online)
         entries: Entries = {
-            "availability": _value("good"),
-            "cutype": _value(CU_TYPES[card.kind]),
-            "devtype": _value(DEV_TYPES[card.kind]),
+            "availability": value("good"),
+            "cutype": value(CU_TYPES[card.kind]),
+            "devtype": value(DEV_TYPES[card.kind]),
             "online": File(read=lambda: f"{int(online)}\n", write=_not_imitated),
             "subsystem": Link("../../../../bus/ccw"),
         }
@@ -210,10 +175,10 @@ class Tree:
             entries["group_device"] = Link(f"../../../qeth/{group.bus_id}")
         if virtio := self.virtio.get(device.bus_id):
             owner = f"css0/{device.subchannel}/{device.bus_id}/virtio0"
-            entries["virtio0"] = _fixed(
+            entries["virtio0"] = fixed(
                 {
                     "driver": Link("../../../../../bus/virtio/drivers/virtio_net"),
-                    "net": Directory(partial(self._net, virtio.link, owner)),
+                    "net": Directory(partial(net, virtio.link, owner)),
                     "subsystem": Link("../../../../../bus/virtio"),
                 }
             )
@@ -223,14 +188,14 @@ class Tree:
         """The attributes that the section *group* lists, with its defaults."""
         qeth = self._qeth
         entries: Entries = {
-            "buffer_count": _value(64),
-            "card_type": _value(CARD_TYPES[group.card.kind]),
-            "chpid": _value("E0"),
+            "buffer_count": value(64),
+            "card_type": value(CARD_TYPES[group.card.kind]),
+            "chpid": value("E0"),
             "driver": Link("../../../bus/ccwgroup/drivers/qeth"),
-            "hw_trap": _value("disarm"),
+            "hw_trap": value("disarm"),
             "if_name": File(read=lambda: f"{self._if_name(group)}\n"),
-            "inbuf_size": _value("64k"),
-            "isolation": _value("none"),
+            "inbuf_size": value("64k"),
+            "isolation": value("none"),
             "layer2": File(
                 read=lambda: f"{_alive(group).layer2}\n",
                 write=lambda text: qeth.set_layer2(group, text, self._interrupted),
@@ -239,17 +204,17 @@ class Tree:
                 read=lambda: f"{int(_alive(group).online)}\n",
                 write=lambda text: qeth.set_online(group, text, self._interrupted),
             ),
-            "performance_stats": _value(1),
-            "portname": _value("no portname required"),
+            "performance_stats": value(1),
+            "portname": value("no portname required"),
             "portno": File(
                 read=lambda: f"{_alive(group).portno}\n",
                 write=lambda text: qeth.set_portno(group, text, self._interrupted),
             ),
-            "priority_queueing": _value("always queue 2"),
+            "priority_queueing": value("always queue 2"),
             "recover": File(write=_not_imitated),
             "state": File(read=lambda: f"{self._state(group)}\n"),
             "subsystem": Link("../../../bus/ccwgroup"),
-            "switch_attrs": _value("n/a"),
+            "switch_attrs": value("n/a"),
             "uevent": File(read=lambda: "DRIVER=qeth\n", write=_not_imitated),
             "ungroup": File(write=lambda _: qeth.ungroup(group)),
         }
@@ -258,7 +223,7 @@ class Tree:
             entries[f"cdev{n}"] = Link(f"../../css0/{subchannel}/{bus_id}")
         if group.link is not None:
             # "`net/` appears after online"
-            entries["net"] = Directory(partial(self._net, group.link, f"qeth/{group.bus_id}"))
+            entries["net"] = Directory(partial(net, group.link, f"qeth/{group.bus_id}"))
         return entries
 
     @staticmethod
@@ -296,61 +261,10 @@ class Tree:
     def _virtual_net(self) -> Entries:
         owners = self._owners()
         return {
-            name: Directory(partial(_kernels, index, ""))
+            name: Directory(partial(kernels, index, ""))
             for index, name in socket.if_nameindex()
             if name not in owners
         }
-
-    @staticmethod
-    def _net(link: int, owner: str) -> Entries:
-        """``net/``: the interface under its present name, its attributes straight from the
-        kernel."""
-        name = Links.name(link)
-        if name is None:
-            return {}
-
-        def attributes() -> Entries:
-            parents = owner.split("/")
-            entries = _kernels(link, "")
-            entries["device"] = Link(f"../../../{parents[-1]}")
-            entries["subsystem"] = Link("../" * (len(parents) + 3) + "class/net")
-            return entries
-
-        return {name: Directory(attributes)}
-
-
-def _kernels(index: int, below: str) -> Entries:
-    """A folder of the real sysfs without its links; an open file outlives a rename, as in sysfs."""
-
-    def real(name: str) -> Path:
-        interface = Links.name(index)
-        if interface is None:
-            raise refuse(errno.ENODEV)
-        return NET / interface / below / name
-
-    def read(name: str) -> str:
-        return real(name).read_text()
-
-    def write(name: str, text: str) -> None:
-        handle = os.open(real(name), os.O_WRONLY)
-        try:
-            os.write(handle, text.encode())
-        finally:
-            os.close(handle)
-
-    entries: Entries = {}
-    for entry in os.scandir(real("")):
-        if entry.is_symlink():
-            continue
-        if entry.is_dir():
-            entries[entry.name] = Directory(partial(_kernels, index, f"{below}{entry.name}/"))
-            continue
-        mode = entry.stat().st_mode
-        entries[entry.name] = File(
-            read=partial(read, entry.name) if mode & 0o444 else None,
-            write=partial(write, entry.name) if mode & 0o222 else None,
-        )
-    return entries
 
 
 def _alive(group: GroupDevice) -> GroupDevice:

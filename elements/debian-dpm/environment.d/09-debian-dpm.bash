@@ -2,6 +2,8 @@
 export DIB_RELEASE=${DIB_RELEASE:-bookworm}
 # cloud-init describes the interfaces; files for eth0 and eth1 would only be in its way.
 export DIB_APT_MINIMAL_CREATE_INTERFACES=${DIB_APT_MINIMAL_CREATE_INTERFACES:-0}
+# The base element, which is part of every image without the option -n, would add an iSCSI initiator.
+export DIB_SKIP_BASE_PACKAGE_INSTALL=${DIB_SKIP_BASE_PACKAGE_INSTALL:-1}
 # Keep the base system as a tarball and use it the next time.
 export DIB_DEBOOTSTRAP_CACHE=${DIB_DEBOOTSTRAP_CACHE:-1}
 export DIB_DEBIAN_USE_DEBOOTSTRAP_CACHE=${DIB_DEBIAN_USE_DEBOOTSTRAP_CACHE:-1}

@@ -125,6 +125,12 @@ def _do(step: str, nic: NicParams, shared: Shared) -> None:
         while _next_step(nic, tree) == step:
             shared.pause(_LONGEST_PAUSE)
     elif step == plan.GROUP:
+        holder = tree.holder(nic.bus_id)
+        if holder:
+            raise BringUpError(
+                f"its devices belong to the device {holder} already; if nobody needs that one, "
+                f"write 1 to /sys/bus/ccwgroup/devices/{holder}/ungroup"
+            )
         _load_qeth(shared)
         sysfs.write(f"{tree.qeth_driver}/group", ",".join(nic.bus_id.triple))
     elif step == plan.OFFLINE:

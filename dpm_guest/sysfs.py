@@ -114,6 +114,17 @@ class Sysfs:
                     continue
         return None
 
+    def holder(self, bus_id: CcwId) -> str | None:
+        """The device that one of a NIC's three ids belongs to already, if that is another one."""
+        for one in bus_id.triple:
+            try:
+                holder = os.path.basename(os.readlink(f"{self.ccw(one)}/group_device"))
+            except OSError:
+                continue
+            if holder != bus_id:
+                return holder
+        return None
+
     def ignored(self, bus_id: CcwId) -> bool:
         """Whether the kernel was told to ignore a device (``cio_ignore``)."""
         text = read(f"{self.proc}/cio_ignore") or ""

@@ -1,8 +1,8 @@
 """When udev has finished with an interface.
 
-udev gives a new interface a MAC and a name of its own. Its ``add`` event is broadcast, and its
-database entry written, after both (systemd ``src/udev/udev-worker.c``, ``udev-event.c``); what is
-set before may be lost, what is set after stays.
+udev gives a new interface a MAC and a name of its own. It applies its ``.link`` file once on the
+kernel's ``add``, and again on the ``move`` that its own renaming causes (systemd
+``src/udev/net/link-config.c``); what is set before the second may be lost, what is set after stays.
 """
 
 from __future__ import annotations
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     import pyudev
 
 _CONTROL = "/run/udev/control"
+# Properties of an interface whose `move` is still to come (systemd 252), or whose event is still at
+# work (257); systemd-networkd waits for the same (``src/network/networkd-link.c``).
+_UNFINISHED = ("ID_RENAMING", "ID_PROCESSING")
 
 
 class Watcher:
@@ -72,7 +75,7 @@ class Watcher:
 
         try:
             device = pyudev.Devices.from_name(self._context, "net", interface)
-            return bool(device.is_initialized)
+            return device.is_initialized and not any(map(device.properties.get, _UNFINISHED))
         except pyudev.DeviceNotFoundError:
             return False  # renamed or gone between two looks
 

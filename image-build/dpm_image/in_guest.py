@@ -63,7 +63,9 @@ def run_step(port: BinaryIO, name: str, command: str) -> None:
     """Run one shell command and pass on what it writes while it writes it."""
     send(port, "begin", step=name)
     # systemd starts services with a bare environment; a login shell's users expect these two.
+    # JOURNAL_STREAM would make commands write to us what only the journal understands.
     environment = {**os.environ, "HOME": "/root", "LC_ALL": "C.UTF-8"}
+    environment.pop("JOURNAL_STREAM", None)
     with subprocess.Popen(
         ["/bin/sh", "-c", command],
         stdin=subprocess.DEVNULL,

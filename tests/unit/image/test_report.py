@@ -60,6 +60,15 @@ def test_a_signal_is_told_as_a_shell_tells_it(tmp_path: Path) -> None:
     assert Exit("killed", 143) in list(Reader().feed(data))
 
 
+def test_commands_do_not_take_the_port_for_the_journal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JOURNAL_STREAM", "8:1")
+    data = run_plan(tmp_path, ("env", 'echo "${JOURNAL_STREAM-none} $HOME"'))
+
+    assert output(list(Reader().feed(data)), "env") == b"none /root\n"
+
+
 @pytest.mark.parametrize("size", [1, 7, 4096])
 def test_events_come_out_whole_in_whatever_pieces_they_come_in(tmp_path: Path, size: int) -> None:
     data = run_plan(tmp_path, ("a", "seq 100"))

@@ -27,9 +27,10 @@ from dpm_image.progress import Progress
 STOP_SECONDS = 60.0
 
 _TAIL = 15
+_SHOWN = 60
 
 # With `-x`, diskimage-builder traces its shell: "2026-01-02 03:04:05.678 | + command".
-_STAMP = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+ \| ")
+_STAMP = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+ \| ?")
 _RUNNING = re.compile(r"^dib-run-parts Running \S*/([a-z-]+\.d)/([^/\s]+)$")
 _STEPS = {
     "Calculating image size": "size of the image",
@@ -77,21 +78,22 @@ class Watch:
             self._enter(step, "")
         # The trace of its exit trap: what follows tells how it cleaned up, not what went wrong.
         self._ending = self._ending or ":trap_cleanup:" in text
-        if text and not self._ending and not text.startswith("+"):
+        if text and not self._ending and not text.startswith(("+", "dib-run-parts ")):
             self._tail.append(text)
+        self.tick()
 
     def tick(self) -> None:
         """Let the person who waits know that it goes on."""
         if self._phase:
-            self._progress.status(f"{PHASES.get(self._phase, self._phase)}: {self.hook}")
+            last = self._tail[-1][:_SHOWN] if self._tail else ""
+            self._progress.status(f"{PHASES.get(self._phase, self._phase)}: {self.hook}  {last}")
 
     def _enter(self, phase: str, hook: str) -> None:
         if phase != self._phase:
             self._phase = phase
             self._progress.line(PHASES.get(phase, phase))
-            self._tail.clear()
+        self._tail.clear()
         self.hook = f"{phase}/{hook}" if hook else phase
-        self.tick()
 
 
 def run(

@@ -10,7 +10,6 @@ cloud-init runs beside them.
 from __future__ import annotations
 
 import json
-import shlex
 import subprocess
 import tempfile
 from collections.abc import Sequence
@@ -25,7 +24,10 @@ from dpm_image.nics import GuestNic
 #: The label by which cloud-init finds a config drive.
 LABEL = "config-2"
 
-_DELIMITER = "END_OF_DPM_IMAGE_FILE"
+#: Our own folder, on the drive and in the guest.
+_FOLDER = "dpm-image"
+
+_DELIMITER = "END_OF_SCRIPT"
 
 
 @dataclass(frozen=True)
@@ -97,48 +99,57 @@ def network_data(nics: Sequence[GuestNic]) -> dict[str, Any]:
     }
 
 
-def vendor_script(instance: Instance) -> str:
-    """Return the script that cloud-init runs from the vendor data.
-
-    It leaves the work to a unit that starts when cloud-init is done: from inside cloud-init one
-    cannot wait for cloud-init.
-    """
-    plan = {
+def plan(instance: Instance) -> dict[str, Any]:
+    """Return what :mod:`dpm_image.in_guest` is told to do."""
+    return {
         "poke": [nic.gateway for nic in instance.nics if nic.present],
         "steps": [{"name": step.name, "command": step.command} for step in instance.steps],
         "power_off": instance.power_off,
     }
+
+
+def vendor_script(instance: Instance) -> str:
+    """Return the script that cloud-init runs from the vendor data.
+
+    cloud-init runs it in an instance's first boot only. So what it does is put a script where
+    cloud-init runs it in every boot, this one included: a disk that is kept answers again.
+    """
+    target = f"/var/lib/cloud/scripts/per-boot/{_FOLDER}"
+    lines = ["#!/bin/sh", "set -eu", "mkdir -p /var/lib/cloud/scripts/per-boot"]
+    lines += [f"cat >{target} <<'{_DELIMITER}'", boot_script(instance).rstrip("\n"), _DELIMITER]
+    lines += [f"chmod 0755 {target}"]
+    return "\n".join(lines) + "\n"
+
+
+def boot_script(instance: Instance) -> str:
+    """Return the script that starts :mod:`dpm_image.in_guest` with the plan of this boot's drive.
+
+    It leaves the work to a unit that starts when cloud-init is done: from inside cloud-init one
+    cannot wait for cloud-init. On a drive that is not ours it finds nothing to do.
+    """
     lines = [
         "#!/bin/sh",
         "set -eu",
-        "mkdir -p /run/dpm-image",
-        *_file(
-            "/run/dpm-image/in_guest.py", files("dpm_image").joinpath("in_guest.py").read_text()
-        ),
-        *_file("/run/dpm-image/plan.json", json.dumps(plan)),
-        "systemd-run --quiet --no-block --unit=dpm-image-report "
+        f"mkdir -p /run/{_FOLDER}/drive",
+        f"mount -o ro -t iso9660 /dev/disk/by-label/{LABEL} /run/{_FOLDER}/drive || exit 0",
+        f"cp /run/{_FOLDER}/drive/{_FOLDER}/* /run/{_FOLDER}/ || true",
+        f"umount /run/{_FOLDER}/drive",
+        f"[ -e /run/{_FOLDER}/plan.json ] || exit 0",
+        f"systemd-run --quiet --no-block --unit={_FOLDER}-report "
         "--property=After=cloud-final.service "
-        "python3 /run/dpm-image/in_guest.py /run/dpm-image/plan.json",
+        f"python3 /run/{_FOLDER}/in_guest.py /run/{_FOLDER}/plan.json",
     ]
     if instance.console_login:
         unit = "serial-getty@ttysclp0.service"
+        agetty = "-/sbin/agetty --autologin root --keep-baud 115200 - vt220"
         lines += [
             f"mkdir -p /run/systemd/system/{unit}.d",
-            *_file(
-                f"/run/systemd/system/{unit}.d/dpm-image.conf",
-                "[Service]\nExecStart=\n"
-                "ExecStart=-/sbin/agetty --autologin root --keep-baud 115200 - vt220\n",
-            ),
+            f"printf '[Service]\\nExecStart=\\nExecStart={agetty}\\n' "
+            f">/run/systemd/system/{unit}.d/{_FOLDER}.conf",
             "systemctl daemon-reload",
             f"systemctl restart --no-block {unit}",
         ]
     return "\n".join(lines) + "\n"
-
-
-def _file(path: str, content: str) -> list[str]:
-    if _DELIMITER in content:
-        raise ConfigDriveError(f"{path}: its content must not have {_DELIMITER} in it")
-    return [f"cat >{shlex.quote(path)} <<'{_DELIMITER}'", content.rstrip("\n"), _DELIMITER]
 
 
 def contents(instance: Instance) -> dict[str, str]:
@@ -147,6 +158,8 @@ def contents(instance: Instance) -> dict[str, str]:
         "openstack/latest/meta_data.json": json.dumps(meta_data(instance), indent=1),
         "openstack/latest/network_data.json": json.dumps(network_data(instance.nics), indent=1),
         "openstack/latest/vendor_data.json": json.dumps({"cloud-init": vendor_script(instance)}),
+        f"{_FOLDER}/plan.json": json.dumps(plan(instance)),
+        f"{_FOLDER}/in_guest.py": files("dpm_image").joinpath("in_guest.py").read_text("utf-8"),
     }
     if instance.user_data:
         found["openstack/latest/user_data"] = instance.user_data

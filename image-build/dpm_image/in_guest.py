@@ -1,6 +1,6 @@
 """Runs inside a guest, once cloud-init is done: commands, and what they answered, to the host.
 
-This file is not imported there but copied, by the vendor data of the config drive
+This file is not imported there but copied, from the config drive
 (:mod:`dpm_image.configdrive`), and run by the guest's own ``python3``: standard library only,
 Python 3.9.
 

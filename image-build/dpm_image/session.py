@@ -92,13 +92,12 @@ def boot(
     log.unlink(missing_ok=True)
     with prepared(request, log, progress) as (machine, folder):
         errors = folder / "qemu.log"
+        follower = Follower(request.image.name, machine, progress, on_output)
         with _running(qemu.command(machine), errors) as process:
-            follower = Follower(request.image.name, machine, progress, on_output)
             seconds = follower.follow(
                 process, errors, timeout=request.timeout, until_off=request.keep is not None
             )
-        assert machine.captures is not None
-        seen = seen_macs(machine.captures, request.nics)
+        seen = seen_macs(folder, request.nics)
     if request.log is None:
         log.unlink(missing_ok=True)
     assert follower.cloud_init is not None

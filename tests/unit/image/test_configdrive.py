@@ -6,8 +6,10 @@ import json
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from dpm_image import in_guest
-from dpm_image.configdrive import Instance, Step, contents, network_data, vendor_script, write
+from dpm_image.configdrive import Instance, Step, boot_script, contents, network_data, write
 from dpm_image.nics import machine_nics, read_tuples
 
 NICS = machine_nics(read_tuples("0001,1,0a0000000011;0004,0;0007,0,0a0000000013;"), absent=["0007"])
@@ -48,29 +50,41 @@ def test_keys_are_in_the_meta_data() -> None:
     assert meta["public_keys"] == {"key0": "ssh-ed25519 AAAA me"}
 
 
-def test_the_vendor_script_lays_down_program_and_plan(tmp_path: Path) -> None:
+def test_program_and_plan_are_on_the_drive() -> None:
     command = "echo \"a 'quoted' $HOME\"; exit 3"
-    script = vendor_script(Instance(NICS, steps=[Step("run", command)], power_off=True))
-    # The same script with another folder, and without systemd: what it writes is what counts.
-    here = script.replace("/run/dpm-image", str(tmp_path)).replace("systemd-run", "true")
+    files = contents(Instance(NICS, steps=[Step("run", command)], power_off=True))
 
-    subprocess.run(["sh", "-c", here], check=True)
-
-    assert (tmp_path / "in_guest.py").read_text() == Path(in_guest.__file__).read_text()
-    assert json.loads((tmp_path / "plan.json").read_text()) == {
+    assert files["dpm-image/in_guest.py"] == Path(in_guest.__file__).read_text()
+    assert json.loads(files["dpm-image/plan.json"]) == {
         "poke": ["198.18.1.2", "198.18.2.2"],
         "steps": [{"name": "run", "command": command}],
         "power_off": True,
     }
 
 
+@pytest.mark.parametrize("console_login", [False, True])
+def test_the_vendor_data_put_a_script_where_every_boot_runs_it(
+    tmp_path: Path, console_login: bool
+) -> None:
+    instance = Instance(NICS, console_login=console_login)
+    data = json.loads(contents(instance)["openstack/latest/vendor_data.json"])
+    here = data["cloud-init"].replace("/var/lib/cloud/scripts", str(tmp_path))
+
+    subprocess.run(["sh", "-c", here], check=True)
+
+    script = tmp_path / "per-boot/dpm-image"
+    assert script.read_text() == boot_script(instance)
+    assert script.stat().st_mode & 0o111
+    subprocess.run(["sh", "-n", str(script)], check=True)
+
+
 def test_the_commands_wait_for_the_end_of_cloud_init() -> None:
-    assert "--property=After=cloud-final.service" in vendor_script(Instance(NICS))
+    assert "--property=After=cloud-final.service" in boot_script(Instance(NICS))
 
 
 def test_root_is_logged_in_on_the_console_only_where_asked_for() -> None:
-    assert "--autologin" not in vendor_script(Instance(NICS))
-    assert "--autologin root" in vendor_script(Instance(NICS, console_login=True))
+    assert "--autologin" not in boot_script(Instance(NICS))
+    assert "--autologin root" in boot_script(Instance(NICS, console_login=True))
 
 
 def test_the_drive_is_an_iso_with_the_label_that_cloud_init_looks_for(tmp_path: Path) -> None:

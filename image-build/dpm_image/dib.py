@@ -32,6 +32,8 @@ _SHOWN = 60
 # With `-x`, diskimage-builder traces its shell: "2026-01-02 03:04:05.678 | + command".
 _STAMP = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+ \| ?")
 _RUNNING = re.compile(r"^dib-run-parts Running \S*/([a-z-]+\.d)/([^/\s]+)$")
+_COMPLETED = re.compile(r"^dib-run-parts (\S+) completed$")
+_NOISE = re.compile(r"^(> *)?\++ |^dib-run-parts")
 _STEPS = {
     "Calculating image size": "size of the image",
     "Converting image using qemu-img": "conversion to qcow2",
@@ -74,11 +76,14 @@ class Watch:
         text = _STAMP.sub("", line.rstrip())
         if running := _RUNNING.match(text):
             self._enter(running[1], running[2])
+        elif completed := _COMPLETED.match(text):
+            # What fails now is between the hooks: the packages that were asked for with -p, say.
+            self.hook = f"{self._phase} (after {completed[1]})"
         elif step := next((name for start, name in _STEPS.items() if text.startswith(start)), None):
             self._enter(step, "")
         # The trace of its exit trap: what follows tells how it cleaned up, not what went wrong.
         self._ending = self._ending or ":trap_cleanup:" in text
-        if text and not self._ending and not text.startswith(("+", "dib-run-parts ")):
+        if text and not self._ending and not _NOISE.match(text):
             self._tail.append(text)
         self.tick()
 

@@ -258,3 +258,15 @@ def test_phases_and_hooks_are_shown_as_they_begin(said: io.StringIO) -> None:
     assert "packages and files" in said.getvalue()
     assert "conversion to qcow2" in said.getvalue()
     assert watch.hook == "conversion to qcow2"
+
+
+def test_what_fails_after_a_hook_is_not_laid_to_its_charge(said: io.StringIO) -> None:
+    watch = dib.Watch(Progress(said))
+
+    watch.see("dib-run-parts Running /tmp/in_target.d/install.d/99-package-uninstalls")
+    watch.see("> + echo trace of a program")
+    watch.see("dib-run-parts 99-package-uninstalls completed")
+    watch.see("E: Unable to locate package no-such-package")
+
+    assert watch.hook == "install.d (after 99-package-uninstalls)"
+    assert watch.tail == ("E: Unable to locate package no-such-package",)

@@ -102,8 +102,16 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     machine.add_argument(
         "--append", default="", metavar="TEXT", help="more kernel parameters, before the tuples"
     )
-    machine.add_argument("--memory", type=int, default=1024, metavar="MIB", help="%(default)s")
-    machine.add_argument("--smp", type=int, default=2, metavar="N", help="processors, %(default)s")
+    machine.add_argument(
+        "--memory", type=int, default=1024, metavar="MIB", help="default: %(default)s"
+    )
+    machine.add_argument(
+        "--smp",
+        type=int,
+        default=1,
+        metavar="N",
+        help="processors; more of them make an emulated boot slower (default: %(default)s)",
+    )
     machine.add_argument("--size", metavar="SIZE", help="a larger disk than the image's, like 8G")
     machine.add_argument(
         "--keep",

@@ -48,7 +48,7 @@ class Request:
     ssh_keys: Sequence[str] = ()
     ssh_port: int | None = None
     memory: int = 1024
-    smp: int = 2
+    smp: int = 1
     timeout: float = TIMEOUT
     #: Size of the guest's disk in QEMU's spelling (``8G``); the image's own where it is None.
     disk_size: str | None = None

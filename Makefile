@@ -30,6 +30,10 @@ test-fast: setup lint ## lint, types and unit tests only
 lint: setup ## ruff, mypy --strict, shellcheck, dib-lint
 	@tools/lint
 
+.PHONY: bench
+bench: setup ## how fast it is: ratios against a peer or a floor, as a table
+	@python -m bench
+
 .PHONY: docs
 docs: setup ## the documents as HTML in doc/build/html, warnings are errors
 	@sphinx-build -W --keep-going -q -b html doc/source doc/build/html

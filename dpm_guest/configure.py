@@ -33,6 +33,7 @@ class Job:
 
     Attributes:
         step: the last step that was begun, '' before the first
+        ifindex: its interface, once it is up
         failure: why it failed, '' if it did not
         touched: something had to be done
         mac_set: the MAC was set by us and not by udev
@@ -42,6 +43,7 @@ class Job:
     def __init__(self, nic: NicParams) -> None:
         self.nic = nic
         self.step = ""
+        self.ifindex = 0
         self.failure = ""
         self.touched = False
         self.mac_set = False
@@ -152,10 +154,8 @@ def _work(
 
     while not all(job.done for job in to_do):
         for job in to_do:
-            if job.step == plan.UDEV:
-                interface = tree.device(job.nic.bus_id).interface
-                if interface and watcher.finished_with(interface):
-                    shared.named[job.nic.bus_id].set()
+            if job.step == plan.UDEV and watcher.finished_with(job.ifindex):
+                shared.named[job.nic.bus_id].set()
         left = clock.left()
         if not left:
             shared.stop.set()
@@ -179,6 +179,7 @@ def _one_nic(job: Job, shared: Shared, clock: Clock, wake: int) -> None:
 
     try:
         bring_up(job.nic, shared, progress)
+        job.ifindex = shared.tree.device(job.nic.bus_id).ifindex
         job.step = plan.UDEV
         _wake(wake)
         shared.wait_for(shared.named[job.nic.bus_id])

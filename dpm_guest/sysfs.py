@@ -74,8 +74,8 @@ class Sysfs:
         ccw = self.ccw(bus_id)
         if os.path.isdir(group):
             device.grouped = True
-            device.kind = QETH if os.path.exists(f"{group}/layer2") else "another ccwgroup device"
             device.layer2 = _number(read(f"{group}/layer2"))
+            device.kind = "another ccwgroup device" if device.layer2 is None else QETH
             device.port = _number(read(f"{group}/portno"))
             device.online = read(f"{group}/online") == "1"
             self._interface(device, f"{group}/net")

@@ -67,17 +67,20 @@ class Watcher:
                 except OSError:
                     pass  # events were lost (ENOBUFS); the caller looks by itself every while
 
-    def finished_with(self, interface: str) -> bool:
-        """Whether udev has set what it sets on an interface."""
+    def finished_with(self, ifindex: int) -> bool:
+        """Whether udev has set what it sets on an interface, and renamed it."""
         if self._context is None:
             return not self.missing or run("udevadm", "settle", "--timeout=1") == 0
+        import socket
+
         import pyudev
 
         try:
-            device = pyudev.Devices.from_name(self._context, "net", interface)
-            return device.is_initialized and not any(map(device.properties.get, _UNFINISHED))
-        except pyudev.DeviceNotFoundError:
-            return False  # renamed or gone between two looks
+            name = socket.if_indextoname(ifindex)
+            device = pyudev.Devices.from_name(self._context, "net", name)
+        except (OSError, pyudev.DeviceNotFoundError):
+            return False  # renamed between two looks, or gone
+        return device.is_initialized and not any(map(device.properties.get, _UNFINISHED))
 
 
 def reload_udev() -> int:

@@ -1,0 +1,23 @@
+"""Measures everything and prints one table; 1 where a target is missed."""
+
+from __future__ import annotations
+
+import sys
+
+from bench import imitation, start
+from bench.measure import Row, table
+
+PARTS = (("what a start costs", start.rows), ("many cards", imitation.rows))
+
+
+def main() -> int:
+    rows: list[Row] = []
+    for name, measure in PARTS:
+        print(f"measuring: {name} ...", file=sys.stderr, flush=True)
+        rows += measure()
+    print(table(rows))
+    return 1 if any(row.verdict == "MISSED" for row in rows) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -134,7 +134,9 @@ def _work(
     import threading
 
     from dpm_guest.bringup import Shared
+    from dpm_guest.watch import Watcher, reload_udev
 
+    reloading = reload_udev() if links_changed else None
     shared = Shared([job.nic for job in to_do], tree, console)
     woken, wake = os.pipe()
     os.set_blocking(wake, False)
@@ -143,12 +145,10 @@ def _work(
 
     # The devices are being freed, grouped and set up by now; what listens to udev takes longest to
     # import (pyudev), and is needed only before the first of them comes online.
-    from dpm_guest.watch import Watcher, reload_udev
-
     watcher = Watcher(woken)
     if watcher.missing:
         console.warning(watcher.missing)
-    if links_changed and reload_udev():
+    if reloading is not None and reloading.wait():
         console.warning("udevd did not reload its .link files; the MACs are set after it")
     shared.listening.set()
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import select
 
-from dpm_guest.process import run
+from dpm_guest.process import Process, run
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -83,11 +83,11 @@ class Watcher:
         return device.is_initialized and not any(map(device.properties.get, _UNFINISHED))
 
 
-def reload_udev() -> int:
-    """Have udevd read its ``.link`` files anew before the next event.
+def reload_udev() -> Process | None:
+    """Begin to have udevd read its ``.link`` files anew before the next event; None without udevd.
 
     By itself it looks for changed files only every three seconds (systemd ``udevd.c``).
     """
     if not os.path.exists(_CONTROL):
-        return 0
-    return run("udevadm", "control", "--reload", "--timeout=5")
+        return None
+    return Process("udevadm", "control", "--reload", "--timeout=5")

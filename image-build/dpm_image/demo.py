@@ -8,6 +8,7 @@ from dpm_image.boot import LOOK, show
 from dpm_image.build import build
 from dpm_image.nics import GuestNic, machine_nics, read_tuples
 from dpm_image.progress import Progress
+from dpm_image.qemu import LEAN_CPU
 from dpm_image.session import TIMEOUT, Request, boot
 
 #: Two ports of one adapter and the first of another; device numbers as a partition would have.
@@ -46,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
     nics = machine_nics(read_tuples(TUPLES))
     progress.restart()
     progress.line(f"step 2 of 2: booting it with {TUPLES}")
-    outcome = boot(Request(image, nics, LOOK, timeout=args.timeout), progress)
+    outcome = boot(Request(image, nics, LOOK, timeout=args.timeout, cpu=LEAN_CPU), progress)
     print(f"\nThe machine started with {_started_with(nics)}.\nThe guest's answer:\n")
     return show(nics, outcome)
 

@@ -49,6 +49,7 @@ class Request:
     ssh_port: int | None = None
     memory: int = 1024
     smp: int = 1
+    cpu: str = "max"
     timeout: float = TIMEOUT
     #: Size of the guest's disk in QEMU's spelling (``8G``); the image's own where it is None.
     disk_size: str | None = None
@@ -162,6 +163,7 @@ def machine_for(
         direct=direct,
         memory=request.memory,
         smp=request.smp,
+        cpu=request.cpu,
         interactive=interactive,
         ssh_port=request.ssh_port,
         captures=None if interactive else folder,

@@ -19,6 +19,7 @@ from dpm_image.build import build
 from dpm_image.configdrive import Step
 from dpm_image.nics import GuestNic, machine_nics, read_tuples
 from dpm_image.progress import Progress
+from dpm_image.qemu import LEAN_CPU
 from dpm_image.session import Outcome, Request, boot
 from dpm_image.verdict import judge
 
@@ -95,6 +96,7 @@ def first(disk: Path) -> Boot:
         disk_size="9G",
         keep=disk,
         timeout=TIMEOUT,
+        cpu=LEAN_CPU,
     )
     return Boot(nics, boot(request, Progress()))
 

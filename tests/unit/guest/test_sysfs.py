@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -50,11 +49,11 @@ def test_a_file_that_cannot_be_read_is_not_there(tmp_path: Path) -> None:
 
 def test_reading_and_writing_leak_no_descriptors(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("1\n")
-    before = os.listdir("/proc/self/fd")
+    before = sorted(Path("/proc/self/fd").iterdir())
 
     for _ in range(10):
         sysfs.read(str(tmp_path / "file"))
         sysfs.read(str(tmp_path))
         sysfs.write(str(tmp_path / "file"), "1")
 
-    assert os.listdir("/proc/self/fd") == before
+    assert sorted(Path("/proc/self/fd").iterdir()) == before

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 from .cards import refuse
@@ -23,7 +23,7 @@ def net(link: int, owner: str) -> Entries:
 
     def attributes() -> Entries:
         parents = owner.split("/")
-        entries = kernels(link, "")
+        entries = dict(kernels(link, ""))
         entries["device"] = Link(f"../../../{parents[-1]}")
         entries["subsystem"] = Link("../" * (len(parents) + 3) + "class/net")
         return entries
@@ -31,8 +31,12 @@ def net(link: int, owner: str) -> Entries:
     return {name: Directory(attributes)}
 
 
+@cache
 def kernels(index: int, below: str) -> Entries:
-    """A folder of the real sysfs without its links; an open file outlives a rename, as in sysfs."""
+    """A folder of the real sysfs without its links; an open file outlives a rename, as in sysfs.
+
+    Looked into once: an interface's attributes stay the same, and no index comes twice.
+    """
 
     def real(name: str) -> Path:
         interface = Links.name(index)

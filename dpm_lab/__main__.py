@@ -1,0 +1,72 @@
+"""The command ``dpm-lab``: one subcommand for each part of the lab."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from types import FrameType
+from typing import Protocol, cast
+
+from dpm_lab.errors import LabError, UsageError
+
+#: Subcommands and their modules, in the order in which ``--help`` lists them.
+COMMANDS = {"osa": "dpm_lab.osa.command"}
+
+
+class Command(Protocol):
+    """What a subcommand's module has to offer."""
+
+    def add_parser(self, subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+        """Add the subcommand's parser; its name is the key in `COMMANDS`."""
+
+    def run(self, args: argparse.Namespace) -> int:
+        """Do it. Return the exit status; raise :class:`LabError` for what a person can mend."""
+
+
+def commands() -> dict[str, Command]:
+    """Return the subcommands by name."""
+    return {name: cast(Command, import_module(module)) for name, module in COMMANDS.items()}
+
+
+def parser(available: dict[str, Command]) -> argparse.ArgumentParser:
+    """Return the parser with all subcommands."""
+    top = argparse.ArgumentParser(
+        prog="dpm-lab", description="What an IBM Z machine in DPM mode does, on a desk."
+    )
+    subparsers = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for command in available.values():
+        command.add_parser(subparsers)
+    return top
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one subcommand. Exit status: its own, 1 failed, 2 usage, 130 interrupted."""
+    available = commands()
+    args = parser(available).parse_args(argv)
+    signal.signal(signal.SIGTERM, _interrupt)  # as Ctrl-C: tidy up and end
+    try:
+        return available[args.command].run(args)
+    except UsageError as error:
+        print(f"dpm-lab {args.command}: {error}", file=sys.stderr)
+        return 2
+    except LabError as error:
+        print(f"dpm-lab {args.command}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"dpm-lab {args.command}: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,74 @@
+"""MACs stay what they were set to, whatever udev does with new interfaces."""
+
+from __future__ import annotations
+
+import pytest
+
+from dpm_lab.osa.guest import Guest
+from tests.osa.nics import MACS, NICS, assert_as_wanted, colons, states
+
+pytestmark = [pytest.mark.osa, pytest.mark.slow]
+
+ROUNDS = 20
+#: Half of the rounds begin like a boot, without the .link file of the round before.
+_ROUND = """
+for round in $(seq {rounds}); do
+    [ $((round % 2)) = 0 ] || {{ rm -f /run/systemd/network/*; udevadm control --reload; }}
+    dpm-guest configure {nic} >/dev/null 2>&1 || echo "round $round: exit code $?"
+    udevadm settle
+    cat /sys/bus/ccwgroup/devices/{nic}/net/*/address
+    echo 0 > /sys/bus/ccwgroup/devices/{nic}/online
+    echo 1 > /sys/bus/ccwgroup/devices/{nic}/ungroup
+done
+"""
+
+
+def test_no_mac_is_lost_when_a_device_is_grouped_anew(guest: Guest) -> None:
+    macs = guest.check(_ROUND.format(rounds=ROUNDS, nic=NICS[0].bus_id)).split()
+
+    assert macs == [colons(MACS[0])] * ROUNDS
+
+
+def test_udev_has_a_mac_of_its_own_for_an_interface_that_nobody_told_it_about(
+    guest: Guest,
+) -> None:
+    """What the agent is up against: without this the other tests would show nothing."""
+    guest.check(
+        "echo 0.0.0603,0.0.0604,0.0.0605 > /sys/bus/ccwgroup/drivers/qeth/group;"
+        "udevadm monitor --kernel --udev --property > /tmp/events & monitor=$!; sleep 1;"
+        "echo 1 > /sys/bus/ccwgroup/devices/0.0.0603/online; udevadm settle; kill $monitor"
+    )
+
+    first = guest.check("dmesg | sed -n 's/.*0603: MAC address \\(.*\\) succ.*/\\1/p' | tail -n 2")
+
+    kernels, udevs = first.split()
+    assert kernels != udevs == states(guest)["0.0.0603"].mac
+
+
+def test_interfaces_keep_the_names_that_the_distribution_gives(guest: Guest) -> None:
+    guest.check("dpm-guest configure")
+
+    found = assert_as_wanted(guest)
+
+    assert [found[nic.bus_id].interface for nic in NICS] == ["enc600", "enc603", "enc606", "enc609"]
+
+
+def test_macs_survive_offline_online_and_recover(guest: Guest) -> None:
+    guest.check("dpm-guest configure")
+
+    guest.check(
+        "cd /sys/bus/ccwgroup/devices/0.0.0600; echo 0 > online; echo 1 > online;"
+        "cd ../0.0.0603; echo 1 > recover; sleep 2; udevadm settle"
+    )
+
+    assert_as_wanted(guest)
+
+
+def test_setmac_mends_a_mac_by_bus_id_and_by_interface(guest: Guest) -> None:
+    guest.check("dpm-guest configure")
+    guest.check("ip link set enc600 address 0a:ff:ff:ff:ff:01")
+    guest.check("ip link set enc603 address 0a:ff:ff:ff:ff:02")
+
+    guest.check("dpm-guest setmac 0600; dpm-guest setmac enc603")
+
+    assert_as_wanted(guest)

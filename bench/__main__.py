@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import sys
 
-from bench import imitation, start
+from bench import imitation, osa, start
 from bench.measure import Row, table
 
-PARTS = (("what a start costs", start.rows), ("many cards", imitation.rows))
+PARTS = (
+    ("what a start costs", start.rows),
+    ("many cards", imitation.rows),
+    ("the true driver", osa.rows),
+)
 
 
 def main() -> int:

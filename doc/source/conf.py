@@ -40,3 +40,4 @@ GENERATED.mkdir(exist_ok=True)
 (GENERATED / "dpm-guest.txt").write_text(_help("dpm_guest"))
 for _command in ("build", "verify", "boot", "demo"):
     (GENERATED / f"dpm-image-{_command}.txt").write_text(_help("dpm_image", _command))
+(GENERATED / "dpm-lab-osa.txt").write_text(_help("dpm_lab", "osa"))

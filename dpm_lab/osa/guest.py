@@ -98,6 +98,7 @@ class Guest:
         except BaseException:
             self.machine.close()
             raise
+        self._started: float | None = None
         self.booted_in = 0.0
 
     def __enter__(self) -> Guest:
@@ -116,18 +117,28 @@ class Guest:
     ) -> None:
         self.close()
 
+    def start(self) -> None:
+        """Begin the boot and return at once, so that two guests can boot at the same time.
+
+        Raises:
+            GuestError: hercules does not start.
+        """
+        if self._started is None:
+            self._started = time.monotonic()
+            self.machine.start()
+
     def boot(self) -> None:
         """Boot, and return when the guest takes commands.
 
         Raises:
             GuestError: it does not come up.
         """
-        start = time.monotonic()
-        self.machine.start()
-        reply = self._next(start + self._boot_timeout, "the guest did not boot")
+        self.start()
+        assert self._started is not None
+        reply = self._next(self._started + self._boot_timeout, "the guest did not boot")
         if reply.kind != "hello":
             raise GuestError(f"the guest's first word was {reply.kind}, not hello")
-        self.booted_in = time.monotonic() - start
+        self.booted_in = time.monotonic() - self._started
         self.progress.line(f"the guest is up after {self.booted_in:.0f} s")
 
     def run(

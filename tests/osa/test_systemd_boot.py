@@ -7,6 +7,7 @@ answers, and a NIC that is plugged in only later.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
 
@@ -26,22 +27,39 @@ _UNTIL_DONE = (
 
 
 @pytest.fixture(scope="module")
-def bookworm() -> Iterator[Guest]:
-    """Debian 12: a silent card among four, default names."""
+def guests() -> Iterator[dict[str, Guest]]:
+    """Both guests, which boot at the same time.
+
+    Debian 12: a silent card among four, default names. Debian 13: all devices ignored, the kernel's
+    own names.
+    """
     parameters = TUPLES.replace(NICS[3].tuple(0, "0a0000000014"), "")
     parameters += SILENT.tuple(0, "0a0000000017") + LATER.tuple(1, LATER_MAC)
-    with Guest(Configuration((*NICS[:3], SILENT), parameters, init="systemd")) as guest:
-        guest.run(_UNTIL_DONE)
-        yield guest
-
-
-@pytest.fixture(scope="module")
-def trixie() -> Iterator[Guest]:
-    """Debian 13: all devices ignored, the kernel's own names."""
+    bookworm = Configuration((*NICS[:3], SILENT), parameters, init="systemd")
     parameters = f"cio_ignore=all net.ifnames=0 {TUPLES}"
-    with Guest(Configuration(NICS, parameters, release="trixie", init="systemd")) as guest:
-        guest.run(_UNTIL_DONE)
-        yield guest
+    trixie = Configuration(NICS, parameters, release="trixie", init="systemd")
+    with ExitStack() as stack:
+        found = {made.release: Guest(made) for made in (bookworm, trixie)}
+        for guest in found.values():
+            stack.callback(guest.close)
+            guest.start()
+        for guest in found.values():
+            guest.boot()
+        for guest in found.values():
+            guest.run(_UNTIL_DONE)
+        yield found
+
+
+@pytest.fixture
+def bookworm(guests: dict[str, Guest]) -> Guest:
+    """Debian 12."""
+    return guests["bookworm"]
+
+
+@pytest.fixture
+def trixie(guests: dict[str, Guest]) -> Guest:
+    """Debian 13."""
+    return guests["trixie"]
 
 
 def _since_boot(guest: Guest, unit: str, what: str) -> int:
@@ -64,9 +82,9 @@ def test_the_boot_goes_on_in_spite_of_a_silent_card(bookworm: Guest) -> None:
 
 @pytest.mark.parametrize("release", ["bookworm", "trixie"])
 def test_network_pre_is_reached_only_after_the_nics_are_up(
-    release: str, request: pytest.FixtureRequest
+    release: str, guests: dict[str, Guest]
 ) -> None:
-    guest = request.getfixturevalue(release)
+    guest = guests[release]
 
     # A unit that failed went inactive; one that succeeded remains active.
     ended = max(

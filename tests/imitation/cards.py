@@ -58,6 +58,7 @@ class Card:
     late_ids: Mapping[int, float] = field(default_factory=dict)
     delay: float = 0.0
     silent: bool = False
+    given_up_after: float = 40.9
     fail: Mapping[Step, Fault] = field(default_factory=dict)
     mac: str = "52:54:00:12:34:56"
     overwrite_mac: str = ""

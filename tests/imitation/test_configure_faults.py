@@ -288,3 +288,14 @@ def test_without_pyudev_the_macs_are_right_too() -> None:
         machine.wait_for_udev("0600")
         assert is_right(machine)
         assert is_right(machine, "0700", 0, MAC_OF_SECOND)
+
+
+def test_a_card_that_the_driver_gives_up_is_reported_in_the_kernels_words() -> None:
+    card = Card("0600", silent=True, given_up_after=0.2)
+    with Machine([card, Card("0700")]) as machine:
+        result = machine.run("configure", tuples=f"{NIC}{SECOND}")
+
+        assert result.rc == 1
+        line = line_about("0.0.0600", result.output)
+        assert "bringing it online failed: No such device (ENODEV)" in line
+        assert is_right(machine, "0700", 0, MAC_OF_SECOND)

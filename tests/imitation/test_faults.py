@@ -15,6 +15,7 @@ from .machine import Machine
 pytestmark = pytest.mark.imitation
 
 OSA = Card("0600")
+ONLINE = "/run/imitation/sys/devices/qeth/0.0.0600/online"
 
 
 def test_twelve_cards_come_online_each_with_its_interface() -> None:
@@ -34,8 +35,7 @@ def test_twelve_cards_come_online_each_with_its_interface() -> None:
 
 def test_a_silent_card_never_answers_and_its_writer_can_be_ended() -> None:
     with Machine([Card("0600", start="grouped", silent=True)]) as machine:
-        online = "/run/imitation/sys/devices/qeth/0.0.0600/online"
-        writer = machine.spawn("sh", "-c", f"echo 1 > {online}")
+        writer = machine.spawn("sh", "-c", f"echo 1 > {ONLINE}")
         machine.wait(lambda: bool(machine.writing))
         assert machine.attribute("0600", "online") == "0"
 
@@ -116,3 +116,25 @@ def test_nothing_stays_when_the_machine_is_gone() -> None:
 def _only_child(pid: int) -> int:
     with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as children:  # noqa: PTH123
         return int(children.read())
+
+
+def test_the_driver_gives_a_silent_card_up_in_the_end() -> None:
+    """After 40.9 s on the true driver, Linux 6.1 and 6.12."""
+    card = Card("0600", start="grouped", silent=True, given_up_after=0.2)
+    with Machine([card]) as machine:
+        with refused(errno.ENODEV):
+            machine.set("0600", "online", 1)
+
+        assert machine.attribute("0600", "online") == "0"
+
+
+def test_a_device_that_is_coming_online_is_not_ungrouped() -> None:
+    """EAGAIN at once, seen on the true driver, Linux 6.1 and 6.12."""
+    with Machine([Card("0600", start="grouped", silent=True)]) as machine:
+        writer = machine.spawn("sh", "-c", f"echo 1 > {ONLINE}")
+        machine.wait(lambda: bool(machine.writing))
+        with refused(errno.EAGAIN):
+            machine.set("0600", "ungroup", 1)
+
+        os.kill(_only_child(writer.pid), signal.SIGKILL)
+        writer.communicate()

@@ -173,6 +173,14 @@ def test_group_takes_any_order_and_upper_case_and_is_named_by_the_first_id() -> 
         assert (machine.sys / "devices/qeth/0.0.0a02/cdev1").readlink().name == "0.0.0a00"
 
 
+def test_group_takes_any_three_devices_and_short_device_numbers() -> None:
+    """Seen on the true driver, Linux 6.1."""
+    with Machine([OSA, Card("0604")]) as machine:
+        machine.write(GROUP, "0.0.600,0.0.0601,0.0.0605\n")
+
+        assert machine.attribute("0600", "online") == "0"
+
+
 def test_regrouping_right_after_ungroup_is_refused_at_first() -> None:
     with Machine([OSA]) as machine:
         machine.group("0600")

@@ -14,7 +14,7 @@ from dpm_guest.bootparams import NicParams
 from dpm_guest.console import Console, words
 from dpm_guest.errors import DpmGuestError
 from dpm_guest.process import run
-from dpm_guest.sysfs import Sysfs
+from dpm_guest.sysfs import Device, Sysfs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -66,20 +66,23 @@ class Shared:
             self.pause(0)
 
 
-def bring_up(nic: NicParams, shared: Shared, progress: Callable[[str], None]) -> None:
+def bring_up(nic: NicParams, shared: Shared, progress: Callable[[str], None]) -> Device:
     """Bring a NIC up; returns when it is online and has an interface.
 
     Args:
         progress: called with each new step before it is done
 
+    Returns:
+        The device as it is then.
+
     Raises:
         BringUpError: a step failed for good.
         Stopped: the time was over before the NIC was up.
     """
-    step, tries = _next_step(nic, shared.tree), 0
+    (step, device), tries = _look(nic, shared.tree), 0
     for _ in range(_MOST_STEPS):
         if step is None:
-            return
+            return device
         if tries == 0:
             shared.console.step(f"{nic.bus_id}: {plan.describe(step, nic)}")
             progress(step)
@@ -88,7 +91,7 @@ def bring_up(nic: NicParams, shared: Shared, progress: Callable[[str], None]) ->
             _do(step, nic, shared)
         except OSError as error:
             reason = words(error)
-        after = _next_step(nic, shared.tree)
+        after, device = _look(nic, shared.tree)
         if after != step:  # done, by us or by somebody else
             step, tries = after, 0
             continue
@@ -101,11 +104,12 @@ def bring_up(nic: NicParams, shared: Shared, progress: Callable[[str], None]) ->
     raise BringUpError("somebody else changes the device all the time")
 
 
-def _next_step(nic: NicParams, tree: Sysfs) -> str | None:
+def _look(nic: NicParams, tree: Sysfs) -> tuple[str | None, Device]:
+    """The next step, and the device that it follows from."""
     device = tree.device(nic.bus_id)
     if not plan.is_network_device(device):
         raise BringUpError(f"it is no network device but {device.kind}")
-    return plan.next_step(nic, device)
+    return plan.next_step(nic, device), device
 
 
 def _do(step: str, nic: NicParams, shared: Shared) -> None:
@@ -122,7 +126,7 @@ def _do(step: str, nic: NicParams, shared: Shared) -> None:
     if step in (plan.APPEAR, plan.INTERFACE):
         if step == plan.APPEAR:
             _free(nic, shared)
-        while _next_step(nic, tree) == step:
+        while _look(nic, tree)[0] == step:
             shared.pause(_LONGEST_PAUSE)
     elif step == plan.GROUP:
         holder = tree.holder(nic.bus_id)

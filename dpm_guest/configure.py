@@ -178,8 +178,7 @@ def _one_nic(job: Job, shared: Shared, clock: Clock, wake: int) -> None:
         clock.progress()
 
     try:
-        bring_up(job.nic, shared, progress)
-        job.ifindex = shared.tree.device(job.nic.bus_id).ifindex
+        job.ifindex = bring_up(job.nic, shared, progress).ifindex
         job.step = plan.UDEV
         _wake(wake)
         shared.wait_for(shared.named[job.nic.bus_id])

@@ -16,6 +16,7 @@ from dpm_guest.ids import CcwId, Mac
 QETH = "qeth"
 VIRTIO = "virtio"
 _KINDS = {"1731": QETH, "3832": VIRTIO}
+_LOOKS = 3
 
 
 class Device:
@@ -70,16 +71,14 @@ class Sysfs:
     def device(self, bus_id: CcwId) -> Device:
         """What the kernel shows of a NIC now. Never fails: what cannot be read is not there."""
         device = Device(bus_id)
-        group = self.group(bus_id)
-        ccw = self.ccw(bus_id)
-        if os.path.isdir(group):
-            device.grouped = True
-            device.layer2 = _number(read(f"{group}/layer2"))
-            device.kind = "another ccwgroup device" if device.layer2 is None else QETH
-            device.port = _number(read(f"{group}/portno"))
-            device.online = read(f"{group}/online") == "1"
-            self._interface(device, f"{group}/net")
+        group = _open_directory(self.group(bus_id))
+        if group is not None:
+            try:
+                _read_group(device, group)
+            finally:
+                os.close(group)
             return device
+        ccw = self.ccw(bus_id)
         if not os.path.isdir(ccw):
             device.missing = tuple(i for i in bus_id.triple if not os.path.isdir(self.ccw(i)))
             return device
@@ -89,19 +88,10 @@ class Sysfs:
             device.online = read(f"{ccw}/online") != "0"
             for name in _names(ccw):
                 if name.startswith("virtio"):
-                    self._interface(device, f"{ccw}/{name}/net")
+                    _read_interface(device, _open_directory(f"{ccw}/{name}/net"))
         else:
             device.missing = tuple(i for i in bus_id.triple if not os.path.isdir(self.ccw(i)))
         return device
-
-    def _interface(self, device: Device, net: str) -> None:
-        for name in _names(net):
-            device.interface = name
-            device.ifindex = _number(read(f"{net}/{name}/ifindex")) or 0
-            try:
-                device.mac = Mac.parse(read(f"{net}/{name}/address") or "")
-            except InvalidIdError:
-                device.mac = None  # the interface went away or got another name meanwhile
 
     def bus_id_of(self, interface: str) -> CcwId | None:
         """The bus id of the ccw device that provides an interface, or None."""
@@ -135,10 +125,58 @@ class Sysfs:
         return False
 
 
-def read(path: str) -> str | None:
-    """A small file's text without white space at its ends, or None where it cannot be read."""
+def _read_group(device: Device, group: int) -> None:
+    """What the folder of a ccwgroup device says; `group` is its open descriptor, so that its path
+    is walked once and not for each attribute."""
+    device.grouped = True
+    device.layer2 = _number(read("layer2", group))
+    device.kind = "another ccwgroup device" if device.layer2 is None else QETH
+    device.port = _number(read("portno", group))
+    device.online = read("online", group) == "1"
+    _read_interface(device, _open_directory("net", group))
+
+
+def _read_interface(device: Device, net: int | None) -> None:
+    """What a device's ``net`` folder says; closes its descriptor `net`.
+
+    udev may rename the interface between the look at its name and the look into its folder. Then
+    the name is gone, and another look finds the new one.
+    """
+    if net is None:
+        return
     try:
-        descriptor = os.open(path, os.O_RDONLY)
+        for _ in range(_LOOKS):
+            names = _names(net)
+            for name in names:
+                ifindex = _number(read(f"{name}/ifindex", net))
+                address = read(f"{name}/address", net)
+                if ifindex is not None and address is not None:
+                    device.interface, device.ifindex = name, ifindex
+                    device.mac = Mac.parse(address)
+                    return
+            if not names:
+                return
+    except InvalidIdError:
+        device.mac = None  # no Ethernet address
+    finally:
+        os.close(net)
+
+
+def _open_directory(path: str, below: int | None = None) -> int | None:
+    try:
+        return os.open(path, os.O_RDONLY | os.O_DIRECTORY, dir_fd=below)
+    except OSError:
+        return None
+
+
+def read(path: str, below: int | None = None) -> str | None:
+    """A small file's text without white space at its ends, or None where it cannot be read.
+
+    Args:
+        below: an open folder that `path` is relative to
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY, dir_fd=below)
     except OSError:
         return None
     try:
@@ -164,7 +202,7 @@ def write(path: str, value: str) -> None:
         os.close(descriptor)
 
 
-def _names(path: str) -> list[str]:
+def _names(path: str | int) -> list[str]:
     try:
         return sorted(os.listdir(path))
     except OSError:

@@ -57,3 +57,23 @@ def test_reading_and_writing_leak_no_descriptors(tmp_path: Path) -> None:
         sysfs.write(str(tmp_path / "file"), "1")
 
     assert sorted(Path("/proc/self/fd").iterdir()) == before
+
+
+def test_an_interface_that_is_renamed_during_the_look_is_looked_at_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its folder under the old name is gone when its index is asked for."""
+    group = tmp_path / "bus/ccwgroup/devices/0.0.0600"
+    for folder in (group, group / "net/enc600"):
+        folder.mkdir(parents=True)
+    for file, text in {"layer2": "1", "portno": "0", "online": "1"}.items():
+        (group / file).write_text(text)
+    (group / "net/enc600/ifindex").write_text("7\n")
+    (group / "net/enc600/address").write_text("0a:00:00:00:00:11\n")
+    listed = [["eth0"], ["enc600"]]
+    monkeypatch.setattr(sysfs, "_names", lambda path: listed.pop(0))
+
+    device = Sysfs(str(tmp_path)).device(CcwId.parse("0600"))
+
+    assert (device.interface, device.ifindex) == ("enc600", 7)
+    assert device.mac == "0a:00:00:00:00:11"

@@ -29,7 +29,7 @@ with() {
         etc/NetworkManager/system-connections/enc1.nmconnection etc/sysconfig/network-scripts/ifcfg-enc1
         var/lib/cloud/data/instance-id var/log/dpkg.log var/log/apt/term.log var/log/journal/0/system.journal
         var/lib/apt/lists/mirror_Packages var/cache/apt/pkgcache.bin var/cache/dnf/x/repomd.xml
-        root/.bash_history tmp/.hidden var/tmp/x etc/passwd- etc/dib-manifests/dib_environment
+        root/.bash_history tmp/.hidden var/tmp/1 etc/passwd- etc/dib-manifests/dib_environment
     )
     with "${gone[@]}"
 

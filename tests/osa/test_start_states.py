@@ -102,10 +102,10 @@ def test_nics_that_are_ignored_are_freed(guest: Guest) -> None:
 
 def test_a_port_that_the_card_does_not_have_is_said_and_costs_only_its_nic(guest: Guest) -> None:
     guest.put(
-        "/tmp/cmdline", f"{NICS[0].tuple(7, '0a0000000011')}{NICS[1].tuple(0, '0a0000000012')}"
+        "/run/cmdline", f"{NICS[0].tuple(7, '0a0000000011')}{NICS[1].tuple(0, '0a0000000012')}"
     )
 
-    result = guest.run("dpm-guest --cmdline /tmp/cmdline configure")
+    result = guest.run("dpm-guest --cmdline /run/cmdline configure")
 
     assert result.code == 1
     assert "setting port 7 failed: Invalid argument (EINVAL)" in result.errors
@@ -113,9 +113,9 @@ def test_a_port_that_the_card_does_not_have_is_said_and_costs_only_its_nic(guest
 
 
 def test_a_mac_that_no_card_takes_is_said_and_the_nic_is_up_all_the_same(guest: Guest) -> None:
-    guest.put("/tmp/cmdline", NICS[1].tuple(0, "001122334455"))
+    guest.put("/run/cmdline", NICS[1].tuple(0, "001122334455"))
 
-    result = guest.run("dpm-guest --cmdline /tmp/cmdline configure")
+    result = guest.run("dpm-guest --cmdline /run/cmdline configure")
 
     assert result.code == 1
     assert "no card takes it" in result.errors

@@ -252,7 +252,7 @@ def test_the_oldest_images_go_when_there_are_too_many(said: io.StringIO) -> None
 def test_phases_and_hooks_are_shown_as_they_begin(said: io.StringIO) -> None:
     watch = dib.Watch(Progress(said))
 
-    watch.see("2026-01-02 03:04:05.678 | dib-run-parts Running /tmp/in_target.d/install.d/50-x")
+    watch.see("2026-01-02 03:04:05.678 | dib-run-parts Running /x/in_target.d/install.d/50-x")
     watch.see("2026-01-02 03:04:05.678 | Converting image using qemu-img convert")
 
     assert "packages and files" in said.getvalue()
@@ -263,7 +263,7 @@ def test_phases_and_hooks_are_shown_as_they_begin(said: io.StringIO) -> None:
 def test_what_fails_after_a_hook_is_not_laid_to_its_charge(said: io.StringIO) -> None:
     watch = dib.Watch(Progress(said))
 
-    watch.see("dib-run-parts Running /tmp/in_target.d/install.d/99-package-uninstalls")
+    watch.see("dib-run-parts Running /x/in_target.d/install.d/99-package-uninstalls")
     watch.see("> + echo trace of a program")
     watch.see("dib-run-parts 99-package-uninstalls completed")
     watch.see("E: Unable to locate package no-such-package")

@@ -79,9 +79,6 @@ class Sysfs:
                 os.close(group)
             return device
         ccw = self.ccw(bus_id)
-        if not os.path.isdir(ccw):
-            device.missing = tuple(i for i in bus_id.triple if not os.path.isdir(self.ccw(i)))
-            return device
         cutype = read(f"{ccw}/cutype") or ""
         device.kind = _KINDS.get(cutype.partition("/")[0], cutype)
         if device.kind == VIRTIO:

@@ -14,7 +14,7 @@ from typing import Protocol, cast
 from dpm_lab.errors import LabError, UsageError
 
 #: Subcommands and their modules, in the order in which ``--help`` lists them.
-COMMANDS = {"osa": "dpm_lab.osa.command"}
+COMMANDS = {"osa": "dpm_lab.osa.command", "hmc": "dpm_lab.hmc.command"}
 
 
 class Command(Protocol):

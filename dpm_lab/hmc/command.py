@@ -1,0 +1,186 @@
+"""``dpm-lab hmc``: an HMC in the foreground."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import secrets
+import sys
+import tempfile
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+from dpm_lab.errors import UsageError
+
+if TYPE_CHECKING:
+    from dpm_lab.hmc.server import HmcServer
+
+_DESCRIPTION = """\
+An HMC with a machine in DPM mode: the Web Services API over HTTPS, to work against with nova-dpm,
+zhmc or anything else that uses zhmcclient. Its partitions boot nothing; they only change their status.
+It ends with Ctrl-C."""
+
+_EXAMPLES = """\
+examples:
+  dpm-lab hmc
+  dpm-lab hmc --machine z13 --port 6794 --latency 0.1 -v
+  dpm-lab hmc --fault 'POST /api/partitions/.*/operations/start status status=409 reason=2 times=3'
+  dpm-lab hmc --fault 'POST /api/cpcs/.*/partitions drop-after'
+
+faults: 'METHOD URI KIND [name=value ...]'; METHOD and URI are regular expressions for the whole of it
+  delay (seconds=), drop-before, drop-after, status (status=, reason=, message=), expire-session,
+  job-fails (status=, reason=, message=), job-never-ends; all: after= (spare so many), times=N|all
+"""
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the parser of ``dpm-lab hmc``."""
+    parser = subparsers.add_parser(
+        "hmc",
+        help="an HMC with a machine in DPM mode",
+        description=_DESCRIPTION,
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--list", action="store_true", help="list the machines, and end")
+    parser.add_argument(
+        "--machine",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a machine of the lab, or a file *.yaml; more than once for more CPCs (default: z16)",
+    )
+    parser.add_argument(
+        "--port", type=int, default=6794, metavar="N", help="default: 6794; 0: any that is free"
+    )
+    parser.add_argument("--user", default="labuser", metavar="NAME", help="default: labuser")
+    parser.add_argument(
+        "--password-file", type=Path, metavar="FILE", help="default: one is made in the folder"
+    )
+    parser.add_argument(
+        "--folder", type=Path, metavar="DIR", help="for certificates (default: a temporary one)"
+    )
+    parser.add_argument(
+        "--latency", type=float, default=0.0, metavar="SECONDS", help="of each request"
+    )
+    parser.add_argument(
+        "--session-idle",
+        type=float,
+        metavar="SECONDS",
+        help="a session ends after so long without a request (default: never)",
+    )
+    parser.add_argument(
+        "--session-lifetime",
+        type=float,
+        metavar="SECONDS",
+        help="a session ends after so long in any case (default: never)",
+    )
+    parser.add_argument(
+        "--fault", action="append", default=[], metavar="TEXT", help="see below; more than once"
+    )
+    parser.add_argument("--log", type=Path, metavar="FILE", help="write the requests to a file")
+    parser.add_argument(
+        "-v", "--verbose", action="store_true", help="show the requests on standard error"
+    )
+    # For HmcProcess: a token for orders in this file; say where it is in the folder; end with stdin.
+    parser.add_argument("--serve-parent", type=Path, help=argparse.SUPPRESS)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Serve until interrupted."""
+    # Late: zhmcclient takes a while, and the other subcommands do without it.
+    from dpm_lab.hmc.faults import Fault
+    from dpm_lab.hmc.log import write_secret
+    from dpm_lab.hmc.machines import Machine, names
+    from dpm_lab.hmc.server import HmcServer
+
+    if args.list:
+        for name in names():
+            machine = Machine.load(name)
+            version = ".".join(map(str, machine.api_version))
+            print(f"{name}  {machine.description}; HMC {machine.hmc_version}, API {version}")
+        return 0
+    faults = [Fault.parse(text) for text in args.fault]
+    with contextlib.ExitStack() as stack:
+        folder = args.folder
+        if folder is None:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="dpm-hmc-")))
+        folder.mkdir(parents=True, exist_ok=True)
+        password_file = args.password_file
+        if password_file is None:
+            password_file = folder / "password"
+            write_secret(password_file, secrets.token_urlsafe(12))
+        logs: list[TextIO] = [sys.stderr] if args.verbose else []
+        if args.log is not None:
+            logs.append(stack.enter_context(args.log.open("a", encoding="utf-8")))
+        hmc = HmcServer(
+            *args.machine,
+            port=0 if args.serve_parent else args.port,
+            userid=args.user,
+            password=_read(password_file),
+            folder=folder,
+            latency=args.latency,
+            idle=args.session_idle,
+            lifetime=args.session_lifetime,
+            logs=tuple(logs),
+        )
+        for fault in faults:
+            hmc.control.add_fault(fault)
+        if args.serve_parent is not None:
+            hmc.token = _read(args.serve_parent)
+            return _serve_parent(hmc)
+        with hmc:
+            _introduce(hmc, password_file)
+            threading.Event().wait()
+    return 0
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}") from error
+
+
+def _serve_parent(hmc: HmcServer) -> int:
+    with hmc:
+        place = hmc.folder / "ready.json"
+        made = place.with_suffix(".new")
+        made.write_text(json.dumps({"host": hmc.host, "port": hmc.port}))
+        made.rename(place)
+        sys.stdin.read()  # until the parent closes it, or is no more
+    return 0
+
+
+def _introduce(hmc: HmcServer, password_file: Path) -> None:
+    machine = hmc.machines[0]
+    print(
+        f"""\
+An HMC at https://{hmc.host}:{hmc.port}
+  CA file:   {hmc.ca_file}
+  user:      {hmc.userid}
+  password:  in {password_file}
+"""
+    )
+    for each in hmc.machines:
+        print(f"  CPC {each.cpc['name']}: {each.description}")
+    print(
+        f"""
+With zhmc:
+  zhmc -h {hmc.host} -u {hmc.userid} -p "$(cat {password_file})" \\
+    --ca-certs {hmc.ca_file} partition list {machine.cpc["name"]}
+    (zhmc knows no port: it needs --port 6794 here)
+
+In nova.conf:
+  [dpm]
+  hmc = {hmc.host}:{hmc.port}
+  hmc_username = {hmc.userid}
+  hmc_password = (what is in {password_file})
+  hmc_ca_file = {hmc.ca_file}
+  cpc_object_id = {machine.cpc_object_id}
+
+Ctrl-C ends it.""",
+        flush=True,
+    )

@@ -1,0 +1,213 @@
+"""Machines as data: what a machine file says, as resources for zhmcclient's mock.
+
+A machine file is short; this module fills in what follows from it: object ids that stay the same from
+start to start, ports, and the virtual switches that an adapter port brings with it up to z16.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from dpm_lab.hmc.errors import MachineError
+
+#: What a resource is to zhmcclient's mock: its properties and, by kind, its children.
+Resource = dict[str, Any]
+
+_IDS = uuid.UUID("6a1d0e52-9d0e-5c0b-8a55-6d9a3a3a0f11")
+_FAMILIES = {
+    "fcp": "ficon",
+    "osd": "osa",
+    "hipersockets": "hipersockets",
+    "roce": "roce",
+    "neth": "network-express",
+    "crypto": "crypto",
+}
+#: The adapter types that have virtual switches up to z16; the NIC types they give.
+NIC_TYPES = {"osd": "osd", "hipersockets": "iqd", "roce": "roce", "neth": "neth"}
+
+
+@dataclass(frozen=True)
+class Machine:
+    """One CPC and the HMC that manages it."""
+
+    name: str
+    description: str
+    hmc_version: str
+    api_version: tuple[int, int]
+    cpc: dict[str, Any]
+    features: tuple[str, ...] = ()
+    api_features: tuple[str, ...] = ()
+    adapters: tuple[dict[str, Any], ...] = ()
+    partitions: tuple[dict[str, Any], ...] = field(default=())
+
+    @classmethod
+    def load(cls, name: str | Path) -> Machine:
+        """Read one of ours by its name, or a file.
+
+        :raises MachineError: there is no such machine, or its file is not right.
+        """
+        path = Path(name)
+        if path.suffix in {".yaml", ".yml"}:
+            try:
+                text = path.read_text(encoding="utf-8")
+            except OSError as error:
+                raise MachineError(f"machine file {path}: {error.strerror}") from error
+        elif str(name) in names():
+            text = _folder().joinpath(f"{name}.yaml").read_text(encoding="utf-8")
+        else:
+            raise MachineError(
+                f"no machine {str(name)!r}: there are {', '.join(names())}, and files *.yaml"
+            )
+        return cls.parse(text, source=str(name))
+
+    @classmethod
+    def parse(cls, text: str, source: str = "text") -> Machine:
+        """Read a machine from YAML.
+
+        :raises MachineError: the text is not right; says what and where.
+        """
+        try:
+            data = yaml.safe_load(text)
+            major, _, minor = str(data["hmc"]["api-version"]).partition(".")
+            return cls(
+                name=str(data["name"]),
+                description=str(data["description"]),
+                hmc_version=str(data["hmc"]["version"]),
+                api_version=(int(major), int(minor)),
+                cpc=dict(data["cpc"]),
+                features=tuple(data.get("features", ())),
+                api_features=tuple(data.get("api-features", ())),
+                adapters=tuple(data.get("adapters", ())),
+                partitions=tuple(data.get("partitions", ())),
+            )
+        except (yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError) as error:
+            raise MachineError(
+                f"machine {source}: {type(error).__name__}: {error}; see"
+                " doc/source/lab-hmc.rst for what belongs into a machine file"
+            ) from error
+
+    @property
+    def uri(self) -> str:
+        """The CPC's URI."""
+        return f"/api/cpcs/{self._id('cpc')}"
+
+    @property
+    def cpc_object_id(self) -> str:
+        """The CPC's object id, as nova.conf's ``cpc_object_id`` wants it."""
+        return self._id("cpc")
+
+    @property
+    def has_storage_management(self) -> bool:
+        """Whether there are storage groups instead of HBAs."""
+        return "dpm-storage-management" in self.features
+
+    @property
+    def has_virtual_switches(self) -> bool:
+        """Whether NICs are attached to virtual switches (up to z16)."""
+        return "network-express-support" not in self.api_features
+
+    @property
+    def maximum_partitions(self) -> int:
+        """How many partitions it can have; older ones have no property that tells."""
+        return int(self.cpc.get("maximum-partitions", 85))
+
+    def resource(self) -> Resource:
+        """Return the CPC with all that is in it."""
+        features = {}
+        if self.api_version >= (2, 23):  # zhmcclient: Cpc.feature_enabled
+            features["available-features-list"] = self.features_list()
+        cpc = dict(self.cpc)
+        if self.api_version < (2, 24):  # zhmcclient: Cpc.maximum_active_partitions
+            cpc.pop("maximum-partitions", None)
+        return {
+            "properties": {
+                "object-id": self._id("cpc"),
+                "dpm-enabled": True,
+                "status": "active",
+                "has-unacceptable-status": False,
+                "is-locked": False,
+                "iml-mode": "dpm",
+                **cpc,
+                **features,
+            },
+            "adapters": list(map(self._adapter, self.adapters)),
+            "virtual_switches": list(self._switches()) if self.has_virtual_switches else [],
+        }
+
+    def features_list(self) -> list[dict[str, Any]]:
+        """Return the firmware features as CPC and partition show them."""
+        return [
+            {"name": name, "description": f"{name} of the lab", "state": True}
+            for name in self.features
+        ]
+
+    def _id(self, *path: str) -> str:
+        return str(uuid.uuid5(_IDS, "/".join((self.name, *path))))
+
+    def _adapter(self, adapter: dict[str, Any]) -> Resource:
+        """Return an adapter and its ports. What the file says beyond them are properties."""
+        rest = dict(adapter)
+        kind, count = rest["type"], int(rest.pop("ports", 1))
+        try:
+            family = _FAMILIES[kind]
+        except KeyError as error:
+            raise MachineError(
+                f"machine {self.name}: adapter type {kind!r}: there are {', '.join(_FAMILIES)}"
+            ) from error
+        ports = [
+            {"properties": {"element-id": str(index), "index": index, "name": f"Port {index}"}}
+            for index in range(count)
+        ]
+        return {
+            "properties": {
+                "object-id": self._id("adapter", rest["name"]),
+                "description": "",
+                "adapter-family": family,
+                "status": "active",
+                "state": "online",
+                "physical-channel-status": "operating",
+                "port-count": count,
+                **rest,
+            },
+            "ports": ports if family != "crypto" else [],
+        }
+
+    def _switches(self) -> Iterator[Resource]:
+        for adapter in self.adapters:
+            if adapter["type"] not in {"osd", "hipersockets"}:
+                continue
+            for port in range(int(adapter.get("ports", 1))):
+                name = f"vswitch {adapter['name']} port {port}"
+                yield {
+                    "properties": {
+                        "object-id": self._id("virtual-switch", name),
+                        "name": name,
+                        "description": "",
+                        "type": adapter["type"],
+                        "port": port,
+                        "backing-adapter-uri": (
+                            f"/api/adapters/{self._id('adapter', adapter['name'])}"
+                        ),
+                        "connected-vnic-uris": [],
+                    }
+                }
+
+
+def names() -> list[str]:
+    """Return the names of the machines that come with the lab."""
+    return sorted(
+        entry.name.removesuffix(".yaml")
+        for entry in _folder().iterdir()
+        if entry.name.endswith(".yaml")
+    )
+
+
+def _folder() -> Any:
+    return resources.files("dpm_lab.hmc") / "machines"

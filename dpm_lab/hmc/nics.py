@@ -1,0 +1,159 @@
+"""NICs: virtual switches or adapter ports, device numbers, MACs, VLANs."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from zhmcclient.mock._urihandler import FakedHTTPError
+
+from dpm_lab.hmc import devices, fields
+from dpm_lab.hmc.calls import Call
+from dpm_lab.hmc.machines import NIC_TYPES, Machine
+from dpm_lab.hmc.refusals import (
+    bad,
+    inconsistent,
+    missing,
+    not_unique,
+    of_mock,
+    unknown,
+)
+from dpm_lab.hmc.tree import Tree
+
+_MAC = re.compile(r"([0-9a-f]{2}:){5}[0-9a-f]{2}")
+_VLANS = range(1, 4095)
+
+
+def create(call: Call) -> Any:
+    """Create NIC."""
+    tree = call.tree
+    partition = tree.partition(call.path)
+    tree.check_settled(partition)
+    body = call.object("name")
+    machine = tree.machine(partition)
+    _check_fields(machine, body, create=True)
+    kind = _backing_type(tree, machine, body)
+    if body.pop("type", kind) != kind:
+        raise inconsistent(f"'type' does not fit the adapter, which gives NICs of type {kind!r}")
+    _check_values(tree, partition, body)
+    body["device-number"] = devices.choose(
+        tree, partition, body.get("device-number"), devices.width(kind)
+    )
+    body.setdefault("mac-address", tree.new_mac())
+    body.setdefault("description", "")
+    body.setdefault("vlan-id", None)
+    body.setdefault("virtual-switch-uri", None)
+    body.setdefault("network-adapter-port-uri", None)
+    switch = body.pop("virtual-switch-uri")
+    body = body if switch is None else {**body, "virtual-switch-uri": switch}
+    body |= {"type": kind, "element-id": tree.new_id()}
+    if body["network-adapter-port-uri"] is None:
+        del body["network-adapter-port-uri"]
+    try:
+        return call.mock(body)
+    except FakedHTTPError as error:
+        raise of_mock(error) from error
+
+
+def update(call: Call) -> Any:
+    """Update NIC Properties."""
+    tree = call.tree
+    nic = tree.find(call.path)
+    partition = nic.manager.parent
+    tree.check_settled(partition)
+    body = call.object()
+    machine = tree.machine(partition)
+    _check_fields(machine, body, create=False)
+    _check_values(tree, partition, body, nic)
+    kind = nic.properties["type"]
+    if "virtual-switch-uri" in body or "network-adapter-port-uri" in body:
+        kind = _backing_type(tree, machine, body)
+        _disconnect(tree, nic)
+    if "device-number" in body or kind != nic.properties["type"]:
+        wanted = body.get("device-number", nic.properties["device-number"])
+        body["device-number"] = devices.choose(
+            tree, partition, wanted, devices.width(kind), nic.uri
+        )
+    nic.update({**body, "type": kind})
+    if body.get("virtual-switch-uri"):
+        tree.find(body["virtual-switch-uri"]).properties["connected-vnic-uris"].append(nic.uri)
+
+
+def delete(call: Call) -> Any:
+    """Delete NIC."""
+    tree = call.tree
+    nic = tree.find(call.path)
+    tree.check_settled(nic.manager.parent)
+    remove(tree, nic)
+
+
+def remove(tree: Tree, nic: Any) -> None:
+    """Take a NIC away; the mock leaves it connected to its switch."""
+    _disconnect(tree, nic)
+    nic.manager.remove(nic.oid)
+
+
+def _disconnect(tree: Tree, nic: Any) -> None:
+    switch = nic.properties.get("virtual-switch-uri")
+    if switch:
+        connected = tree.find(switch).properties["connected-vnic-uris"]
+        if nic.uri in connected:
+            connected.remove(nic.uri)
+
+
+def _check_fields(machine: Machine, body: dict[str, Any], *, create: bool) -> None:
+    for name in body:
+        if name not in fields.NIC and not (create and name == "type"):
+            raise unknown(name)
+        if machine.api_version < fields.NIC_SINCE.get(name, (0, 0)):
+            raise unknown(name)
+
+
+def _backing_type(tree: Tree, machine: Machine, body: dict[str, Any]) -> str:
+    """Return the type that the switch or port gives a NIC.
+
+    :raises Refusal: 400, 5: neither is named, or the wrong one for the machine (that the wrong one is
+        400, 6 is guessed); 404, 2: it does not exist.
+    """
+    switch, port = body.get("virtual-switch-uri"), body.get("network-adapter-port-uri")
+    if switch is not None:
+        if not machine.has_virtual_switches:
+            raise unknown("virtual-switch-uri")
+        found = tree.refer("virtual-switch-uri", switch)
+        if found.properties.get("class") != "virtual-switch":
+            raise bad("virtual-switch-uri", switch, "it is no virtual switch")
+        return NIC_TYPES[found.properties["type"]]
+    if port is None:
+        needed = "virtual-switch-uri"
+        raise missing(needed if machine.has_virtual_switches else "network-adapter-port-uri")
+    adapter = tree.refer("network-adapter-port-uri", port).manager.parent
+    kind = NIC_TYPES.get(adapter.properties.get("type", ""))
+    if kind is None:
+        raise bad("network-adapter-port-uri", port, "it is no port of a network adapter")
+    if machine.has_virtual_switches and kind in {"osd", "iqd"}:
+        raise missing("virtual-switch-uri")  # zhmcclient, NicManager.create: for OSA before z17
+    return kind
+
+
+def _check_values(tree: Tree, partition: Any, body: dict[str, Any], nic: Any = None) -> None:
+    own = nic.uri if nic is not None else ""
+    if "name" in body:
+        name = body["name"]
+        if not isinstance(name, str) or not 1 <= len(name) <= 64:
+            raise bad("name", name, "it has 1 to 64 characters")
+        if any(n.name == name for n in partition.nics.list() if n.uri != own):
+            raise not_unique("name", name, f"partition {partition.name}")
+    if len(body.get("description") or "") > 1024:
+        raise bad("description", body["description"], "it has at most 1024 characters")
+    vlan = body.get("vlan-id")
+    if vlan is not None and vlan not in _VLANS:
+        raise bad("vlan-id", vlan, "it is 1 to 4094")
+    mac = body.get("mac-address")
+    if mac is not None:
+        if not isinstance(mac, str) or not _MAC.fullmatch(mac):
+            raise bad("mac-address", mac, "it has six groups of two lower-case digits and colons")
+        if int(mac[:2], 16) & 3 != 2:
+            raise bad("mac-address", mac, "it must be locally administered and unicast")
+        # That it must be unique on the whole machine and not only on the adapter is guessed.
+        if mac in tree.macs(own):
+            raise not_unique("mac-address", mac, "the CPC")

@@ -1,0 +1,126 @@
+"""The same HMC in a process of its own: for tests in processes that eventlet has patched."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import secrets
+import shutil
+import ssl
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from dpm_lab.hmc.control import Control
+from dpm_lab.hmc.errors import ControlError, StartError
+from dpm_lab.hmc.log import write_secret
+from dpm_lab.hmc.machines import Machine
+
+_START = 30.0
+_STOP = 10.0
+_ORDER = 60.0
+
+
+class HmcProcess:
+    """An HMC in a process that ends with this one. A context manager.
+
+    :param machines: names of machines of the lab, or files
+    :param options: further arguments for ``dpm-lab hmc``
+    :raises StartError: it does not start; says what it wrote
+    """
+
+    def __init__(
+        self,
+        *machines: str | Path,
+        userid: str = "labuser",
+        password: str | None = None,
+        options: tuple[str, ...] = (),
+    ) -> None:
+        self._names = tuple(map(str, machines)) or ("z16",)
+        self.machines = tuple(map(Machine.load, self._names))
+        self.userid = userid
+        self.password = password if password is not None else secrets.token_urlsafe(12)
+        self._options = options
+        self._token = secrets.token_urlsafe(24)
+        self.host = ""
+        self.port = 0
+        self.control = Control(self._order)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        self.folder = Path(tempfile.mkdtemp(prefix="dpm-hmc-"))
+        self.ca_file = self.folder / "ca.pem"
+        # In files, so that no process list shows them.
+        write_secret(self.folder / "password", self.password)
+        write_secret(self.folder / "token", self._token)
+        command = [sys.executable, "-m", "dpm_lab", "hmc", "--user", self.userid]
+        for name in self._names:
+            command += ["--machine", name]
+        command += ["--folder", str(self.folder)]
+        command += ["--password-file", str(self.folder / "password")]
+        command += ["--serve-parent", str(self.folder / "token"), *self._options]
+        with (self.folder / "output").open("wb") as output:
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=output, stderr=subprocess.STDOUT
+            )
+        ready = self.folder / "ready.json"
+        deadline = time.monotonic() + _START
+        while not ready.exists():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                text = (self.folder / "output").read_text(errors="replace").strip()
+                self.close()
+                raise StartError(f"the HMC's process does not start; it wrote: {text}")
+            time.sleep(0.02)
+        place = json.loads(ready.read_text())
+        self.host, self.port = place["host"], place["port"]
+        self._context = ssl.create_default_context(cafile=str(self.ca_file))
+
+    def close(self) -> None:
+        """End it and remove its folder."""
+        assert self._process.stdin is not None
+        with contextlib.suppress(OSError):
+            self._process.stdin.close()  # which it takes for the end
+        try:
+            self._process.wait(_STOP)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _order(self, order: str, arguments: dict[str, Any]) -> Any:
+        connection = http.client.HTTPSConnection(
+            self.host, self.port, context=self._context, timeout=_ORDER
+        )
+        try:
+            connection.request(
+                "POST",
+                f"/lab/{order}",
+                json.dumps(arguments).encode(),
+                {"X-Lab-Token": self._token, "Content-Type": "application/json"},
+            )
+            response = connection.getresponse()
+            answer = json.loads(response.read() or b"{}")
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            raise ControlError(f"order {order!r}: the HMC does not answer: {error}") from error
+        finally:
+            connection.close()
+        if response.status != 200:
+            raise ControlError(str(answer.get("error", f"order {order!r}: {response.status}")))
+        return answer["result"]

@@ -1,0 +1,79 @@
+"""Requests that only ask: listings, features, several requests in one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from zhmcclient.mock._urihandler import FakedHTTPError
+
+from dpm_lab.hmc.calls import Accepted, Call
+from dpm_lab.hmc.refusals import Refusal, missing, not_found, of_mock
+
+#: Since HMC 2.16.0: listings with additional properties (zhmcclient), and a list of API features, which
+#: zhmcclient takes for empty where the URI is unknown.
+_ADDITIONAL_PROPERTIES = (4, 1)
+_API_FEATURES = (4, 10)
+
+
+def listing(call: Call) -> Any:
+    """List partitions, adapters or virtual switches of a CPC.
+
+    :raises Refusal: 400, 1: ``additional-properties`` on an HMC before 2.16.0. What such an HMC does with
+        a parameter that it does not know is the mock's notion, and the API's since 2.14.
+    """
+    if "additional-properties=" in call.uri and call.tree.api_version < _ADDITIONAL_PROPERTIES:
+        raise Refusal(400, 1, "The query parameter 'additional-properties' is not supported")
+    return call.mock(None)
+
+
+def cpc_features(call: Call) -> Any:
+    """List CPC API Features."""
+    if call.tree.api_version < _API_FEATURES:
+        raise not_found(call.path)
+    return list(call.tree.find(call.base).api_features)
+
+
+def console_features(call: Call) -> Any:
+    """List Console API Features: none."""
+    if call.tree.api_version < _API_FEATURES:
+        raise not_found(call.path)
+    return []
+
+
+def connected_nics(call: Call) -> Any:
+    """Get Connected VNICs of a Virtual Switch: a GET, which the mock has as a POST."""
+    switch = call.tree.find(call.base)
+    return {"connected-vnic-uris": list(switch.properties["connected-vnic-uris"])}
+
+
+def submit(call: Call) -> Any:
+    """Submit Requests: several in one, one after the other.
+
+    The mock sends them through a session of zhmcclient; here they go the way of all others.
+    """
+    answers = []
+    for item in call.object("requests")["requests"]:
+        for name in ("method", "uri"):
+            if name not in item:
+                raise missing(name)
+        status, body = _one(call, item)
+        answer = {"status": status, "headers": [], "body": body}
+        if item.get("id"):
+            answer["id"] = item["id"]
+        answers.append(answer)
+    return answers
+
+
+def _one(call: Call, item: dict[str, Any]) -> tuple[int, Any]:
+    method, uri = item["method"], item["uri"]
+    tree = call.tree
+    try:
+        result = tree.dispatch(method, uri, item.get("body"))
+    except FakedHTTPError as error:
+        refusal = of_mock(error)
+        return refusal.status, refusal.body(method, uri)
+    except Refusal as refusal:
+        return refusal.status, refusal.body(method, uri)
+    if isinstance(result, Accepted):
+        return 202, {"job-uri": result.job.uri} if result.job else None
+    return (204, None) if result is None else (200, result)

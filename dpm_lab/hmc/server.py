@@ -1,0 +1,213 @@
+"""The HMC on a socket: HTTPS, one thread a connection, plain sockets and threads only."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+import shutil
+import socket
+import ssl
+import tempfile
+import threading
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TextIO
+
+from dpm_lab.hmc import certificates
+from dpm_lab.hmc.control import Control, Desk
+from dpm_lab.hmc.errors import StartError
+from dpm_lab.hmc.machines import Machine
+from dpm_lab.hmc.service import Answer, Service
+from dpm_lab.hmc.sessions import Sessions
+
+HOST = "127.0.0.1"
+USERID = "labuser"
+_LARGEST_BODY = 1 << 20
+_HANDSHAKE = 30.0
+_TOKEN = "X-Lab-Token"
+
+
+class HmcServer:
+    """An HMC with machines, in threads of this process. A context manager.
+
+    :param machines: names of machines of the lab, or files
+    :param port: 0: any that is free
+    :param folder: where the certificates go; None: a temporary one, removed at the end
+    :param idle: seconds without a request after which a session ends; None: never
+    :param lifetime: seconds after which a session ends in any case; None: never
+    :raises MachineError: a machine is not there or not right
+    :raises StartError: the port cannot be had
+    """
+
+    def __init__(
+        self,
+        *machines: str | Path | Machine,
+        port: int = 0,
+        userid: str = USERID,
+        password: str | None = None,
+        folder: Path | None = None,
+        latency: float = 0.0,
+        idle: float | None = None,
+        lifetime: float | None = None,
+        logs: tuple[TextIO, ...] = (),
+    ) -> None:
+        self.machines = tuple(
+            item if isinstance(item, Machine) else Machine.load(item)
+            for item in machines or ("z16",)
+        )
+        self.host = HOST
+        self.port = port
+        self.userid = userid
+        self.password = password if password is not None else secrets.token_urlsafe(12)
+        self.token = secrets.token_urlsafe(24)
+        self._temporary = folder is None
+        self.folder = folder if folder is not None else Path(tempfile.mkdtemp(prefix="dpm-hmc-"))
+        self.ca_file = self.folder / "ca.pem"
+        sessions = Sessions(userid, self.password, idle=idle, lifetime=lifetime)
+        self.service = Service(self.machines, sessions, *logs)
+        self.service.latency = latency
+        self.desk = Desk(self.service)
+        self.control = Control(self.desk.call)
+        self._closing = False
+        self._connections: set[socket.socket] = set()
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def start(self) -> None:
+        """Make the certificates and listen."""
+        files = certificates.make(self.folder)
+        self._context = files.server_context()
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            self._socket.bind((self.host, self.port))
+        except OSError as error:
+            self._socket.close()
+            raise StartError(
+                f"port {self.port} of {self.host} cannot be had: {error.strerror}; choose another"
+            ) from error
+        self._socket.listen(128)
+        self.port = self._socket.getsockname()[1]
+        self._thread = threading.Thread(target=self._accept, name="hmc-accept", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop listening, cut all connections, remove what is temporary."""
+        self._closing = True
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)  # close() alone does not wake accept()
+        self._socket.close()
+        self._thread.join()
+        with self._lock:
+            connections = list(self._connections)
+        for connection in connections:
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+        self.service.close()
+        if self._temporary:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _accept(self) -> None:
+        while not self._closing:
+            try:
+                connection, address = self._socket.accept()
+            except OSError:
+                if self._closing:
+                    return
+                continue
+            threading.Thread(
+                target=self._serve, args=(connection, address), name="hmc-client", daemon=True
+            ).start()
+
+    def _serve(self, plain: socket.socket, address: Any) -> None:
+        # Plain HTTP, an unknown CA, a client that goes away: its own affair.
+        with contextlib.suppress(OSError), plain:
+            plain.settimeout(_HANDSHAKE)
+            plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            with self._context.wrap_socket(plain, server_side=True) as connection:
+                connection.settimeout(None)
+                with self._lock:
+                    self._connections.add(connection)
+                try:
+                    _Handler(connection, address, self)  # type: ignore[arg-type]
+                finally:
+                    with self._lock:
+                        self._connections.discard(connection)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """The requests of one connection, one after the other."""
+
+    protocol_version = "HTTP/1.1"
+    #: Headers and body leave in one piece: with two, the second one waits for an ACK of the first.
+    wbufsize = -1
+    server_version = "zHMC"
+    server: HmcServer  # type: ignore[assignment]
+    connection: ssl.SSLSocket
+
+    def do_GET(self) -> None:
+        self._answer()
+
+    def do_POST(self) -> None:
+        self._answer()
+
+    def do_DELETE(self) -> None:
+        self._answer()
+
+    def _answer(self) -> None:
+        try:
+            length = int(self.headers.get("Content-Length") or 0)
+        except ValueError:
+            length = -1
+        if not 0 <= length <= _LARGEST_BODY or "Transfer-Encoding" in self.headers:
+            self.close_connection = True
+            self._send(Answer(400, {"http-status": 400, "reason": 11, "message": "bad length"}))
+            return
+        content = self.rfile.read(length)
+        if self.path.startswith("/lab/"):
+            self._send(self._lab(content))
+            return
+        answer = self.server.service.answer(
+            self.command, self.path, self.headers.get("X-API-Session"), content
+        )
+        if answer.dropped:
+            self.close_connection = True
+            self.connection.shutdown(socket.SHUT_RDWR)
+            return
+        self._send(answer)
+
+    def _lab(self, content: bytes) -> Answer:
+        token = self.headers.get(_TOKEN, "")
+        if not secrets.compare_digest(token.encode(), self.server.token.encode()):
+            return Answer(403, {"error": "the lab's token is missing or wrong"})
+        return self.server.desk.answer(self.path.removeprefix("/lab/"), content)
+
+    def _send(self, answer: Answer) -> None:
+        content = answer.content()
+        self.send_response_only(answer.status)
+        self.send_header("Server", self.server_version)
+        self.send_header("Date", self.date_time_string())
+        if content:
+            self.send_header("Content-Type", "application/json")
+        if answer.status != 204:
+            self.send_header("Content-Length", str(len(content)))
+        if self.close_connection:
+            self.send_header("Connection", "close")
+        self.end_headers()
+        self.wfile.write(content)
+        self.wfile.flush()
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Write nothing: the service keeps the log."""

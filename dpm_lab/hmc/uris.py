@@ -1,0 +1,70 @@
+"""Which handler does what: ours first, then those of zhmcclient's mock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from zhmcclient.mock import _urihandler as mock
+
+from dpm_lab.hmc import attachments, hbas, job_operations, nics, partitions, queries
+from dpm_lab.hmc.calls import Context, extended
+
+_QUERY = r"(?:\?(.*))?"
+_ID = r"([^/?]+)"
+_PARTITION = rf"/api/partitions/{_ID}"
+
+
+def uri_handler(context: Callable[[], Context]) -> Any:
+    """Return the mock's dispatcher with our handlers before its own."""
+
+    def of(base: Any = object, **methods: Any) -> Any:
+        return extended(context, base, **methods)
+
+    handlers = [
+        (rf"/api/cpcs/{_ID}/operations/list-features{_QUERY}", of(get=queries.cpc_features)),
+        ("/api/console/operations/list-features", of(get=queries.console_features)),
+        ("/api/services/aggregation/submit", of(post=queries.submit)),
+        (rf"/api/jobs/{_ID}", of(get=job_operations.query, delete=job_operations.delete)),
+        (rf"/api/jobs/{_ID}/operations/cancel", of(post=job_operations.cancel)),
+        (
+            rf"/api/cpcs/{_ID}/partitions{_QUERY}",
+            of(mock.PartitionsHandler, get=queries.listing, post=partitions.create),
+        ),
+        (
+            rf"{_PARTITION}{_QUERY}",
+            of(mock.PartitionHandler, post=partitions.update, delete=partitions.delete),
+        ),
+        (rf"{_PARTITION}/operations/start", of(post=partitions.start)),
+        (rf"{_PARTITION}/operations/stop", of(post=partitions.stop)),
+        (
+            rf"{_PARTITION}/operations/(?:psw-restart|scsi-dump|start-dump-program)",
+            of(post=partitions.restart),
+        ),
+        (rf"{_PARTITION}/operations/attach-storage-group", of(post=attachments.attach)),
+        (rf"{_PARTITION}/operations/detach-storage-group", of(post=attachments.detach)),
+        (rf"{_PARTITION}/nics", of(mock.NicsHandler, post=nics.create)),
+        (
+            rf"{_PARTITION}/nics/{_ID}{_QUERY}",
+            of(mock.NicHandler, post=nics.update, delete=nics.delete),
+        ),
+        (rf"{_PARTITION}/hbas", of(mock.HbasHandler, post=hbas.create)),
+        (
+            rf"{_PARTITION}/hbas/{_ID}{_QUERY}",
+            of(mock.HbaHandler, post=hbas.update, delete=hbas.delete),
+        ),
+        (
+            rf"{_PARTITION}/hbas/{_ID}/operations/reassign-storage-adapter-port",
+            of(post=hbas.reassign),
+        ),
+        (rf"/api/cpcs/{_ID}/adapters{_QUERY}", of(mock.AdaptersHandler, get=queries.listing)),
+        (
+            rf"/api/cpcs/{_ID}/virtual-switches{_QUERY}",
+            of(mock.VirtualSwitchesHandler, get=queries.listing),
+        ),
+        (
+            rf"/api/virtual-switches/{_ID}/operations/get-connected-vnics",
+            of(get=queries.connected_nics),
+        ),
+    ]
+    return mock.UriHandler([*handlers, *mock.URIS])

@@ -1,0 +1,290 @@
+"""The options of section ``[dpm]`` of nova.conf, and their values, read once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from oslo_config import cfg, types
+
+from nova_dpm.errors import ConfigError
+
+GROUP = cfg.OptGroup(
+    "dpm",
+    title="IBM Z and LinuxONE machines in DPM mode",
+    help="""
+Options of the Nova driver for IBM Z and LinuxONE machines in DPM (Dynamic Partition Manager) mode.
+
+A machine is called a CPC (Central Processor Complex). It is managed over the Web Services API of an
+HMC (Hardware Management Console). One nova-compute runs the servers of one OpenStack host, which is
+a subset of one CPC: these options name the CPC, the HMC, and the limits of the subset. The driver
+is chosen by ``[DEFAULT] compute_driver = dpm.DPMDriver``.
+""",
+)
+
+_UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+
+
+@dataclass(frozen=True)
+class StoragePort:
+    """A port of an FCP adapter: object id of the adapter, element id of the port."""
+
+    adapter_id: str
+    port: int
+
+    @property
+    def adapter_uri(self) -> str:
+        """Path of the adapter in the Web Services API."""
+        return f"/api/adapters/{self.adapter_id}"
+
+    @property
+    def uri(self) -> str:
+        """Path of the port in the Web Services API."""
+        return f"{self.adapter_uri}/storage-ports/{self.port}"
+
+    def __str__(self) -> str:
+        return f"{self.adapter_id}:{self.port}"
+
+
+class ObjectIdType(types.ConfigType):
+    """The object id of something on the HMC: a UUID in lower case."""
+
+    def __init__(self, type_name: str = "object id") -> None:
+        super().__init__(type_name=type_name)
+
+    def __call__(self, value: object) -> str:
+        """Return the id. Raises ValueError where `value` is none."""
+        text = str(value).strip().lower()
+        if not re.fullmatch(_UUID, text):
+            raise ValueError(f"{value!r} is no object id such as {_EXAMPLE_ID}")
+        return text
+
+    def _formatter(self, value: object) -> str:
+        return str(value)
+
+
+class StoragePortType(types.ConfigType):
+    """``<object id of an FCP adapter>:<port>``."""
+
+    def __init__(self, type_name: str = "adapter object id:port") -> None:
+        super().__init__(type_name=type_name)
+
+    def __call__(self, value: object) -> StoragePort:
+        """Return the port. Raises ValueError where `value` names none."""
+        match = re.fullmatch(rf"({_UUID}):([0-9])", str(value).strip().lower())
+        if not match:
+            raise ValueError(
+                f"{value!r} is no adapter and port such as {_EXAMPLE_ID}:0 "
+                "(the adapter's object id, a colon, the port)"
+            )
+        return StoragePort(match.group(1), int(match.group(2)))
+
+    def _formatter(self, value: object) -> str:
+        return str(value)
+
+
+class WwpnType(types.ConfigType):
+    """A world-wide port name: 16 hex digits, with or without ``0x`` or colons."""
+
+    def __init__(self, type_name: str = "WWPN") -> None:
+        super().__init__(type_name=type_name)
+
+    def __call__(self, value: object) -> str:
+        """Return 16 lower case hex digits. Raises ValueError where `value` is no WWPN."""
+        text = str(value).strip().lower().removeprefix("0x").replace(":", "")
+        if not re.fullmatch(r"[0-9a-f]{16}", text):
+            raise ValueError(f"{value!r} is no WWPN: 16 hex digits are")
+        return text
+
+    def _formatter(self, value: object) -> str:
+        return str(value)
+
+
+_EXAMPLE_ID = "439da232-b18d-11e6-9c12-42f2e9ef1641"
+
+OPTIONS: Sequence[cfg.Opt] = (
+    cfg.ListOpt(
+        "hmc",
+        default=[],
+        sample_default="hmc1.example.com,hmc2.example.com",
+        help="""
+Host names or IP addresses of the HMC that manages the CPC, and of its alternates. The first one
+that answers is used; when it stops to answer, the first of the list that does.
+""",
+    ),
+    cfg.PortOpt("hmc_port", default=6794, help="Port of the HMC's Web Services API."),
+    cfg.StrOpt("hmc_username", help="User name for the HMC."),
+    cfg.StrOpt("hmc_password", secret=True, help="Password for the HMC."),
+    cfg.BoolOpt(
+        "hmc_verify_certificate",
+        default=True,
+        help="""
+Whether the HMC's certificate is verified. Where this is false, whoever answers at the HMC's address
+is given user name and password.
+""",
+    ),
+    cfg.StrOpt(
+        "hmc_ca_file",
+        sample_default="/etc/nova/hmc-ca.pem",
+        help="""
+File (PEM) or folder of the certificates that the HMC's certificate is verified against. Where it is
+not set, the certificates that Python's requests library brings along are used, which know no HMC
+that signed its own.
+""",
+    ),
+    cfg.IntOpt(
+        "hmc_connect_timeout",
+        default=10,
+        min=1,
+        help="Seconds in which an HMC has to take a connection.",
+    ),
+    cfg.IntOpt(
+        "hmc_read_timeout",
+        default=300,
+        min=1,
+        help="Seconds in which an HMC has to answer a request.",
+    ),
+    cfg.IntOpt(
+        "hmc_operation_timeout",
+        default=900,
+        min=1,
+        help="""
+Seconds in which starting or stopping a partition, fulfilling a volume and other jobs of the HMC
+have to be done.
+""",
+    ),
+    cfg.IntOpt(
+        "hmc_busy_timeout",
+        default=120,
+        min=0,
+        help="""
+Seconds for which a request is repeated while the HMC says that it, or the object, is busy (409 with
+reason 2, 503).
+""",
+    ),
+    cfg.Opt(
+        "cpc_object_id",
+        type=ObjectIdType(),
+        sample_default=_EXAMPLE_ID,
+        help="Object id of the CPC (``zhmc cpc list --uri`` shows it).",
+    ),
+    cfg.IntOpt(
+        "max_processors",
+        min=1,
+        help="""
+Number of shared physical IFL processors of the CPC that the servers of this host may use at most. A
+single server cannot have more; all together can have ``[DEFAULT] cpu_allocation_ratio`` times as
+many virtual ones.
+""",
+    ),
+    cfg.IntOpt(
+        "max_memory",
+        min=512,
+        help="Memory of the CPC in MiB that the servers of this host may use at most.",
+    ),
+    cfg.MultiOpt(
+        "physical_storage_adapter_mappings",
+        item_type=StoragePortType(),
+        sample_default=[f"{_EXAMPLE_ID}:0"],
+        help="""
+A port of an FCP adapter of the CPC: object id of the adapter, a colon, the port. Can be given
+several times. Each server gets one HBA on each of these ports or, on a machine with storage
+groups, one virtual storage resource.
+""",
+    ),
+    cfg.ListOpt(
+        "target_wwpn_ignore_list",
+        item_type=WwpnType(),
+        default=[],
+        help="""
+World-wide port names of storage targets that no server is booted from, such as the file modules'
+ports that a V7000 Unified names besides its own.
+""",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class HmcSettings:
+    """How the HMC is reached. Times are in seconds."""
+
+    hosts: tuple[str, ...]
+    port: int
+    username: str
+    password: str = field(repr=False)
+    verify: bool | str
+    connect_timeout: int
+    read_timeout: int
+    operation_timeout: int
+    busy_timeout: int
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Section ``[dpm]``, complete and well-formed; whether it fits the CPC is another question."""
+
+    host: str
+    hmc: HmcSettings
+    cpc_object_id: str
+    max_processors: int
+    max_memory: int
+    storage_ports: tuple[StoragePort, ...]
+    ignored_wwpns: frozenset[str]
+
+
+def register(conf: cfg.ConfigOpts) -> None:
+    """Make the options known to `conf`."""
+    conf.register_group(GROUP)
+    conf.register_opts(OPTIONS, group=GROUP)
+
+
+def list_opts() -> list[tuple[cfg.OptGroup, list[cfg.Opt]]]:
+    """Return the options for ``oslo-config-generator`` (entry point ``oslo.config.opts``)."""
+    return [(GROUP, list(OPTIONS))]
+
+
+def read(conf: cfg.ConfigOpts) -> Settings:
+    """Read the section.
+
+    Raises:
+        ConfigError: an option is missing or malformed.
+    """
+    mappings = _value(conf, "physical_storage_adapter_mappings")
+    verify: bool | str = _value(conf, "hmc_verify_certificate")
+    ca_file = _value(conf, "hmc_ca_file")
+    return Settings(
+        host=conf.host,
+        hmc=HmcSettings(
+            hosts=tuple(_needed(conf, "hmc", "the HMC's host name")),
+            port=_value(conf, "hmc_port"),
+            username=_needed(conf, "hmc_username", "the user name for the HMC"),
+            password=_needed(conf, "hmc_password", "the password for the HMC"),
+            verify=ca_file if verify and ca_file else verify,
+            connect_timeout=_value(conf, "hmc_connect_timeout"),
+            read_timeout=_value(conf, "hmc_read_timeout"),
+            operation_timeout=_value(conf, "hmc_operation_timeout"),
+            busy_timeout=_value(conf, "hmc_busy_timeout"),
+        ),
+        cpc_object_id=_needed(conf, "cpc_object_id", "the object id of the CPC"),
+        max_processors=_needed(conf, "max_processors", "how many processors this host may use"),
+        max_memory=_needed(conf, "max_memory", "how much memory (MiB) this host may use"),
+        storage_ports=tuple(dict.fromkeys(mappings or ())),
+        ignored_wwpns=frozenset(_value(conf, "target_wwpn_ignore_list")),
+    )
+
+
+def _needed(conf: cfg.ConfigOpts, name: str, meaning: str) -> Any:
+    value = _value(conf, name)
+    if value in (None, "", []):
+        raise ConfigError(name, "(not set)", "the driver needs it", f"Set it to {meaning}")
+    return value
+
+
+def _value(conf: cfg.ConfigOpts, name: str) -> Any:
+    try:
+        return conf.dpm[name]
+    except (cfg.ConfigFileValueError, ValueError) as error:
+        cause = str(error)
+        raise ConfigError(name, "(unreadable)", cause, "Correct it in nova.conf") from None

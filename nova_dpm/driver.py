@@ -1,0 +1,488 @@
+"""The face to Nova: ``compute_driver = dpm.DPMDriver``.
+
+What Nova asks for is done by `nova_dpm.servers`; here it is only translated: Nova's objects into
+ours, our errors into Nova's, so that a user reads the reason as the server's fault.
+
+Order of calls at a build (``nova/compute/manager.py``): ``prepare_for_spawn``,
+``prepare_networks_before_block_device_mapping``, ``get_volume_connector`` (Cinder connects the
+volume), ``spawn``. The partition is made in the second one: only there the ports are known, and a
+server that cannot be run here is refused before anything is made.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any
+
+import nova.conf
+import os_resource_classes as orc
+import os_traits
+from nova import exception
+from nova.compute import power_state
+from nova.network.model import NetworkInfo
+from nova.objects import fields
+from nova.objects.instance import Instance
+from nova.virt import driver, hardware
+from nova.virt.virtapi import VirtAPI
+from nova.volume import cinder
+from oslo_log import log
+from oslo_serialization import jsonutils
+
+from nova_dpm import conf, host
+from nova_dpm.errors import DpmError, HmcError, RefusedError
+from nova_dpm.hmc import Hmc
+from nova_dpm.network import wanted_nics
+from nova_dpm.partition import Listed
+from nova_dpm.servers import MissingPartitionError, Servers
+from nova_dpm.storage import FcVolume
+from nova_dpm.translation import (
+    LEAST_MEMORY,
+    POWER_STATES,
+    build_refusals,
+    check_server,
+    hmc_failures,
+    refusals,
+    root_volume,
+)
+
+LOG = log.getLogger(__name__)
+CONF = nova.conf.CONF
+conf.register(CONF)
+
+FRESH = 5.0
+"""Seconds for which a list of partitions answers ``get_info(use_cache=True)``: Nova's periodic task
+asks for all servers at once."""
+
+
+class DPMDriver(driver.ComputeDriver):  # type: ignore[misc]
+    """Runs Nova's servers as partitions of a CPC in DPM mode."""
+
+    capabilities = {  # noqa: RUF012 - Nova's attribute, read by Nova
+        **driver.ComputeDriver.capabilities,
+        "supports_attach_interface": True,
+    }
+
+    def __init__(self, virtapi: VirtAPI) -> None:
+        super().__init__(virtapi)
+        try:
+            self._settings = conf.read(CONF)
+            self._hmc = Hmc(self._settings.hmc)
+            self._cpc = host.look(self._hmc, self._settings)
+            host.check(self._hmc, self._settings, self._cpc)
+        except DpmError as error:
+            # As nova.virt.driver does where a driver cannot be loaded: a traceback helps nobody
+            # here.
+            LOG.critical("nova-compute cannot start: %s", error)
+            sys.exit(1)
+        # Nova may fork now; the connections are made again where they are used.
+        self._hmc.close()
+        self._servers = Servers(self._hmc, self._settings, self._cpc)
+        self._seen: tuple[float, dict[str, Listed]] | None = None
+        self._seen_lock = threading.Lock()
+
+    def init_host(self, host: str) -> None:
+        """Say what is managed; `__init__` has checked it."""
+        LOG.info(
+            "Host %s runs its servers on CPC %s over HMC %s", host, self._cpc.name, self._hmc.host
+        )
+
+    def cleanup_host(self, host: str) -> None:
+        """Log off."""
+        self._hmc.close()
+
+    # What there is
+
+    def list_instances(self) -> list[str]:
+        """Return the names of this host's partitions."""
+        return [listed.name for listed in self._look().values()]
+
+    def list_instance_uuids(self) -> list[str]:
+        """Return the uuids of the servers that have a partition here."""
+        return list(self._look())
+
+    def get_num_instances(self) -> int:
+        """Return how many servers have a partition here."""
+        return len(self._look())
+
+    def instance_exists(self, instance: Instance) -> bool:
+        """Return whether a server has a partition here."""
+        with hmc_failures():
+            return self._servers.find(instance.uuid) is not None
+
+    def get_info(self, instance: Instance, use_cache: bool = True) -> hardware.InstanceInfo:
+        """Return a server's power state."""
+        if use_cache:
+            listed = self._look(FRESH).get(instance.uuid)
+            status = listed.status if listed else None
+        else:
+            with hmc_failures():
+                partition = self._servers.find(instance.uuid)
+            status = partition.status if partition else None
+        if status is None:
+            raise exception.InstanceNotFound(instance_id=instance.uuid)
+        return hardware.InstanceInfo(state=POWER_STATES.get(status, power_state.NOSTATE))
+
+    def get_available_nodes(self, refresh: bool = False) -> list[str]:
+        """Return the one node: the OpenStack host itself."""
+        return [self._settings.host]
+
+    def node_is_available(self, nodename: str) -> bool:
+        """Return whether `nodename` is the one node."""
+        return nodename == self._settings.host
+
+    def get_available_resource(self, nodename: str) -> dict[str, Any]:
+        """Return the host's figures. One request: that the HMC answers is part of the audit."""
+        used = self._look()
+        LOG.debug("%d partitions on CPC %s", len(used), self._cpc.name)
+        return {
+            "vcpus": self._settings.max_processors,
+            "memory_mb": self._settings.max_memory,
+            "local_gb": 0,
+            # Nova counts what its servers use by their flavors.
+            "vcpus_used": 0,
+            "memory_mb_used": 0,
+            "local_gb_used": 0,
+            "disk_available_least": 0,
+            "hypervisor_type": "PRSM",
+            "hypervisor_version": host.version_number(self._cpc.se_version),
+            "hypervisor_hostname": self._settings.host,
+            "cpu_info": jsonutils.dumps(
+                {"arch": fields.Architecture.S390X, "vendor": "IBM", "model": self._cpc.name}
+            ),
+            "supported_instances": [
+                (fields.Architecture.S390X, fields.HVType.PRSM, fields.VMMode.HVM)
+            ],
+            "numa_topology": None,
+        }
+
+    def update_provider_tree(
+        self, provider_tree: Any, nodename: str, allocations: Any = None
+    ) -> None:
+        """Tell Placement what this host has. No request: it is what the options grant."""
+        inventory = provider_tree.data(nodename).inventory
+        ratios = self._get_allocation_ratios(inventory)
+        provider_tree.update_inventory(
+            nodename,
+            {
+                orc.VCPU: {
+                    "total": self._settings.max_processors,
+                    "min_unit": 1,
+                    "max_unit": self._settings.max_processors,
+                    "step_size": 1,
+                    "allocation_ratio": ratios[orc.VCPU],
+                    "reserved": CONF.reserved_host_cpus,
+                },
+                orc.MEMORY_MB: {
+                    "total": self._settings.max_memory,
+                    "min_unit": LEAST_MEMORY,
+                    "max_unit": self._settings.max_memory,
+                    "step_size": 1,
+                    # A partition's memory is its own: there is no overcommitment.
+                    "allocation_ratio": 1.0,
+                    # [DEFAULT] reserved_host_memory_mb is for a hypervisor in the host's memory;
+                    # PR/SM and nova-compute take nothing of max_memory.
+                    "reserved": 0,
+                },
+            },
+        )
+        provider_tree.add_traits(nodename, os_traits.HW_ARCH_S390X)
+
+    # Build and delete
+
+    def prepare_for_spawn(self, instance: Instance) -> None:
+        """Refuse what can be refused without knowing the ports."""
+        with hmc_failures(), refusals(instance):
+            check_server(instance)
+
+    def prepare_networks_before_block_device_mapping(
+        self, instance: Instance, network_info: NetworkInfo
+    ) -> None:
+        """Check the ports, then make the partition and its storage, so that it has WWPNs."""
+        try:
+            vifs = list(network_info or ())  # waits for Neutron; an error of it comes out here
+        except exception.NovaException as error:
+            raise exception.InstanceUnacceptable(
+                instance_id=instance.uuid, reason=error.format_message()
+            ) from error
+        with hmc_failures(), refusals(instance):
+            wanted_nics(vifs)
+            self._servers.prepare(
+                instance.uuid,
+                instance.flavor.vcpus,
+                instance.flavor.memory_mb,
+                self._boot_size(instance),
+            )
+
+    def failed_spawn_cleanup(self, instance: Instance) -> None:
+        """Remove what was made before Cinder or Neutron failed.
+
+        Where the HMC does not let us, it is said, and a deletion of the server does it later: an
+        error here would hide the one that the build failed with.
+        """
+        try:
+            self._servers.remove(instance.uuid)
+        except HmcError as error:
+            LOG.error(
+                "What was made for the failed build could not be removed: %s. Deleting the server "
+                "removes it",
+                error,
+                instance=instance,
+            )
+
+    def get_volume_connector(self, instance: Instance) -> dict[str, Any]:
+        """Return how a server's partition is known to storage, as the HMC says now."""
+        with hmc_failures():
+            try:
+                wwpns = self._servers.wwpns(instance.uuid)
+            except MissingPartitionError:
+                raise exception.InstanceNotFound(instance_id=instance.uuid) from None
+        return {
+            "host": self._settings.host,
+            "ip": CONF.my_ip,
+            "wwpns": wwpns,
+            # Cinder's base fibre channel driver asks for node names; the HMC has none to tell.
+            "wwnns": wwpns,
+            "multipath": len(wwpns) > 1,
+            "platform": fields.Architecture.S390X,
+            "os_type": "linux",
+            "instance": instance.uuid,
+        }
+
+    def spawn(
+        self,
+        context: Any,
+        instance: Instance,
+        image_meta: Any,
+        injected_files: Any,
+        admin_password: Any,
+        allocations: Any,
+        network_info: NetworkInfo | None = None,
+        block_device_info: Mapping[str, Any] | None = None,
+        power_on: bool = True,
+        accel_info: Any = None,
+    ) -> None:
+        """Give the prepared partition its NICs and volume, and start it."""
+        with hmc_failures(), build_refusals(instance):
+            vifs = list(network_info or ())
+            volume = root_volume(block_device_info)
+            if volume is None:
+                raise RefusedError("it has no boot volume; a partition boots from a volume only")
+            self._servers.spawn(
+                instance.uuid, wanted_nics(vifs), volume, self._plugged(instance, vifs), power_on
+            )
+        self._forget()
+
+    def destroy(
+        self,
+        context: Any,
+        instance: Instance,
+        network_info: NetworkInfo | None,
+        block_device_info: Mapping[str, Any] | None = None,
+        destroy_disks: bool = True,
+        destroy_secrets: bool = True,
+    ) -> None:
+        """Remove a server's partition and storage, as much as there is."""
+        self._forget()
+        try:
+            self._servers.remove(instance.uuid)
+        except HmcError as error:
+            # Nova keeps addresses and volumes then, and the deletion can be asked for again.
+            LOG.error("The partition could not be removed: %s", error, instance=instance)
+            raise exception.InstancePowerOffFailure(reason=str(error)) from error
+
+    def cleanup(
+        self,
+        context: Any,
+        instance: Instance,
+        network_info: NetworkInfo | None,
+        block_device_info: Mapping[str, Any] | None = None,
+        destroy_disks: bool = True,
+        migrate_data: Any = None,
+        destroy_vifs: bool = True,
+        destroy_secrets: bool = True,
+    ) -> None:
+        """Do as `destroy`: what is left of a partition is never worth keeping."""
+        self.destroy(context, instance, network_info, block_device_info)
+
+    def rebuild(self, context: Any, instance: Instance, *args: Any, **kwargs: Any) -> None:
+        """Refuse before anything is destroyed: the way of Nova's default would lose the WWPNs."""
+        raise exception.InstanceUnacceptable(
+            instance_id=instance.uuid,
+            reason="a partition cannot be rebuilt or evacuated; delete the server, and create one",
+        )
+
+    # Power
+
+    def power_on(
+        self,
+        context: Any,
+        instance: Instance,
+        network_info: NetworkInfo | None,
+        block_device_info: Mapping[str, Any] | None = None,
+        accel_info: Any = None,
+        share_info: Any = None,
+    ) -> None:
+        """Start a server."""
+        self._forget()
+        try:
+            self._servers.start(
+                instance.uuid, list(network_info or ()), root_volume(block_device_info)
+            )
+        except DpmError as error:
+            raise exception.InstancePowerOnFailure(reason=str(error)) from error
+
+    def power_off(self, instance: Instance, timeout: int = 0, retry_interval: int = 0) -> None:
+        """Stop a server. The HMC cannot ask an operating system to end: it is stopped at once."""
+        self._forget()
+        try:
+            self._servers.stop(instance.uuid)
+        except DpmError as error:
+            raise exception.InstancePowerOffFailure(reason=str(error)) from error
+
+    def reboot(
+        self,
+        context: Any,
+        instance: Instance,
+        network_info: NetworkInfo | None,
+        reboot_type: str,
+        block_device_info: Mapping[str, Any] | None = None,
+        bad_volumes_callback: Any = None,
+        accel_info: Any = None,
+        share_info: Any = None,
+    ) -> None:
+        """Stop and start a server, soft or hard: only so its boot parameters are read again."""
+        self._forget()
+        try:
+            self._servers.stop(instance.uuid)
+            self._servers.start(
+                instance.uuid, list(network_info or ()), root_volume(block_device_info)
+            )
+        except DpmError as error:
+            raise exception.InstanceRebootFailure(reason=str(error)) from error
+
+    # Volumes and interfaces of a server that is there
+
+    def attach_volume(
+        self,
+        context: Any,
+        connection_info: Mapping[str, Any],
+        instance: Instance,
+        mountpoint: str,
+        disk_bus: Any = None,
+        device_type: Any = None,
+        encryption: Any = None,
+    ) -> None:
+        """Check that the partition can see a volume.
+
+        Nothing has to be done on the HMC: Cinder has shown the LUN to the partition's WWPNs, and
+        the guest's zfcp driver finds it by itself (NPIV, ``zfcp.allow_lun_scan``).
+        """
+        if encryption:
+            raise exception.VolumeEncryptionNotSupported(
+                volume_type=connection_info.get("driver_volume_type"),
+                volume_id=connection_info.get("serial"),
+            )
+        try:
+            FcVolume.parse(connection_info)
+        except RefusedError as error:
+            raise exception.InvalidInput(reason=str(error)) from None
+        if not self.instance_exists(instance):
+            raise exception.InstanceNotFound(instance_id=instance.uuid)
+
+    def detach_volume(
+        self,
+        context: Any,
+        connection_info: Mapping[str, Any],
+        instance: Instance,
+        mountpoint: str,
+        encryption: Any = None,
+    ) -> None:
+        """Leave it to Cinder, which takes the LUN away from the partition's WWPNs."""
+
+    def attach_interface(
+        self, context: Any, instance: Instance, image_meta: Any, vif: Mapping[str, Any]
+    ) -> None:
+        """Add a NIC to a partition."""
+        try:
+            self._servers.attach_nic(instance.uuid, vif)
+        except DpmError as error:
+            LOG.error("Port %s is not attached: %s", vif["id"], error, instance=instance)
+            raise exception.InterfaceAttachFailed(
+                f"Failed to attach port {vif['id']}: {error}", instance_uuid=instance.uuid
+            ) from error
+
+    def detach_interface(self, context: Any, instance: Instance, vif: Mapping[str, Any]) -> None:
+        """Remove a NIC from a partition."""
+        try:
+            self._servers.detach_nic(instance.uuid, vif)
+        except DpmError as error:
+            LOG.error("Port %s is not detached: %s", vif["id"], error, instance=instance)
+            raise exception.InterfaceDetachFailed(
+                f"Failed to detach port {vif['id']}: {error}", instance_uuid=instance.uuid
+            ) from error
+
+    def plug_vifs(self, instance: Instance, network_info: NetworkInfo) -> None:
+        """Do nothing: a NIC stays in its partition, also while nova-compute is away."""
+
+    def unplug_vifs(self, instance: Instance, network_info: NetworkInfo) -> None:
+        """Do nothing: a NIC goes with its partition."""
+
+    # Inside
+
+    def _look(self, max_age: float = 0.0) -> dict[str, Listed]:
+        """Return the partitions by uuid; a look of another thread counts if it is young enough."""
+        wanted_since = time.monotonic() - max_age
+        with self._seen_lock:
+            if self._seen is None or self._seen[0] < wanted_since:
+                begin = time.monotonic()
+                with hmc_failures():
+                    self._seen = (begin, self._servers.listed())
+            return self._seen[1]
+
+    def _forget(self) -> None:
+        with self._seen_lock:
+            self._seen = None
+
+    def _boot_size(self, instance: Instance) -> int:
+        """Return the size in GiB of a server's boot volume, which a storage group is told."""
+        if not self._cpc.has_storage_management:
+            return 0
+        for bdm in instance.get_bdms():
+            if bdm.boot_index == 0:
+                if bdm.volume_size:
+                    return int(bdm.volume_size)
+                if bdm.volume_id:
+                    return int(cinder.API().get(instance._context, bdm.volume_id)["size"])
+        return int(instance.flavor.root_gb or 1)
+
+    def _plugged(self, instance: Instance, vifs: list[Any]) -> AbstractContextManager[object]:
+        """Return a context that is left when Neutron has plugged the NICs that were made inside."""
+        waiting = [vif["id"] for vif in vifs if vif.get("active", True) is False]
+        if not waiting or not CONF.vif_plugging_timeout:
+            return nullcontext()
+        return self._wait_for_neutron(instance, waiting)
+
+    @contextmanager
+    def _wait_for_neutron(self, instance: Instance, ports: list[str]) -> Iterator[None]:
+        def failed(event_name: str, unused: Instance) -> None:
+            if CONF.vif_plugging_is_fatal:
+                raise RefusedError(f"Neutron could not plug a port ({event_name})")
+
+        events = [("network-vif-plugged", port) for port in ports]
+        try:
+            with self.virtapi.wait_for_instance_event(
+                instance, events, timeout=CONF.vif_plugging_timeout, error_callback=failed
+            ):
+                yield
+        except exception.InstanceEventTimeout:
+            problem = (
+                f"Neutron did not say within {CONF.vif_plugging_timeout} s that ports "
+                f"{', '.join(ports)} are plugged; does its agent for this host run?"
+            )
+            if CONF.vif_plugging_is_fatal:
+                raise RefusedError(problem) from None
+            LOG.warning("%s", problem, instance=instance)

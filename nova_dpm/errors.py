@@ -1,0 +1,76 @@
+"""What can go wrong between Nova and the HMC; every message says what to do about it."""
+
+from __future__ import annotations
+
+
+class DpmError(Exception):
+    """Base of all errors of this package."""
+
+
+class ConfigError(DpmError):
+    """An option is wrong, or does not fit the CPC; nova-compute cannot start with it."""
+
+    def __init__(self, option: str, value: object, problem: str, cure: str) -> None:
+        super().__init__(f"[dpm] {option} = {value}: {problem}. {cure}.")
+        self.option = option
+
+
+class RefusedError(DpmError):
+    """A server was asked for that this host cannot run; another try would end the same."""
+
+
+class HmcError(DpmError):
+    """A request to the HMC failed."""
+
+
+class UnreachableError(HmcError):
+    """No HMC answered, and the request was not carried out."""
+
+
+class UnansweredError(HmcError):
+    """The connection broke after the request was sent: it may have been carried out, or not."""
+
+
+class CertificateError(UnreachableError):
+    """The HMC's certificate could not be verified."""
+
+
+class LogonError(HmcError):
+    """The HMC refused user name and password."""
+
+
+class HttpError(HmcError):
+    """The HMC answered with an error.
+
+    Attributes:
+        status: HTTP status code
+        reason: the HMC's reason code (HMC Web Services API, "Common request validation reason
+            codes")
+    """
+
+    def __init__(self, what: str, status: int, reason: int, message: str) -> None:
+        super().__init__(f"{what}: the HMC answered {status},{reason}: {message}")
+        self.what = what
+        self.status = status
+        self.reason = reason
+        self.message = message
+
+
+class NotFoundError(HttpError):
+    """404,1: the object is not there (or the user may not see it)."""
+
+
+class ConflictError(HttpError):
+    """409: the object's state, or another object, stands against the request."""
+
+
+class JobError(HmcError):
+    """An asynchronous operation did not end well."""
+
+
+class JobTimeoutError(JobError):
+    """An asynchronous operation did not end in time."""
+
+
+class StateError(HmcError):
+    """A partition or a volume is in a state from which it does not get where it should."""

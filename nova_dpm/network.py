@@ -1,0 +1,344 @@
+"""NICs of a partition: what Neutron wants, what the HMC makes of it, what the guest is told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from oslo_log import log
+
+from dpm_guest import bootparams
+from dpm_guest.errors import DpmGuestError
+from dpm_guest.ids import LAST_DEVNO, CcwId, Mac
+from nova_dpm import names
+from nova_dpm.errors import ConflictError, HttpError, NotFoundError, RefusedError
+from nova_dpm.hmc import Hmc, Properties
+from nova_dpm.partition import Partition
+
+LOG = log.getLogger(__name__)
+
+VSWITCH = "dpm_vswitch"
+ADAPTER = "dpm_adapter"
+
+FIRST_DEVNO = 0x1000
+"""Where the driver's NICs begin: the HMC gives numbers of its own from 0001 upwards."""
+
+DEVNOS_OF_A_NIC = 3
+"""A qeth device is three consecutive numbers: read, write, data."""
+
+MAC_SETTABLE = (2, 20)
+"""API version from which a NIC's MAC can be set (HMC Web Services API, NIC object)."""
+
+VLAN_SETTABLE = (2, 2)
+"""API version from which a NIC can have a VLAN id."""
+
+_PCI_ADAPTERS = ("network-express", "roce", "cna")
+
+
+@dataclass(frozen=True)
+class WantedNic:
+    """A Neutron port, as far as the NIC is made from it.
+
+    Args:
+        port_id: uuid of the port
+        mac: its MAC
+        kind: `VSWITCH` or `ADAPTER`
+        object_id: object id of the virtual switch, or of the adapter
+        port: of the adapter; a virtual switch knows its own
+        vlan: VLAN id, or None
+    """
+
+    port_id: str
+    mac: Mac
+    kind: str
+    object_id: str
+    port: int = 0
+    vlan: int | None = None
+
+
+@dataclass(frozen=True)
+class Nic:
+    """A NIC on the HMC. `devno` is None where Linux sees no ccw device."""
+
+    uri: str
+    name: str
+    mac: Mac | None
+    devno: str | None
+    port: int
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether it belongs to a Neutron port; an operator may have added others."""
+        return self.name.startswith(names.NIC_PREFIX)
+
+    def is_of(self, port_id: str) -> bool:
+        """Whether it is the NIC of a Neutron port."""
+        return self.name == names.nic_name(port_id)
+
+
+@dataclass(frozen=True)
+class _Backing:
+    """What a NIC is plugged into."""
+
+    properties: Mapping[str, str]
+    port: int
+    is_ccw: bool
+
+
+def wanted_nic(vif: Mapping[str, Any]) -> WantedNic:
+    """Read a VIF of Nova (``nova.network.model.VIF``).
+
+    Raises:
+        RefusedError: this driver cannot make a NIC of it.
+    """
+    port_id = vif["id"]
+    kind = vif.get("type")
+    details = vif.get("details") or {}
+    if kind not in (VSWITCH, ADAPTER):
+        raise RefusedError(
+            f"port {port_id} has vif_type {kind}, and a partition can have {VSWITCH} and "
+            f"{ADAPTER} only; "
+            "check the mechanism driver and the agent of Neutron for this host"
+        )
+    object_id = details.get("object_id")
+    if not object_id:
+        raise RefusedError(f"port {port_id} has no object_id in its vif_details")
+    try:
+        mac = Mac.parse(vif["address"])
+        port = int(details.get("port") or 0)
+        vlan = int(details["vlan"]) if details.get("vlan") else None
+    except (DpmGuestError, ValueError) as error:
+        raise RefusedError(f"port {port_id}: {error}") from None
+    why_not = mac.why_unusable()
+    if why_not is not None:
+        raise RefusedError(
+            f"port {port_id}: {why_not}, which the adapter would refuse; give the port another MAC"
+        )
+    return WantedNic(port_id, mac, kind, str(object_id), port, vlan)
+
+
+def wanted_nics(network_info: Iterable[Mapping[str, Any]]) -> list[WantedNic]:
+    """Read all VIFs of a server, and check that they fit into the boot parameters together.
+
+    Raises:
+        RefusedError: a port that cannot be a NIC, a MAC twice, or more NICs than fit.
+    """
+    wanted = [wanted_nic(vif) for vif in network_info]
+    seen: dict[Mac, str] = {}
+    for nic in wanted:
+        if nic.mac in seen:
+            raise RefusedError(
+                f"ports {seen[nic.mac]} and {nic.port_id} have the same MAC {nic.mac}"
+            )
+        seen[nic.mac] = nic.port_id
+    boot_parameters(
+        "",
+        [
+            Nic("", names.nic_name(nic.port_id), nic.mac, f"{_devno(place):04x}", 0)
+            for place, nic in enumerate(wanted)
+        ],
+    )
+    return wanted
+
+
+def boot_parameters(existing: str, nics: Iterable[Nic]) -> str:
+    """Return the new text of ``boot-os-specific-parameters``: what an operator wrote, and the NICs.
+
+    Raises:
+        RefusedError: the text is longer than the property may be.
+    """
+    params = [
+        bootparams.NicParams(CcwId.parse(nic.devno), nic.port, nic.mac)
+        for nic in nics
+        if nic.devno is not None and nic.is_ours
+    ]
+    try:
+        return bootparams.compose(existing, params)
+    except DpmGuestError as error:
+        raise RefusedError(f"the NICs do not fit into the boot parameters: {error}") from None
+
+
+def told_macs(boot_parameters_text: str) -> set[Mac]:
+    """Return the MACs that a partition's boot parameters tell the guest."""
+    return {nic.mac for nic in bootparams.parse(boot_parameters_text).nics if nic.mac is not None}
+
+
+class Networks:
+    """Makes, finds and removes NICs.
+
+    Args:
+        hmc: the session
+        host: OpenStack host, for the NICs' descriptions
+        cpc_uri: of the CPC
+        api_version: of the HMC, for what a NIC can be told
+    """
+
+    def __init__(self, hmc: Hmc, host: str, cpc_uri: str, api_version: tuple[int, int]) -> None:
+        self._hmc = hmc
+        self._host = host
+        self._cpc_uri = cpc_uri
+        self._api_version = api_version
+
+    @property
+    def sets_macs(self) -> bool:
+        """Whether the HMC gives a NIC the MAC of its port, in a running partition too."""
+        return self._api_version >= MAC_SETTABLE
+
+    def create_all(self, partition_uri: str, wanted: Sequence[WantedNic]) -> list[Nic]:
+        """Make the NICs of a partition that has none.
+
+        Raises:
+            RefusedError: the virtual switch or adapter is not there.
+            HmcError: the HMC failed.
+        """
+        backings = self._backings(wanted)
+        return [
+            self._create(partition_uri, nic, backings[_place(nic)], _devno(place))
+            for place, nic in enumerate(wanted)
+        ]
+
+    def add(self, partition: Partition, wanted: WantedNic, present: Sequence[Nic]) -> Nic:
+        """Make one more NIC, or return the one that is there for the port already.
+
+        Raises:
+            RefusedError: the virtual switch or adapter is not there.
+            HmcError: the HMC failed.
+        """
+        for nic in present:
+            if nic.is_of(wanted.port_id):
+                return nic
+        backing = self._backings([wanted])[_place(wanted)]
+        used = {int(nic.devno, 16) for nic in present if nic.devno is not None}
+        free = next(
+            devno
+            for devno in range(FIRST_DEVNO, LAST_DEVNO, DEVNOS_OF_A_NIC)
+            if not used & set(range(devno - 2, devno + DEVNOS_OF_A_NIC))
+        )
+        return self._create(partition.uri, wanted, backing, free)
+
+    def present(self, partition: Partition) -> list[Nic]:
+        """Return the partition's NICs, one request each, with the port their virtual switch has.
+
+        Raises:
+            HmcError: the HMC failed.
+        """
+        found = []
+        ports: dict[str, _Backing] = {}
+        for uri in partition.nic_uris:
+            try:
+                properties = self._hmc.get(uri)
+            except NotFoundError:
+                continue  # removed meanwhile
+            backing_uri = properties.get("virtual-switch-uri") or properties.get(
+                "network-adapter-port-uri"
+            )
+            if backing_uri and backing_uri not in ports:
+                ports[backing_uri] = self._backing_of(backing_uri, properties.get("type"))
+            backing = ports.get(backing_uri or "", _Backing({}, 0, is_ccw=False))
+            devno = properties.get("device-number") if backing.is_ccw else None
+            found.append(
+                Nic(
+                    uri,
+                    properties["name"],
+                    names.mac_in(properties.get("description") or ""),
+                    devno.lower() if devno else None,
+                    backing.port,
+                )
+            )
+        return found
+
+    def remove(self, nic: Nic) -> None:
+        """Delete a NIC.
+
+        Raises:
+            HmcError: the HMC failed.
+        """
+        self._hmc.delete(nic.uri)
+
+    def _create(self, partition_uri: str, wanted: WantedNic, backing: _Backing, devno: int) -> Nic:
+        name = names.nic_name(wanted.port_id)
+        body: Properties = {
+            "name": name,
+            "description": names.nic_description(self._host, wanted.mac),
+            **backing.properties,
+        }
+        if self.sets_macs:
+            body["mac-address"] = wanted.mac
+        if wanted.vlan is not None:
+            if self._api_version < VLAN_SETTABLE:
+                raise RefusedError(
+                    f"port {wanted.port_id} has VLAN {wanted.vlan}, and this HMC knows no VLANs "
+                    "of NICs"
+                )
+            body["vlan-id"] = wanted.vlan
+        uri = f"{partition_uri}/nics"
+
+        def find() -> str | None:
+            return self._find(partition_uri, name)
+
+        if not backing.is_ccw:
+            return Nic(self._hmc.create(uri, body, find), name, wanted.mac, None, backing.port)
+        number = f"{devno:04x}"
+        try:
+            nic_uri = self._hmc.create(uri, {**body, "device-number": number}, find)
+        except ConflictError as error:
+            # Something else of the partition has the number: the HMC knows which are free.
+            LOG.info("NIC %s cannot have device number %s: %s", name, number, error)
+            nic_uri = self._hmc.create(uri, body, find)
+            number = str(self._hmc.get(nic_uri)["device-number"]).lower()
+        return Nic(nic_uri, name, wanted.mac, number, backing.port)
+
+    def _find(self, partition_uri: str, name: str) -> str | None:
+        for uri in self._hmc.get(partition_uri).get("nic-uris", ()):
+            if self._hmc.get(uri)["name"] == name:
+                return str(uri)
+        return None
+
+    def _backings(self, wanted: Iterable[WantedNic]) -> dict[tuple[str, str, int], _Backing]:
+        found: dict[tuple[str, str, int], _Backing] = {}
+        for nic in wanted:
+            if _place(nic) in found:
+                continue
+            try:
+                found[_place(nic)] = self._backing_of(_backing_uri(nic), None)
+            except HttpError as error:
+                if error.status != HTTPStatus.NOT_FOUND:
+                    raise
+                what = "virtual switch" if nic.kind == VSWITCH else "adapter"
+                raise RefusedError(
+                    f"port {nic.port_id} wants {what} {nic.object_id}, which the HMC does not "
+                    "show; "
+                    "check the mapping of physical networks in the Neutron agent's configuration"
+                ) from None
+        return found
+
+    def _backing_of(self, uri: str, nic_type: str | None) -> _Backing:
+        """Ask the HMC what a NIC is plugged into.
+
+        Not kept: a virtual switch can be moved to another port, and a guest that is told the
+        wrong one has no network.
+        """
+        if uri.startswith("/api/virtual-switches/"):
+            port = self._hmc.get(uri)["port"]
+            return _Backing({"virtual-switch-uri": uri}, int(port), is_ccw=True)
+        adapter_uri, _, port = uri.partition("/network-ports/")
+        adapter_type = nic_type or self._hmc.get(adapter_uri)["type"]
+        return _Backing(
+            {"network-adapter-port-uri": uri}, int(port), is_ccw=adapter_type not in _PCI_ADAPTERS
+        )
+
+
+def _place(nic: WantedNic) -> tuple[str, str, int]:
+    return nic.kind, nic.object_id, nic.port
+
+
+def _backing_uri(nic: WantedNic) -> str:
+    if nic.kind == VSWITCH:
+        return f"/api/virtual-switches/{nic.object_id}"
+    return f"/api/adapters/{nic.object_id}/network-ports/{nic.port}"
+
+
+def _devno(place: int) -> int:
+    return FIRST_DEVNO + DEVNOS_OF_A_NIC * place

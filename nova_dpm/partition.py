@@ -1,0 +1,268 @@
+"""A partition's life on the HMC: made, found, started, stopped, deleted.
+
+A partition is found by its name, `names.partition_name`. URIs that were found once are kept to save
+that request, and looked up again when the HMC does not know them any more.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from http import HTTPStatus
+from urllib.parse import quote
+
+from oslo_log import log
+
+from nova_dpm import names
+from nova_dpm.errors import (
+    ConflictError,
+    HttpError,
+    JobTimeoutError,
+    NotFoundError,
+    StateError,
+    UnansweredError,
+)
+from nova_dpm.hmc import Hmc, Properties
+
+LOG = log.getLogger(__name__)
+
+STOPPED = "stopped"
+STARTING = "starting"
+STOPPING = "stopping"
+RUNNING = frozenset({"active", "degraded"})
+
+_NAME_TAKEN = 8
+"""Reason of a 400 where the name is not unique (HMC Web Services API, common reason codes)."""
+
+_BRIEF_TIMES = 2
+
+
+@dataclass(frozen=True)
+class Listed:
+    """What a list of partitions shows of one."""
+
+    uri: str
+    name: str
+    status: str
+
+
+@dataclass(frozen=True)
+class Partition:
+    """What the HMC says of a partition."""
+
+    uri: str
+    name: str
+    status: str
+    nic_uris: tuple[str, ...]
+    hba_uris: tuple[str, ...]
+    storage_group_uris: tuple[str, ...]
+    boot_parameters: str
+    properties: Properties
+
+    @classmethod
+    def of(cls, properties: Properties) -> Partition:
+        """Read the properties of a partition."""
+        return cls(
+            properties["object-uri"],
+            properties["name"],
+            properties["status"],
+            tuple(properties.get("nic-uris") or ()),
+            tuple(properties.get("hba-uris") or ()),
+            tuple(properties.get("storage-group-uris") or ()),
+            properties.get("boot-os-specific-parameters") or "",
+            properties,
+        )
+
+    @property
+    def is_running(self) -> bool:
+        """Whether an operating system runs in it, as far as the HMC knows."""
+        return self.status in RUNNING
+
+
+class Partitions:
+    """The partitions of one OpenStack host on one CPC.
+
+    Args:
+        hmc: the session
+        cpc_uri: of the CPC
+        host: OpenStack host
+    """
+
+    def __init__(self, hmc: Hmc, cpc_uri: str, host: str) -> None:
+        self._hmc = hmc
+        self._list_uri = f"{cpc_uri}/partitions"
+        self._host = host
+        self._uris: dict[str, str] = {}
+
+    def name(self, instance_uuid: str) -> str:
+        """Return the name of the partition of an instance."""
+        return names.partition_name(self._host, instance_uuid)
+
+    def listed(self) -> dict[str, Listed]:
+        """Return all partitions of this host by the uuid of their instance. One request.
+
+        Raises:
+            HmcError: the HMC failed.
+        """
+        found = {}
+        for listed in self._list(names.partition_pattern(self._host)):
+            uuid = names.instance_uuid(self._host, listed.name)
+            if uuid is not None:
+                found[uuid] = listed
+        self._uris = {self.name(uuid): listed.uri for uuid, listed in found.items()}
+        return found
+
+    def find(self, instance_uuid: str) -> Partition | None:
+        """Return the partition of an instance, or None. One request where its URI is known.
+
+        Raises:
+            HmcError: the HMC failed.
+        """
+        name = self.name(instance_uuid)
+        for _ in range(_BRIEF_TIMES):
+            uri = self._uris.get(name) or self._look_up(name)
+            if uri is None:
+                return None
+            try:
+                return Partition.of(self._hmc.get(uri))
+            except NotFoundError:
+                self._uris.pop(name, None)  # deleted by somebody else, or made anew meanwhile
+        return None
+
+    def known_uri(self, instance_uuid: str) -> str | None:
+        """Return the URI of an instance's partition: from memory, or as the HMC lists it."""
+        name = self.name(instance_uuid)
+        return self._uris.get(name) or self._look_up(name)
+
+    def create(self, instance_uuid: str, processors: int, memory: int) -> str:
+        """Make a stopped partition, and return its URI.
+
+        Args:
+            instance_uuid: of the instance that it is for
+            processors: number of shared IFL processors
+            memory: MiB
+
+        Raises:
+            PartitionExistsError: there is one of this name.
+            HmcError: the HMC failed.
+        """
+        name = self.name(instance_uuid)
+        body: Properties = {
+            "name": name,
+            "description": names.subset_description(self._host),
+            "processor-mode": "shared",
+            "ifl-processors": processors,
+            "initial-memory": memory,
+            "maximum-memory": memory,
+        }
+        try:
+            uri = self._hmc.create(self._list_uri, body, lambda: self._look_up(name))
+        except HttpError as error:
+            if (error.status, error.reason) == (HTTPStatus.BAD_REQUEST, _NAME_TAKEN):
+                raise PartitionExistsError(name) from None
+            raise
+        self._uris[name] = uri
+        return uri
+
+    def update(self, uri: str, properties: Properties) -> None:
+        """Set properties of a partition.
+
+        Raises:
+            HmcError: the HMC failed.
+        """
+        self._hmc.update(uri, properties)
+
+    def start(self, uri: str) -> None:
+        """Start a partition, and return when it is active or degraded.
+
+        Raises:
+            HmcError: it did not become so.
+        """
+        self._run(uri, "start", lambda status: status in RUNNING)
+
+    def stop(self, uri: str) -> None:
+        """Stop a partition, whatever state it is in, and return when it is stopped.
+
+        Raises:
+            HmcError: it did not become so.
+        """
+        self._run(uri, "stop", lambda status: status == STOPPED)
+
+    def delete(self, partition: Partition) -> None:
+        """Delete a stopped partition, with its NICs and HBAs; that it is gone is as good.
+
+        Raises:
+            HmcError: it is still there.
+        """
+        self._hmc.delete(partition.uri)
+        self._uris.pop(partition.name, None)
+
+    def status(self, uri: str) -> str:
+        """Return a partition's status.
+
+        Raises:
+            NotFoundError: it is not there.
+            HmcError: the HMC failed.
+        """
+        return str(self._hmc.get(uri)["status"])
+
+    def _run(self, uri: str, operation: str, is_done: Callable[[str], bool]) -> None:
+        """Do an operation once, or join the one that is under way, and see it to its end."""
+        for attempt in range(1, _BRIEF_TIMES + 1):
+            try:
+                job = self._hmc.post(f"{uri}/operations/{operation}", {})
+            except (UnansweredError, ConflictError) as error:
+                # It was carried out and the answer lost, or the state is not right for it.
+                status = self._settled(uri)
+                if is_done(status):
+                    return
+                if attempt == _BRIEF_TIMES:
+                    raise
+                LOG.info("Partition %s is %s after: %s; %s again", uri, status, error, operation)
+            else:
+                try:
+                    self._hmc.wait(job)
+                except NotFoundError:
+                    break  # the HMC lost the job, not what the job did
+                except JobTimeoutError:
+                    if is_done(self.status(uri)):
+                        return
+                    raise
+                return
+        status = self._settled(uri)
+        if not is_done(status):
+            raise StateError(
+                f"Partition {uri} is {status} after {operation}; its hardware and operating system "
+                "messages on the HMC say why"
+            )
+
+    def _settled(self, uri: str) -> str:
+        """Return the status when it is neither starting nor stopping."""
+
+        def settled() -> str | None:
+            status = self.status(uri)
+            return None if status in (STARTING, STOPPING) else status
+
+        return self._hmc.until(f"Partition {uri} neither starting nor stopping", settled)
+
+    def _look_up(self, name: str) -> str | None:
+        for listed in self._list(re.escape(name)):
+            if listed.name == name:
+                self._uris[name] = listed.uri
+                return listed.uri
+        return None
+
+    def _list(self, pattern: str) -> list[Listed]:
+        answer = self._hmc.get(f"{self._list_uri}?name={quote(pattern)}")
+        return [
+            Listed(each["object-uri"], each["name"], each["status"])
+            for each in answer["partitions"]
+        ]
+
+
+class PartitionExistsError(StateError):
+    """There is a partition of this name already."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"there is a partition {name} already")

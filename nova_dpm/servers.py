@@ -1,0 +1,249 @@
+"""A server's life: what is done on the HMC, in which order, when Nova builds, starts or deletes
+one.
+
+Nothing that matters is kept here: each step finds what there is by the server's uuid, so a
+nova-compute that was started again goes on where the one before it ended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any
+
+from oslo_log import log
+
+from nova_dpm.conf import Settings
+from nova_dpm.errors import NotFoundError, RefusedError, StateError
+from nova_dpm.hmc import Hmc, Properties
+from nova_dpm.host import Cpc
+from nova_dpm.network import (
+    Networks,
+    WantedNic,
+    boot_parameters,
+    told_macs,
+    wanted_nic,
+    wanted_nics,
+)
+from nova_dpm.partition import STOPPED, Listed, Partition, PartitionExistsError, Partitions
+from nova_dpm.storage import FcVolume, storage_of
+
+LOG = log.getLogger(__name__)
+
+Vifs = Iterable[Mapping[str, Any]]
+
+
+class Servers:
+    """The servers of one OpenStack host.
+
+    Args:
+        hmc: the session
+        settings: the options
+        cpc: where the partitions are
+    """
+
+    def __init__(self, hmc: Hmc, settings: Settings, cpc: Cpc) -> None:
+        self._hmc = hmc
+        self._partitions = Partitions(hmc, cpc.uri, settings.host)
+        self._networks = Networks(hmc, settings.host, cpc.uri, cpc.api_version)
+        self._storage = storage_of(hmc, settings, cpc)
+
+    def listed(self) -> dict[str, Listed]:
+        """Return this host's partitions by the uuid of their server. One request."""
+        return self._partitions.listed()
+
+    def find(self, uuid: str) -> Partition | None:
+        """Return a server's partition, or None."""
+        return self._partitions.find(uuid)
+
+    def prepare(self, uuid: str, processors: int, memory: int, boot_size: int) -> None:
+        """Make a server's partition and storage.
+
+        What an earlier build of the same server left is removed first.
+
+        Args:
+            uuid: of the server
+            processors: shared IFL processors
+            memory: MiB
+            boot_size: of the boot volume, GiB
+
+        Raises:
+            HmcError: the HMC failed. What was made is removed by `remove`.
+        """
+        try:
+            uri = self._partitions.create(uuid, processors, memory)
+        except PartitionExistsError:
+            LOG.warning("Removing what an earlier build left of partition %s", self._name(uuid))
+            self.remove(uuid)
+            uri = self._partitions.create(uuid, processors, memory)
+        self._storage.prepare(self._name(uuid), uri, boot_size)
+
+    def wwpns(self, uuid: str) -> list[str]:
+        """Return the world-wide port names of a server's partition.
+
+        Raises:
+            StateError: it has no partition.
+            HmcError: the HMC failed.
+        """
+        return self._storage.wwpns(self._needed(uuid))
+
+    def spawn(
+        self,
+        uuid: str,
+        wanted: Sequence[WantedNic],
+        volume: FcVolume,
+        plugged: AbstractContextManager[object],
+        power_on: bool,
+    ) -> None:
+        """Give a prepared partition its NICs and boot volume, tell it of them, and start it.
+
+        Args:
+            uuid: of the server
+            wanted: its NICs
+            volume: what it boots from
+            plugged: left when Neutron has plugged the NICs that were made inside
+            power_on: whether it is started
+
+        Raises:
+            RefusedError: NICs or volume cannot be used.
+            HmcError: the HMC failed.
+        """
+        uri = self._partitions.known_uri(uuid)
+        if uri is None:
+            raise MissingPartitionError(self._name(uuid))
+        properties = self._storage.boot_properties(uri, volume)
+        with plugged:
+            nics = self._networks.create_all(uri, wanted)
+        properties["boot-os-specific-parameters"] = boot_parameters("", nics)
+        self._partitions.update(uri, properties)
+        if power_on:
+            self._partitions.start(uri)
+
+    def start(self, uuid: str, vifs: Vifs, volume: FcVolume | None) -> None:
+        """Start a server, after making right what differs from what it should have.
+
+        Raises:
+            StateError: it has no partition, or does not start.
+            HmcError: the HMC failed.
+        """
+        partition = self._needed(uuid)
+        if partition.is_running:
+            return
+        properties = self._differences(partition, vifs, volume)
+        if properties:
+            self._partitions.update(partition.uri, properties)
+        self._partitions.start(partition.uri)
+
+    def stop(self, uuid: str) -> None:
+        """Stop a server.
+
+        Raises:
+            StateError: it has no partition, or does not stop.
+            HmcError: the HMC failed.
+        """
+        partition = self._needed(uuid)
+        if partition.status != STOPPED:
+            self._partitions.stop(partition.uri)
+
+    def remove(self, uuid: str) -> None:
+        """Remove a server's partition and storage, as much as there is of them.
+
+        Raises:
+            HmcError: something is left.
+        """
+        partition = self._partitions.find(uuid)
+        if partition is not None and partition.status != STOPPED:
+            try:
+                self._partitions.stop(partition.uri)
+            except NotFoundError:
+                partition = None  # somebody else has deleted it
+        self._storage.remove(self._name(uuid), partition)
+        if partition is not None:
+            self._partitions.delete(partition)
+
+    def attach_nic(self, uuid: str, vif: Mapping[str, Any]) -> None:
+        """Add a NIC, and tell it for the next start.
+
+        A running system gets the NIC at once, where the HMC can give it the right MAC.
+
+        Raises:
+            RefusedError: it cannot be.
+            HmcError: the HMC failed; the NIC is removed again.
+        """
+        wanted = wanted_nic(vif)
+        partition = self._needed(uuid)
+        if partition.status != STOPPED and not self._networks.sets_macs:
+            raise RefusedError(
+                f"partition {partition.name} is {partition.status}, and this HMC cannot set the "
+                "MAC of a "
+                "NIC: the running system would not have the port's. Stop the server, attach, start"
+            )
+        present = self._networks.present(partition)
+        nic = self._networks.add(partition, wanted, present)
+        is_new = nic not in present
+        try:
+            text = boot_parameters(
+                partition.boot_parameters, [*present, nic] if is_new else present
+            )
+            if text != partition.boot_parameters:
+                self._partitions.update(partition.uri, {"boot-os-specific-parameters": text})
+        except Exception:
+            if is_new:
+                self._networks.remove(nic)
+            raise
+
+    def detach_nic(self, uuid: str, vif: Mapping[str, Any]) -> None:
+        """Remove a port's NIC, and what the next start is told of it. That it is gone is as good.
+
+        Raises:
+            HmcError: the HMC failed.
+        """
+        partition = self._partitions.find(uuid)
+        if partition is None:
+            return
+        present = self._networks.present(partition)
+        gone = [nic for nic in present if nic.is_of(vif["id"])]
+        for nic in gone:
+            self._networks.remove(nic)
+        text = boot_parameters(
+            partition.boot_parameters, [nic for nic in present if nic not in gone]
+        )
+        if text != partition.boot_parameters:
+            self._partitions.update(partition.uri, {"boot-os-specific-parameters": text})
+
+    def _differences(self, partition: Partition, vifs: Vifs, volume: FcVolume | None) -> Properties:
+        properties: Properties = {}
+        try:
+            wanted = wanted_nics(vifs)
+            told = told_macs(partition.boot_parameters)
+            if told != {nic.mac for nic in wanted} or len(partition.nic_uris) < len(wanted):
+                present = self._networks.present(partition)
+                nics = list(present)
+                for nic in wanted:
+                    made = self._networks.add(partition, nic, nics)
+                    if made not in nics:
+                        nics.append(made)
+                text = boot_parameters(partition.boot_parameters, nics)
+                if text != partition.boot_parameters:
+                    properties["boot-os-specific-parameters"] = text
+        except RefusedError as error:
+            LOG.warning("The NICs of partition %s stay as they are: %s", partition.name, error)
+        if volume is not None and not self._storage.boots_from(partition, volume):
+            properties |= self._storage.boot_properties(partition.uri, volume)
+        return properties
+
+    def _needed(self, uuid: str) -> Partition:
+        partition = self._partitions.find(uuid)
+        if partition is None:
+            raise MissingPartitionError(self._name(uuid))
+        return partition
+
+    def _name(self, uuid: str) -> str:
+        return self._partitions.name(uuid)
+
+
+class MissingPartitionError(StateError):
+    """A server has no partition on the HMC."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"There is no partition {name} on the HMC")

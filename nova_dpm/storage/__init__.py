@@ -1,0 +1,47 @@
+"""Storage of a partition: HBAs on machines without storage management, else storage groups."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from nova_dpm.conf import Settings
+from nova_dpm.hmc import Hmc, Properties
+from nova_dpm.host import Cpc
+from nova_dpm.partition import Partition
+from nova_dpm.storage.groups import StorageGroups
+from nova_dpm.storage.hbas import Hbas
+from nova_dpm.storage.volume import FcVolume
+
+__all__ = ["FcVolume", "Storage", "storage_of"]
+
+
+class Storage(Protocol):
+    """What the driver asks of a machine's storage. Methods raise `HmcError` where the HMC fails."""
+
+    def prepare(self, name: str, partition_uri: str, boot_size: int) -> None:
+        """Make what a new partition needs for its volumes to be connected (`boot_size` in GiB)."""
+
+    def wwpns(self, partition: Partition) -> list[str]:
+        """Return the partition's world-wide port names: 16 lower case hex digits each."""
+
+    def boots_from(self, partition: Partition, volume: FcVolume) -> bool:
+        """Whether the partition is set to boot from `volume` already. No request."""
+
+    def boot_properties(self, partition_uri: str, volume: FcVolume) -> Properties:
+        """Make `volume` bootable; return the partition's properties that say so."""
+
+    def remove(self, name: str, partition: Partition | None) -> None:
+        """Remove what `prepare` made and does not go with the partition itself. Can be repeated."""
+
+
+def storage_of(hmc: Hmc, settings: Settings, cpc: Cpc) -> Storage:
+    """Return the storage of a machine.
+
+    Args:
+        hmc: the session
+        settings: the ports, and the targets that nobody boots from
+        cpc: the machine
+    """
+    if cpc.has_storage_management:
+        return StorageGroups(hmc, settings, cpc)
+    return Hbas(hmc, settings)

@@ -1,0 +1,119 @@
+"""A fibre channel volume, as Cinder describes it in a ``connection_info``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from nova_dpm.errors import RefusedError
+
+PROTOCOL = "fibre_channel"
+
+
+@dataclass(frozen=True)
+class Path:
+    """One way to a volume: both ends' WWPNs and the LUN, 16 lower case hex digits each."""
+
+    initiator: str | None
+    target: str
+    lun: str
+
+
+@dataclass(frozen=True)
+class FcVolume:
+    """A volume and the ways to it.
+
+    Args:
+        targets: WWPN and LUN of each target port
+        zones: the targets that an initiator reaches, by its WWPN; empty where nobody said
+    """
+
+    targets: tuple[tuple[str, str], ...]
+    zones: Mapping[str, frozenset[str]]
+
+    @classmethod
+    def parse(cls, connection_info: Mapping[str, Any]) -> FcVolume:
+        """Read a connection of Cinder.
+
+        Raises:
+            RefusedError: it is none of fibre channel, or names no target or LUN.
+        """
+        kind = connection_info.get("driver_volume_type")
+        if kind != PROTOCOL:
+            raise RefusedError(
+                f"the volume is connected over {kind}, and a partition can have {PROTOCOL} only; "
+                "choose a volume type of a fibre channel backend"
+            )
+        data = connection_info.get("data") or {}
+        wwpns = _as_list(data.get("target_wwns")) or _as_list(data.get("target_wwn"))
+        luns = _as_list(data.get("target_luns")) or _as_list(data.get("target_lun"))
+        if not wwpns or not luns:
+            raise RefusedError("Cinder's connection names no target WWPN or no LUN")
+        if len(luns) == 1:
+            luns *= len(wwpns)
+        try:
+            targets = [(_wwpn(wwpn), fcp_lun(lun)) for wwpn, lun in zip(wwpns, luns, strict=True)]
+            zones = {
+                _wwpn(initiator): frozenset(_wwpn(target) for target in _as_list(reached))
+                for initiator, reached in (data.get("initiator_target_map") or {}).items()
+            }
+        except (ValueError, TypeError) as error:
+            raise RefusedError(f"Cinder's connection cannot be read: {error}") from None
+        return cls(tuple(targets), zones)
+
+    def path(self, initiators: Iterable[str], ignored: frozenset[str]) -> Path:
+        """Return the way to boot over: the first initiator that reaches a target, and that target.
+
+        Args:
+            initiators: the partition's WWPNs, in their order
+            ignored: target WWPNs not to boot from
+
+        Raises:
+            RefusedError: there is none.
+        """
+        usable = [(wwpn, lun) for wwpn, lun in self.targets if wwpn not in ignored]
+        for initiator in initiators:
+            for target, lun in usable:
+                if not self.zones or target in self.zones.get(initiator, ()):
+                    return Path(initiator, target, lun)
+        named = ", ".join(wwpn for wwpn, _ in self.targets)
+        raise RefusedError(
+            f"no way to the volume: none of the partition's WWPNs reaches a target of {named} "
+            "that is "
+            "not in target_wwpn_ignore_list; check the zoning and that option"
+        )
+
+
+def fcp_lun(lun: object) -> str:
+    """Return a LUN as the 16 hex digits that the HMC and zfcp want.
+
+    A number's low 16 bits are the first level of the LUN, the next 16 bits the second (as os-brick
+    addresses LUNs on s390x).
+
+    >>> fcp_lun(1)
+    '0001000000000000'
+    >>> fcp_lun(0x40104000)
+    '4000401000000000'
+
+    Raises:
+        ValueError: `lun` is no number.
+    """
+    number = int(str(lun), 0)
+    if not 0 <= number < 1 << 32:
+        raise ValueError(f"LUN {lun} is out of range")
+    return f"{number & 0xFFFF:04x}{number >> 16:04x}00000000"
+
+
+def _wwpn(value: object) -> str:
+    digits = str(value).lower().removeprefix("0x").replace(":", "")
+    if len(digits) != 16:
+        raise ValueError(f"{value!r} is no WWPN")
+    int(digits, 16)
+    return digits
+
+
+def _as_list(value: Any) -> list[Any]:
+    if value is None:
+        return []
+    return list(value) if isinstance(value, list | tuple | set) else [value]

@@ -24,7 +24,7 @@ test: setup ## everything that CI runs
 
 .PHONY: test-fast
 test-fast: setup lint ## lint, types and unit tests only
-	@pytest -q -m "not slow and not imitation and not image and not osa" tests
+	@pytest -q -m "not slow and not imitation and not image and not osa and not driver and not nova" tests
 
 .PHONY: lint
 lint: setup ## ruff, mypy --strict, shellcheck, dib-lint

@@ -1,0 +1,113 @@
+"""Debian systems with the Pythons that the agent meets on EL: made once, tried in copies.
+
+Debian 11 has EL 9's Python 3.9 and pyudev 0.22, Debian 13 a Python and a pyudev that are newer than
+EL 10's 3.12 and 0.24. mmdebstrap makes each in 20 s; a copy is an overlay that costs nothing.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from dpm_image.build import cache_folder
+from dpm_lab.osa import cache
+from tests.packaging import TOP
+
+#: Releases of Debian: with EL 9's Python, and with one that EL 10's is older than.
+OLD, NEW = "bullseye", "trixie"
+
+_PACKAGES = (
+    "python3",
+    "python3-pyudev",
+    "systemd",
+    "udev",
+    "kmod",
+    "iproute2",
+    "groff-base",  # a unit test has it read the manual page
+)
+
+#: Pure Python, and the last that speak 3.9. All of them by name: pip asks this interpreter, not
+#: that one, what they need.
+_WHEELS = (
+    "attrs==25.3.0",
+    "exceptiongroup==1.3.0",
+    "hypothesis==6.141.1",
+    "iniconfig==2.1.0",
+    "packaging==25.0",
+    "pluggy==1.6.0",
+    "pygments==2.19.2",
+    "pytest==8.4.2",
+    "sortedcontainers==2.4.0",
+    "tomli==2.2.1",
+    "typing_extensions==4.15.0",
+)
+
+_OPTIONS = (
+    "--variant=essential",
+    "--architectures=amd64",
+    '--aptopt=Acquire::Languages "none"',
+    "--aptopt=Acquire::Retries 5",
+    "--dpkgopt=path-exclude=/usr/share/doc/*",
+    "--dpkgopt=path-exclude=/usr/share/locale/*",
+)
+
+
+@dataclass(frozen=True)
+class Root:
+    """A system in the cache. Nothing ever writes to it."""
+
+    release: str
+    folder: Path
+
+    def run(self, *command: str | Path) -> subprocess.CompletedProcess[str]:
+        """Run a command in a copy; after a first ``--``, beside it, with its path in ``ROOT``."""
+        with tempfile.TemporaryDirectory(prefix="nova-dpm-root-") as empty:
+            return subprocess.run(
+                [TOP / "tests/packaging/in_root", self.folder, TOP, empty, *command],
+                check=False,
+                capture_output=True,
+                text=True,
+                stdin=subprocess.DEVNULL,
+            )
+
+
+def get(release: str) -> Root:
+    """Return a system, making it where the cache has none."""
+    key = cache.key(release, *_PACKAGES, *_WHEELS, *_OPTIONS)
+    folder = cache_folder() / "packaging" / f"root-{release}-{key}"
+    with cache.made_once(folder) as new:
+        if new is not None:
+            _make(release, new)
+    return Root(release, folder)
+
+
+def _make(release: str, folder: Path) -> None:
+    packages = f"--include={','.join(_PACKAGES)}"
+    _run("mmdebstrap", *_OPTIONS, packages, release, str(folder), mirror())
+    # By this machine's pip for the older of the interpreters: the systems need no network.
+    target = folder / "opt/tests"
+    wanted = ("--python-version=3.9", "--platform=any", "--abi=none", "--only-binary=:all:")
+    _run(
+        sys.executable, "-m", "pip", "install", "--quiet", "--no-compile", "--no-deps",
+        f"--target={target}", *wanted, *_WHEELS,
+    )  # fmt: skip
+    _run("chroot", str(folder), "python3", "-m", "compileall", "-q", "/opt/tests")
+
+
+def mirror() -> str:
+    """The mirror that this machine's apt uses; it holds the other releases too."""
+    query = ["Component: main", "Origin: Debian", "Release: bookworm"]
+    lines = _run("apt-get", "indextargets", "--format", "$(REPO_URI)", *query).split()
+    assert lines, "this machine's apt knows no mirror of Debian 12; run 'apt-get update'"
+    return lines[0]
+
+
+def _run(*command: str) -> str:
+    done = subprocess.run(
+        command, check=False, capture_output=True, text=True, stdin=subprocess.DEVNULL
+    )
+    assert done.returncode == 0, f"{command[0]}: {(done.stdout + done.stderr)[-2000:]}"
+    return done.stdout

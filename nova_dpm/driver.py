@@ -14,13 +14,11 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Mapping
 from typing import Any
 
 import nova.conf
 import os_resource_classes as orc
-import os_traits
 from nova import exception
 from nova.compute import power_state
 from nova.network.model import NetworkInfo
@@ -30,9 +28,8 @@ from nova.virt import driver, hardware
 from nova.virt.virtapi import VirtAPI
 from nova.volume import cinder
 from oslo_log import log
-from oslo_serialization import jsonutils
 
-from nova_dpm import conf, host
+from nova_dpm import conf, host, inventory, plugging
 from nova_dpm.errors import DpmError, HmcError, RefusedError
 from nova_dpm.hmc import Hmc
 from nova_dpm.network import wanted_nics
@@ -40,7 +37,6 @@ from nova_dpm.partition import Listed
 from nova_dpm.servers import MissingPartitionError, Servers
 from nova_dpm.storage import FcVolume
 from nova_dpm.translation import (
-    LEAST_MEMORY,
     POWER_STATES,
     build_refusals,
     check_server,
@@ -138,58 +134,18 @@ class DPMDriver(driver.ComputeDriver):  # type: ignore[misc]
         """Return the host's figures. One request: that the HMC answers is part of the audit."""
         used = self._look()
         LOG.debug("%d partitions on CPC %s", len(used), self._cpc.name)
-        return {
-            "vcpus": self._settings.max_processors,
-            "memory_mb": self._settings.max_memory,
-            "local_gb": 0,
-            # Nova counts what its servers use by their flavors.
-            "vcpus_used": 0,
-            "memory_mb_used": 0,
-            "local_gb_used": 0,
-            "disk_available_least": 0,
-            "hypervisor_type": "PRSM",
-            "hypervisor_version": host.version_number(self._cpc.se_version),
-            "hypervisor_hostname": self._settings.host,
-            "cpu_info": jsonutils.dumps(
-                {"arch": fields.Architecture.S390X, "vendor": "IBM", "model": self._cpc.name}
-            ),
-            "supported_instances": [
-                (fields.Architecture.S390X, fields.HVType.PRSM, fields.VMMode.HVM)
-            ],
-            "numa_topology": None,
-        }
+        return inventory.resources(self._settings, self._cpc)
 
     def update_provider_tree(
         self, provider_tree: Any, nodename: str, allocations: Any = None
     ) -> None:
         """Tell Placement what this host has. No request: it is what the options grant."""
-        inventory = provider_tree.data(nodename).inventory
-        ratios = self._get_allocation_ratios(inventory)
+        ratios = self._get_allocation_ratios(provider_tree.data(nodename).inventory)
         provider_tree.update_inventory(
             nodename,
-            {
-                orc.VCPU: {
-                    "total": self._settings.max_processors,
-                    "min_unit": 1,
-                    "max_unit": self._settings.max_processors,
-                    "step_size": 1,
-                    "allocation_ratio": ratios[orc.VCPU],
-                    "reserved": CONF.reserved_host_cpus,
-                },
-                orc.MEMORY_MB: {
-                    "total": self._settings.max_memory,
-                    "min_unit": LEAST_MEMORY,
-                    "max_unit": self._settings.max_memory,
-                    "step_size": 1,
-                    # A partition's memory is its own: there is no overcommitment.
-                    "allocation_ratio": 1.0,
-                    # [DEFAULT] reserved_host_memory_mb is for a hypervisor in the host's memory;
-                    # PR/SM and nova-compute take nothing of max_memory.
-                    "reserved": 0,
-                },
-            },
+            inventory.inventory(self._settings, ratios[orc.VCPU], CONF.reserved_host_cpus),
         )
-        provider_tree.add_traits(nodename, os_traits.HW_ARCH_S390X)
+        provider_tree.add_traits(nodename, *inventory.TRAITS)
 
     # Build and delete
 
@@ -272,7 +228,11 @@ class DPMDriver(driver.ComputeDriver):  # type: ignore[misc]
             if volume is None:
                 raise RefusedError("it has no boot volume; a partition boots from a volume only")
             self._servers.spawn(
-                instance.uuid, wanted_nics(vifs), volume, self._plugged(instance, vifs), power_on
+                instance.uuid,
+                wanted_nics(vifs),
+                volume,
+                plugging.plugged(self.virtapi, instance, vifs),
+                power_on,
             )
         self._forget()
 
@@ -458,31 +418,3 @@ class DPMDriver(driver.ComputeDriver):  # type: ignore[misc]
                 if bdm.volume_id:
                     return int(cinder.API().get(instance._context, bdm.volume_id)["size"])
         return int(instance.flavor.root_gb or 1)
-
-    def _plugged(self, instance: Instance, vifs: list[Any]) -> AbstractContextManager[object]:
-        """Return a context that is left when Neutron has plugged the NICs that were made inside."""
-        waiting = [vif["id"] for vif in vifs if vif.get("active", True) is False]
-        if not waiting or not CONF.vif_plugging_timeout:
-            return nullcontext()
-        return self._wait_for_neutron(instance, waiting)
-
-    @contextmanager
-    def _wait_for_neutron(self, instance: Instance, ports: list[str]) -> Iterator[None]:
-        def failed(event_name: str, unused: Instance) -> None:
-            if CONF.vif_plugging_is_fatal:
-                raise RefusedError(f"Neutron could not plug a port ({event_name})")
-
-        events = [("network-vif-plugged", port) for port in ports]
-        try:
-            with self.virtapi.wait_for_instance_event(
-                instance, events, timeout=CONF.vif_plugging_timeout, error_callback=failed
-            ):
-                yield
-        except exception.InstanceEventTimeout:
-            problem = (
-                f"Neutron did not say within {CONF.vif_plugging_timeout} s that ports "
-                f"{', '.join(ports)} are plugged; does its agent for this host run?"
-            )
-            if CONF.vif_plugging_is_fatal:
-                raise RefusedError(problem) from None
-            LOG.warning("%s", problem, instance=instance)

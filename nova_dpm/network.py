@@ -34,7 +34,8 @@ MAC_SETTABLE = (2, 20)
 VLAN_SETTABLE = (2, 2)
 """API version from which a NIC can have a VLAN id."""
 
-_PCI_ADAPTERS = ("network-express", "roce", "cna")
+_PCI_TYPES = frozenset({"neth", "netd", "roce", "cna"})
+"""Adapters and NICs that Linux sees as PCI functions: there is no devno to tell the guest."""
 
 
 @dataclass(frozen=True)
@@ -326,7 +327,7 @@ class Networks:
         adapter_uri, _, port = uri.partition("/network-ports/")
         adapter_type = nic_type or self._hmc.get(adapter_uri)["type"]
         return _Backing(
-            {"network-adapter-port-uri": uri}, int(port), is_ccw=adapter_type not in _PCI_ADAPTERS
+            {"network-adapter-port-uri": uri}, int(port), is_ccw=adapter_type not in _PCI_TYPES
         )
 
 

@@ -62,10 +62,8 @@ def root_volume(block_device_info: Mapping[str, Any] | None) -> FcVolume | None:
     Raises:
         RefusedError: it is of a kind that a partition cannot have.
     """
-    root_name = driver.block_device_info_get_root_device(block_device_info)
-    volumes = driver.block_device_info_get_mapping(block_device_info)
-    for volume in volumes:
-        if volume.get("boot_index") == 0 or (root_name and volume["mount_device"] == root_name):
+    for volume in driver.block_device_info_get_mapping(block_device_info):
+        if volume["boot_index"] == 0:
             return FcVolume.parse(volume["connection_info"])
     return None
 

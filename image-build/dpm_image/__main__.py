@@ -13,7 +13,7 @@ from typing import Protocol, cast
 from dpm_image.errors import ImageError
 
 #: Modules of this package that are subcommands, in the order in which ``--help`` lists them.
-COMMANDS = ("build", "verify", "boot", "demo")
+COMMANDS = ("build", "verify", "compare", "boot", "demo")
 
 
 class Command(Protocol):

@@ -1,10 +1,10 @@
-"""Storage groups at partitions: attach, detach, and the virtual storage resources that come of it."""
+"""Storage groups at partitions: attach, detach, and the virtual storage resources between them."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from dpm_lab.hmc import devices
+from dpm_lab.hmc import devices, volumes
 from dpm_lab.hmc.calls import Call
 from dpm_lab.hmc.refusals import Refusal, not_found, wrong_state
 from dpm_lab.hmc.tree import Tree
@@ -18,18 +18,19 @@ def attach(call: Call) -> Any:
     tree = call.tree
     partition, group = _both(call)
     attached = partition.properties["storage-group-uris"]
+    # The reasons of all four are guessed.
     if group.uri in attached:
-        # The reason is guessed.
         raise Refusal(409, 487, f"Storage group {group.name} is attached to {partition.name}")
     if group.properties["cpc-uri"] != partition.manager.parent.uri:
-        # Guessed.
         raise Refusal(409, 488, f"Storage group {group.name} belongs to another CPC")
-    if not group.properties["shared"] and _partitions(tree, group):
-        # Guessed.
+    others = partitions_of(tree, group)
+    if others and not group.properties["shared"]:
         raise Refusal(409, 489, f"Storage group {group.name} is not shared, and is attached")
+    if len(others) >= group.properties["max-partitions"]:
+        raise Refusal(409, 489, f"Storage group {group.name} has its maximum of partitions")
     attached.append(group.uri)
-    for port in group.properties.get("candidate-adapter-port-uris", ()):
-        add_port(tree, group, partition, port)
+    assign_ports(tree, group, partition)
+    volumes.refresh(group)
 
 
 def detach(call: Call) -> Any:
@@ -56,40 +57,74 @@ def _both(call: Call) -> tuple[Any, Any]:
     return partition, group
 
 
+def partitions_of(tree: Tree, group: Any) -> list[Any]:
+    """Return the partitions that a group is attached to."""
+    return [
+        partition
+        for partition in tree.partitions()
+        if group.uri in partition.properties.get("storage-group-uris", ())
+    ]
+
+
 def take_away(tree: Tree, partition: Any, group: Any) -> None:
     """Detach a group: its virtual storage resources of this partition are gone."""
     partition.properties["storage-group-uris"].remove(group.uri)
     uris = group.properties["virtual-storage-resource-uris"]
-    for resource in group.virtual_storage_resources.list():
-        if resource.properties["partition-uri"] == partition.uri:
-            uris.remove(resource.uri)
-            group.virtual_storage_resources.remove(resource.oid)
-            # WWPNs go back to the group, to be used for the next partition: guessed.
-            group.properties["unassigned-world-wide-port-names"].append(
-                resource.properties["world-wide-port-name-info"]
-            )
+    for resource in _resources(group, partition):
+        uris.remove(resource.uri)
+        group.virtual_storage_resources.remove(resource.oid)
+        # That WWPNs go back to the group, for the next partition, is guessed.
+        group.properties["unassigned-world-wide-port-names"].append(
+            resource.properties["world-wide-port-name-info"]
+        )
+    volumes.refresh(group)
     # That a boot volume that goes leaves the partition without one is guessed.
     volume = partition.properties.get("boot-storage-volume") or ""
     if volume.startswith(f"{group.uri}/"):
         partition.properties.update({"boot-device": "none", "boot-storage-volume": None})
 
 
-def add_port(tree: Tree, group: Any, partition: Any, port: str) -> None:
-    """Make the virtual storage resource of one port for one partition."""
+def assign_ports(tree: Tree, group: Any, partition: Any) -> None:
+    """Make virtual storage resources for the group at the partition.
+
+    There is one for each candidate port. Where no candidate was named, there are as many as the
+    group's `connectivity`, and their port is not known before a discovery (zhmccli has that case).
+    """
+    candidates: list[str | None] = list(group.properties["candidate-adapter-port-uris"])
+    wanted = candidates or [None] * group.properties["connectivity"]
+    present = _resources(group, partition)
+    known = {resource.properties["adapter-port-uri"] for resource in present}
+    waiting = [item for item in present if item.properties["adapter-port-uri"] is None]
+    for port in wanted:
+        if port is not None and port in known:
+            continue
+        if port is not None and waiting:
+            waiting.pop(0).properties["adapter-port-uri"] = port
+            continue
+        _make_resource(tree, group, partition, port)
+
+
+def _resources(group: Any, partition: Any) -> list[Any]:
+    return [
+        resource
+        for resource in group.virtual_storage_resources.list()
+        if resource.properties["partition-uri"] == partition.uri
+    ]
+
+
+def _make_resource(tree: Tree, group: Any, partition: Any, port: str | None) -> None:
     unassigned = group.properties["unassigned-world-wide-port-names"]
     wwpn = unassigned.pop(0) if unassigned else wwpn_info(tree)
-    oid = tree.new_id()
     group.virtual_storage_resources.add(
         {
-            "element-id": oid,
-            "name": f"{group.name} {wwpn['world-wide-port-name'][-6:]}",
+            "element-id": tree.new_id(),
+            "name": f"vhba_{group.name}_{wwpn['world-wide-port-name'][-4:]}",
             "description": "",
             "device-number": devices.choose(tree, partition, None, 1),
             "adapter-port-uri": port,
             "partition-uri": partition.uri,
             "world-wide-port-name": wwpn["world-wide-port-name"],
             "world-wide-port-name-info": wwpn,
-            "degraded-reasons": [],
         }
     )
 
@@ -97,11 +132,3 @@ def add_port(tree: Tree, group: Any, partition: Any, port: str) -> None:
 def wwpn_info(tree: Tree) -> dict[str, str]:
     """Return a new WWPN as groups and virtual storage resources show it."""
     return {"world-wide-port-name": tree.new_wwpn(), "status": "not-validated"}
-
-
-def _partitions(tree: Tree, group: Any) -> list[Any]:
-    return [
-        partition
-        for partition in tree.partitions()
-        if group.uri in partition.properties.get("storage-group-uris", ())
-    ]

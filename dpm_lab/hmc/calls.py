@@ -1,8 +1,8 @@
 """One request on its way to a handler, in a form that can be read.
 
-``zhmcclient.mock`` dispatches to classes with static methods of seven parameters. `extended` makes such
-a class of functions that take a `Call`, on top of the mock's own class, which goes on to do what is
-not replaced.
+``zhmcclient.mock`` dispatches to classes with static methods of seven parameters. `extended` makes
+such a class of functions that take a `Call`, on top of the mock's own class, which goes on to do
+what is not replaced.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ def extended(
             Call(method, uri, ids, None, context(), lambda _: mock(method, hmc, uri, ids, logon))  # type: ignore[misc]
         )
 
-    def poster(
+    def poster(  # noqa: PLR0917 - the mock's signature
         method: str, hmc: Any, uri: str, ids: tuple[str, ...], body: Any, logon: bool, wait: bool
     ) -> Any:
         assert post is not None

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 _DESCRIPTION = """\
 An HMC with a machine in DPM mode: the Web Services API over HTTPS, to work against with nova-dpm,
-zhmc or anything else that uses zhmcclient. Its partitions boot nothing; they only change their status.
-It ends with Ctrl-C."""
+zhmc or anything else that uses zhmcclient. Its partitions boot nothing; they only change their
+status. It ends with Ctrl-C."""
 
 _EXAMPLES = """\
 examples:
@@ -29,7 +29,8 @@ examples:
   dpm-lab hmc --fault 'POST /api/partitions/.*/operations/start status status=409 reason=2 times=3'
   dpm-lab hmc --fault 'POST /api/cpcs/.*/partitions drop-after'
 
-faults: 'METHOD URI KIND [name=value ...]'; METHOD and URI are regular expressions for the whole of it
+faults: 'METHOD URI KIND [name=value ...]'; METHOD and URI are regular expressions for the whole of
+it; KIND is one of
   delay (seconds=), drop-before, drop-after, status (status=, reason=, message=), expire-session,
   job-fails (status=, reason=, message=), job-never-ends; all: after= (spare so many), times=N|all
 """
@@ -84,7 +85,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "-v", "--verbose", action="store_true", help="show the requests on standard error"
     )
-    # For HmcProcess: a token for orders in this file; say where it is in the folder; end with stdin.
+    # For HmcProcess: takes the token for orders from this file, writes ready.json, ends with stdin.
     parser.add_argument("--serve-parent", type=Path, help=argparse.SUPPRESS)
 
 

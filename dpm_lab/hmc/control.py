@@ -1,7 +1,7 @@
 """Orders to the lab: what tests and people do behind the clients' backs.
 
-`Control` is what they hold. It sends names and JSON, to a `Desk` in the same process or over HTTPS to
-one in another, so that both do the same.
+`Control` is what they hold. It sends names and JSON, to a `Desk` in the same process or over HTTPS
+to one in another, so that both do the same.
 """
 
 from __future__ import annotations
@@ -172,9 +172,9 @@ class Desk:
                 },
                 "storage-groups": {
                     group.name: {
-                        **group.properties,
+                        **_public(group.properties),
                         "storage-volumes": [
-                            volume.properties for volume in group.storage_volumes.list()
+                            _public(volume.properties) for volume in group.storage_volumes.list()
                         ],
                         "virtual-storage-resources": [
                             port.properties for port in group.virtual_storage_resources.list()
@@ -183,3 +183,8 @@ class Desk:
                     for group in tree.storage_groups()
                 },
             }
+
+
+def _public(properties: dict[str, Any]) -> dict[str, Any]:
+    """Return properties without those that only the lab has."""
+    return {name: value for name, value in properties.items() if not name.startswith("lab-")}

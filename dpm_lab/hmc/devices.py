@@ -45,8 +45,8 @@ def _devices(tree: Tree, partition: Any) -> Iterator[tuple[str, int, int]]:
 def choose(tree: Tree, partition: Any, wanted: object, count: int, but: str = "") -> str:
     """Return the number `wanted`, or a free one where that is None, as four hexadecimal digits.
 
-    :raises Refusal: 400, 7: it is no number from 0001 to FFFF; 409, 113 (both guessed): it, or one of
-        the `count` that begin with it, is in use.
+    :raises Refusal: 400, 7: it is no number from 0001 to FFFF; 409, 113 (both guessed): it, or one
+        of the `count` that begin with it, is in use.
     """
     used = taken(tree, partition, but)
     if wanted is None:
@@ -61,7 +61,7 @@ def choose(tree: Tree, partition: Any, wanted: object, count: int, but: str = ""
         raise Refusal(
             409,
             113,
-            f"The device number {wanted} cannot be used: {min(clash):04x} is in use in the partition",
+            f"Device number {wanted}: {min(clash):04x} is in use in the partition",
         )
     return wanted.lower()
 

@@ -71,7 +71,7 @@ class Fault:
     def parse(cls, text: str) -> Fault:
         """Read ``METHOD URI KIND [name=value ...]``, as on the command line.
 
-        >>> Fault.parse("POST /api/partitions/.*/operations/start status status=409 reason=2").status
+        >>> Fault.parse("POST /api/cpcs/.*/partitions status status=409 reason=2").status
         409
         """
         words = text.split()

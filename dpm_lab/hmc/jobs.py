@@ -68,9 +68,9 @@ class Jobs:
         """Say how long an operation takes from now on."""
         self._durations[operation] = seconds
 
-    def duration(self, operation: str) -> float:
+    def duration(self, operation: str, otherwise: float = DURATION) -> float:
         """Return how long it takes, in seconds."""
-        return self._durations.get(operation, DURATION)
+        return self._durations.get(operation, otherwise)
 
     def reset(self) -> None:
         """Forget all jobs and durations."""

@@ -1,7 +1,7 @@
 """Machines as data: what a machine file says, as resources for zhmcclient's mock.
 
-A machine file is short; this module fills in what follows from it: object ids that stay the same from
-start to start, ports, and the virtual switches that an adapter port brings with it up to z16.
+A machine file is short; this module fills in what follows from it: object ids that stay the same
+from start to start, ports, and the virtual switches that adapter ports bring with them up to z16.
 """
 
 from __future__ import annotations

@@ -112,8 +112,8 @@ def _check_fields(machine: Machine, body: dict[str, Any], *, create: bool) -> No
 def _backing_type(tree: Tree, machine: Machine, body: dict[str, Any]) -> str:
     """Return the type that the switch or port gives a NIC.
 
-    :raises Refusal: 400, 5: neither is named, or the wrong one for the machine (that the wrong one is
-        400, 6 is guessed); 404, 2: it does not exist.
+    :raises Refusal: 400, 5: neither is named, or the wrong one for the machine (that a switch on a
+        z17 is 400, 6 is guessed); 404, 2: it does not exist.
     """
     switch, port = body.get("virtual-switch-uri"), body.get("network-adapter-port-uri")
     if switch is not None:

@@ -159,10 +159,12 @@ def _check_boot(tree: Tree, partition: Any, new: dict[str, Any]) -> None:
     now = {**partition.properties, **new}
     volume = new.get("boot-storage-volume")
     if volume is not None:
-        tree.refer("boot-storage-volume", volume)
+        usage = tree.refer("boot-storage-volume", volume).properties.get("usage")
         group = str(volume).partition("/storage-volumes/")[0]
         if group not in partition.properties["storage-group-uris"]:
             raise inconsistent(f"The storage group of {volume} is not attached to the partition")
+        if usage != "boot":
+            raise inconsistent(f"{volume} is a volume for data, not to boot from")  # guessed
     hba = new.get("boot-storage-device")
     if hba is not None and hba not in partition.properties["hba-uris"]:
         raise reference_not_found("boot-storage-device", hba)
@@ -224,7 +226,7 @@ def start(call: Call) -> Accepted:
 def _check_resources(partition: Any) -> None:
     """Check that the CPC has processors and memory left.
 
-    That the start fails, and with which code, is guessed; processors count where they are dedicated.
+    That the start fails, and with which code, is guessed; only dedicated processors count.
     """
     cpc = partition.manager.parent
     others = [

@@ -9,20 +9,27 @@ from zhmcclient.mock._urihandler import FakedHTTPError
 from dpm_lab.hmc.calls import Accepted, Call
 from dpm_lab.hmc.refusals import Refusal, missing, not_found, of_mock
 
-#: Since HMC 2.16.0: listings with additional properties (zhmcclient), and a list of API features, which
-#: zhmcclient takes for empty where the URI is unknown.
+#: Since HMC 2.16.0: listings with additional properties (zhmcclient), and a list of API features,
+#: which zhmcclient takes for empty where the URI is unknown.
 _ADDITIONAL_PROPERTIES = (4, 1)
+_UNKNOWN_REFUSED = (2, 20)
 _API_FEATURES = (4, 10)
 
 
 def listing(call: Call) -> Any:
     """List partitions, adapters or virtual switches of a CPC.
 
-    :raises Refusal: 400, 1: ``additional-properties`` on an HMC before 2.16.0. What such an HMC does with
-        a parameter that it does not know is the mock's notion, and the API's since 2.14.
+    :raises Refusal: 400, 1: ``additional-properties`` before HMC 2.16.0. zhmcclient says that older
+        HMCs ignore, and newer ones refuse parameters that they do not know (`_resource.py`); that
+        the change was with API 2.20 is guessed.
     """
-    if "additional-properties=" in call.uri and call.tree.api_version < _ADDITIONAL_PROPERTIES:
-        raise Refusal(400, 1, "The query parameter 'additional-properties' is not supported")
+    tree = call.tree
+    if "additional-properties=" in call.uri and tree.api_version < _ADDITIONAL_PROPERTIES:
+        if tree.api_version >= _UNKNOWN_REFUSED:
+            raise Refusal(400, 1, "The query parameter 'additional-properties' is not supported")
+        parameters = call.uri.partition("?")[2].split("&")
+        kept = [text for text in parameters if not text.startswith("additional-properties=")]
+        return tree.dispatch("GET", f"{call.path}?{'&'.join(kept)}", None)
     return call.mock(None)
 
 

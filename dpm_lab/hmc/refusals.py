@@ -1,8 +1,8 @@
 """How the HMC says no: HTTP status and reason.
 
-The numbers are those of "Common request validation reason codes" of the HMC's Web Services API, as far
-as zhmcclient's source and documents, zhmc-ansible-modules and reports of their users tell them. Where
-none of them gives the pair for a case, the place that raises it says *guessed*; the page
+The numbers are those of "Common request validation reason codes" of the HMC's Web Services API, as
+far as zhmcclient's source and documents, zhmc-ansible-modules and reports of their users tell them.
+Where none of them gives the pair for a case, the place that raises it says *guessed*; the page
 ``doc/source/lab-hmc.rst`` lists those.
 """
 

@@ -1,7 +1,7 @@
 """The resources of the HMC: zhmcclient's mock, loaded with machines, and what it has no notion of.
 
-The mock (``zhmcclient.mock``) keeps the resources and knows the URIs. Here are the lock that makes it
-safe for threads, numbers that are unique on a whole machine, versions, and a way back to the start.
+The mock (``zhmcclient.mock``) keeps the resources and knows the URIs. Here are the lock that makes
+it safe for threads, numbers that are unique on a machine, versions, and a way back to the start.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from dpm_lab.hmc.jobs import Jobs
 from dpm_lab.hmc.machines import Machine, Resource
 from dpm_lab.hmc.refusals import Refusal, not_found, reference_not_found, wrong_state
 
-#: Statuses on the way from one to another, in which a partition cannot be changed (zhmcclient.mock).
+#: Statuses between others, in which a partition cannot be changed (zhmcclient.mock).
 TRANSITIONAL = frozenset({"starting", "stopping"})
 #: Statuses in which a partition holds its processors and memory.
 RUNNING = frozenset({"starting", "active", "stopping", "degraded", "paused", "terminated"})
@@ -131,8 +131,8 @@ class Tree:
     def check_cpc(self, cpc: Any, *, targeted: bool = False) -> None:
         """Check that the CPC is in DPM mode and works.
 
-        :raises Refusal: 409, 5 not in DPM mode; 409, 1 or 6 not in a good status, where the CPC itself
-            is targeted or something in it (zhmcclient.mock).
+        :raises Refusal: 409, 5 not in DPM mode; 409, 1 or 6 not in a good status, where the CPC
+            itself is targeted or something in it (zhmcclient.mock).
         """
         name = cpc.properties["name"]
         if not cpc.dpm_enabled:

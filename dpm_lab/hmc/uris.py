@@ -7,12 +7,22 @@ from typing import Any
 
 from zhmcclient.mock import _urihandler as mock
 
-from dpm_lab.hmc import attachments, hbas, job_operations, nics, partitions, queries
+from dpm_lab.hmc import (
+    attachments,
+    hbas,
+    job_operations,
+    nics,
+    partitions,
+    queries,
+    storage_groups,
+    volumes,
+)
 from dpm_lab.hmc.calls import Context, extended
 
 _QUERY = r"(?:\?(.*))?"
 _ID = r"([^/?]+)"
 _PARTITION = rf"/api/partitions/{_ID}"
+_GROUP = rf"/api/storage-groups/{_ID}"
 
 
 def uri_handler(context: Callable[[], Context]) -> Any:
@@ -67,4 +77,47 @@ def uri_handler(context: Callable[[], Context]) -> Any:
             of(get=queries.connected_nics),
         ),
     ]
-    return mock.UriHandler([*handlers, *mock.URIS])
+    return mock.UriHandler([*handlers, *_storage(of), *mock.URIS])
+
+
+def _storage(of: Callable[..., Any]) -> list[tuple[str, Any]]:
+    return [
+        (
+            rf"/api/storage-groups{_QUERY}",
+            of(
+                mock.StorageGroupsHandler,
+                get=storage_groups.check_supported,
+                post=storage_groups.create,
+            ),
+        ),
+        (rf"{_GROUP}{_QUERY}", of(mock.StorageGroupHandler, get=storage_groups.get)),
+        (rf"{_GROUP}/operations/modify", of(post=storage_groups.modify)),
+        (rf"{_GROUP}/operations/delete", of(post=storage_groups.delete)),
+        (rf"{_GROUP}/operations/get-partitions{_QUERY}", of(get=storage_groups.get_partitions)),
+        (rf"{_GROUP}/operations/add-candidate-adapter-ports", of(post=storage_groups.add_ports)),
+        (
+            rf"{_GROUP}/operations/remove-candidate-adapter-ports",
+            of(post=storage_groups.remove_ports),
+        ),
+        (rf"{_GROUP}/operations/start-fcp-storage-discovery", of(post=storage_groups.discover)),
+        (
+            rf"{_GROUP}/operations/get-connection-report",
+            of(get=storage_groups.connection_report),
+        ),
+        (
+            rf"{_GROUP}/storage-volumes{_QUERY}",
+            of(mock.StorageVolumesHandler, get=volumes.check_listing),
+        ),
+        (
+            rf"{_GROUP}/storage-volumes/{_ID}{_QUERY}",
+            of(mock.StorageVolumeHandler, get=volumes.get),
+        ),
+        (
+            rf"{_GROUP}/storage-volumes/{_ID}/operations/fulfill-fcp-storage-volume",
+            of(post=volumes.fulfil),
+        ),
+        (
+            rf"{_GROUP}/virtual-storage-resources/{_ID}{_QUERY}",
+            of(mock.VirtualStorageResourceHandler, post=storage_groups.update_port),
+        ),
+    ]

@@ -9,6 +9,7 @@ from typing import Any
 
 from oslo_config import cfg, types
 
+from nova_dpm import names
 from nova_dpm.errors import ConfigError
 
 GROUP = cfg.OptGroup(
@@ -46,6 +47,25 @@ class StoragePort:
 
     def __str__(self) -> str:
         return f"{self.adapter_id}:{self.port}"
+
+
+class HmcHostType(types.ConfigType):
+    """Host name or IP address of an HMC, without a port."""
+
+    def __init__(self, type_name: str = "host name or IP address") -> None:
+        super().__init__(type_name=type_name)
+        self._address = types.HostAddress()
+
+    def __call__(self, value: object) -> str:
+        """Return the address. Raises ValueError where `value` is none."""
+        text = str(value).strip()
+        if re.fullmatch(r"[^:]+:[0-9]*", text):
+            raise ValueError(f"{value!r} names a port; hmc_port does that, for all HMCs")
+        address: str = self._address(text)
+        return address
+
+    def _formatter(self, value: object) -> str:
+        return str(value)
 
 
 class ObjectIdType(types.ConfigType):
@@ -107,6 +127,7 @@ _EXAMPLE_ID = "439da232-b18d-11e6-9c12-42f2e9ef1641"
 OPTIONS: Sequence[cfg.Opt] = (
     cfg.ListOpt(
         "hmc",
+        item_type=HmcHostType(),
         default=[],
         sample_default="hmc1.example.com,hmc2.example.com",
         help="""
@@ -251,40 +272,74 @@ def read(conf: cfg.ConfigOpts) -> Settings:
     Raises:
         ConfigError: an option is missing or malformed.
     """
-    mappings = _value(conf, "physical_storage_adapter_mappings")
-    verify: bool | str = _value(conf, "hmc_verify_certificate")
-    ca_file = _value(conf, "hmc_ca_file")
-    return Settings(
+    settings, errors = read_all(conf)
+    for error in errors.values():
+        raise error
+    return settings
+
+
+def read_all(conf: cfg.ConfigOpts) -> tuple[Settings, dict[str, ConfigError]]:
+    """Read the section, as much of it as can be read.
+
+    Returns:
+        The settings, in which what is wrong is empty; and what is wrong, by the option's name.
+    """
+    errors: dict[str, ConfigError] = {}
+
+    def value(name: str, otherwise: Any) -> Any:
+        try:
+            return conf.dpm[name]
+        except (cfg.ConfigFileValueError, ValueError) as error:
+            # oslo.config wraps it in "Value for option ... from LocationInfo(...) is not valid: ".
+            cause = str(error).partition(" is not valid: ")[2] or str(error)
+            errors[name] = ConfigError(name, _written(conf, name), cause, "Correct it in nova.conf")
+            return otherwise
+
+    def needed(name: str, meaning: str, otherwise: Any) -> Any:
+        found = value(name, otherwise)
+        if name not in errors and found in (None, "", []):
+            errors[name] = ConfigError(
+                name, "(not set)", "the driver needs it", f"Set it to {meaning}"
+            )
+            return otherwise
+        return found
+
+    if len(conf.host) > names.LONGEST_HOST:
+        errors["host"] = ConfigError(
+            "host",
+            conf.host,
+            f"it has {len(conf.host)} characters, and with more than {names.LONGEST_HOST} the "
+            f"names of its partitions would have more than {names.LONGEST}",
+            "Set it to a shorter name, before the host has any server",
+            section="DEFAULT",
+        )
+    verify: bool | str = value("hmc_verify_certificate", True)
+    ca_file = value("hmc_ca_file", None)
+    settings = Settings(
         host=conf.host,
         hmc=HmcSettings(
-            hosts=tuple(_needed(conf, "hmc", "the HMC's host name")),
-            port=_value(conf, "hmc_port"),
-            username=_needed(conf, "hmc_username", "the user name for the HMC"),
-            password=_needed(conf, "hmc_password", "the password for the HMC"),
+            hosts=tuple(needed("hmc", "the HMC's host name", ())),
+            port=value("hmc_port", 0),
+            username=needed("hmc_username", "the user name for the HMC", ""),
+            password=needed("hmc_password", "the password for the HMC", ""),
             verify=ca_file if verify and ca_file else verify,
-            connect_timeout=_value(conf, "hmc_connect_timeout"),
-            read_timeout=_value(conf, "hmc_read_timeout"),
-            operation_timeout=_value(conf, "hmc_operation_timeout"),
-            busy_timeout=_value(conf, "hmc_busy_timeout"),
+            connect_timeout=value("hmc_connect_timeout", 0),
+            read_timeout=value("hmc_read_timeout", 0),
+            operation_timeout=value("hmc_operation_timeout", 0),
+            busy_timeout=value("hmc_busy_timeout", 0),
         ),
-        cpc_object_id=_needed(conf, "cpc_object_id", "the object id of the CPC"),
-        max_processors=_needed(conf, "max_processors", "how many processors this host may use"),
-        max_memory=_needed(conf, "max_memory", "how much memory (MiB) this host may use"),
-        storage_ports=tuple(dict.fromkeys(mappings or ())),
-        ignored_wwpns=frozenset(_value(conf, "target_wwpn_ignore_list")),
+        cpc_object_id=needed("cpc_object_id", "the object id of the CPC", ""),
+        max_processors=needed("max_processors", "how many processors this host may use", 0),
+        max_memory=needed("max_memory", "how much memory (MiB) this host may use", 0),
+        storage_ports=tuple(dict.fromkeys(value("physical_storage_adapter_mappings", ()) or ())),
+        ignored_wwpns=frozenset(value("target_wwpn_ignore_list", ())),
     )
+    return settings, errors
 
 
-def _needed(conf: cfg.ConfigOpts, name: str, meaning: str) -> Any:
-    value = _value(conf, name)
-    if value in (None, "", []):
-        raise ConfigError(name, "(not set)", "the driver needs it", f"Set it to {meaning}")
-    return value
-
-
-def _value(conf: cfg.ConfigOpts, name: str) -> Any:
-    try:
-        return conf.dpm[name]
-    except (cfg.ConfigFileValueError, ValueError) as error:
-        cause = str(error)
-        raise ConfigError(name, "(unreadable)", cause, "Correct it in nova.conf") from None
+def _written(conf: cfg.ConfigOpts, name: str) -> str:
+    """Return what the files say for an option that could not be read."""
+    raw = cfg.ConfigOpts()
+    raw.register_opt(cfg.MultiStrOpt(name, default=[]), group=GROUP.name)
+    raw([], default_config_files=conf.config_file or [], default_config_dirs=conf.config_dir or [])
+    return ", ".join(raw[GROUP.name][name]) or "(unreadable)"

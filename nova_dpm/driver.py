@@ -29,7 +29,7 @@ from nova.virt.virtapi import VirtAPI
 from nova.volume import cinder
 from oslo_log import log
 
-from nova_dpm import conf, host, inventory, plugging
+from nova_dpm import conf, fit, host, inventory, plugging
 from nova_dpm.errors import DpmError, HmcError, RefusedError
 from nova_dpm.hmc import Hmc
 from nova_dpm.network import wanted_nics
@@ -68,7 +68,7 @@ class DPMDriver(driver.ComputeDriver):  # type: ignore[misc]
             self._settings = conf.read(CONF)
             self._hmc = Hmc(self._settings.hmc)
             self._cpc = host.look(self._hmc, self._settings)
-            host.check(self._hmc, self._settings, self._cpc)
+            fit.check(self._hmc, self._settings, self._cpc)
         except DpmError as error:
             # As nova.virt.driver does where a driver cannot be loaded: a traceback helps nobody
             # here.

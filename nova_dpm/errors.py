@@ -8,11 +8,21 @@ class DpmError(Exception):
 
 
 class ConfigError(DpmError):
-    """An option is wrong, or does not fit the CPC; nova-compute cannot start with it."""
+    """An option is wrong, or does not fit the CPC; nova-compute cannot start with it.
 
-    def __init__(self, option: str, value: object, problem: str, cure: str) -> None:
-        super().__init__(f"[dpm] {option} = {value}: {problem}. {cure}.")
+    Attributes:
+        option: its name
+        finding: option, value and what is wrong with it
+        cure: what to do
+    """
+
+    def __init__(
+        self, option: str, value: object, problem: str, cure: str, section: str = "dpm"
+    ) -> None:
         self.option = option
+        self.finding = f"[{section}] {option} = {value}: {problem}"
+        self.cure = cure
+        super().__init__(f"{self.finding}. {cure}.")
 
 
 class RefusedError(DpmError):

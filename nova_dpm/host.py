@@ -1,13 +1,13 @@
-"""The CPC behind an OpenStack host: whether the options fit it, and what it offers to Nova."""
+"""The CPC behind an OpenStack host: found, known by its features, and up or not."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from nova_dpm.conf import Settings, StoragePort
+from nova_dpm.conf import Settings
 from nova_dpm.errors import ConfigError, DpmError, HttpError, StateError
 from nova_dpm.hmc import Hmc, Properties
 
@@ -19,7 +19,11 @@ NETWORK_EXPRESS = "network-express-support"
 LISTS_FEATURES = (4, 10)
 """API version of the operation "List CPC API Features" (zhmcclient 1.26, ``_utils.py``)."""
 
-_UP = frozenset({"active", "operating", "degraded", "exceptions", "service-required"})
+_WELL = frozenset({"active", "operating"})
+_UP = _WELL | {"degraded", "exceptions", "service-required"}
+
+_NAMED_AT_MOST = 8
+"""How many CPCs or adapters a message names."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,8 @@ class Cpc:
         has_storage_management: storage groups instead of HBAs
         has_virtual_switches: or adapter ports (z17)
         api_version: of the HMC
+        is_dpm: whether it is in DPM mode
+        status: as the HMC says
     """
 
     uri: str
@@ -47,6 +53,8 @@ class Cpc:
     has_storage_management: bool
     has_virtual_switches: bool
     api_version: tuple[int, int]
+    is_dpm: bool = True
+    status: str = "active"
 
 
 def version_number(se_version: str) -> int:
@@ -62,6 +70,72 @@ def version_number(se_version: str) -> int:
     return number
 
 
+@dataclass(frozen=True)
+class Finding:
+    """What a check found that nova-compute can start with.
+
+    Args:
+        text: what is there
+        doubt: what to do about it, where something should be done
+    """
+
+    text: str
+    doubt: str = ""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One question to the HMC that has to be answered well before nova-compute starts.
+
+    Args:
+        name: what is looked at
+        option: of ``[dpm]`` that it is about
+        run: returns what was found; raises `DpmError` where nova-compute cannot start with it
+    """
+
+    name: str
+    option: str
+    run: Callable[[], Finding]
+
+
+def find(hmc: Hmc, cpc_object_id: str) -> Cpc:
+    """Ask the HMC for the CPC.
+
+    Raises:
+        ConfigError: it shows no such CPC.
+        HmcError: it cannot be asked.
+    """
+    api_version = hmc.api_version()
+    uri = f"/api/cpcs/{cpc_object_id}"
+    try:
+        properties = hmc.get(uri)
+    except HttpError as error:
+        if error.status not in (HTTPStatus.NOT_FOUND, HTTPStatus.FORBIDDEN):
+            raise
+        raise ConfigError(
+            "cpc_object_id",
+            cpc_object_id,
+            f"HMC {hmc.host} shows no such CPC to this user; it shows {shown_cpcs(hmc)}",
+            "Take the object id of a CPC that it shows, or give the user access to it",
+        ) from None
+    is_dpm = bool(properties.get("dpm-enabled", False))
+    status = str(properties.get("status"))
+    features = _api_features(hmc, uri, api_version) if is_dpm and status in _UP else []
+    return Cpc(
+        uri=uri,
+        name=str(properties["name"]),
+        se_version=str(properties.get("se-version") or ""),
+        processors=int(properties.get("processor-count-ifl") or 0),
+        memory=int(properties.get("storage-customer") or 0),
+        maximum_partitions=properties.get("maximum-partitions"),
+        has_storage_management=_has_storage_management(properties, api_version),
+        has_virtual_switches=NETWORK_EXPRESS not in features,
+        api_version=api_version,
+        is_dpm=is_dpm,
+        status=status,
+    )
+
+
 def look(hmc: Hmc, settings: Settings) -> Cpc:
     """Find the CPC, and check that it can be used.
 
@@ -70,117 +144,60 @@ def look(hmc: Hmc, settings: Settings) -> Cpc:
         StateError: it is down.
         HmcError: the HMC cannot be asked.
     """
-    api_version = hmc.api_version()
-    uri = f"/api/cpcs/{settings.cpc_object_id}"
+    cpc = find(hmc, settings.cpc_object_id)
+    for each in state_checks(cpc):
+        each.run()
+    return cpc
+
+
+def state_checks(cpc: Cpc) -> Iterator[Check]:
+    """Yield the checks whether the CPC can be used at all. No request."""
+    yield Check("DPM mode", "cpc_object_id", lambda: _check_mode(cpc))
+    yield Check("CPC status", "cpc_object_id", lambda: _check_status(cpc))
+
+
+def shown_cpcs(hmc: Hmc) -> str:
+    """Return names and object ids of the CPCs that the HMC shows, as a sentence's part."""
     try:
-        properties = hmc.get(uri)
-    except HttpError as error:
-        if error.status not in (HTTPStatus.NOT_FOUND, HTTPStatus.FORBIDDEN):
-            raise
+        shown = hmc.get("/api/cpcs")["cpcs"]
+    except DpmError as error:
+        return f"none ({error})"
+    return listing((each["name"], object_id(each)) for each in shown)
+
+
+def listing(named: Iterable[tuple[str, str]]) -> str:
+    """Return names and ids of things, the first few of them, as a sentence's part."""
+    listed = [f"{value} ({name})" for name, value in named]
+    if len(listed) > _NAMED_AT_MOST:
+        listed[_NAMED_AT_MOST:] = [f"{len(listed) - _NAMED_AT_MOST} more"]
+    return ", ".join(listed) or "none"
+
+
+def object_id(listed: Properties) -> str:
+    """Return the object id of something that the HMC listed."""
+    return str(listed["object-uri"]).rsplit("/", 1)[-1]
+
+
+def _check_mode(cpc: Cpc) -> Finding:
+    if not cpc.is_dpm:
         raise ConfigError(
             "cpc_object_id",
-            settings.cpc_object_id,
-            f"HMC {hmc.host} shows no such CPC to user {settings.hmc.username}; it shows "
-            f"{_cpcs(hmc)}",
-            "Take the object id of a CPC that it shows, or give the user access to it",
-        ) from None
-    name = str(properties["name"])
-    if not properties.get("dpm-enabled", False):
-        raise ConfigError(
-            "cpc_object_id",
-            settings.cpc_object_id,
-            f"CPC {name} is not in DPM mode",
+            cpc.uri.rsplit("/", 1)[-1],
+            f"CPC {cpc.name} is not in DPM mode",
             "Choose a CPC in DPM mode, or enable DPM on this one",
         )
-    status = str(properties.get("status"))
-    if status not in _UP:
+    return Finding(f"CPC {cpc.name} is in DPM mode")
+
+
+def _check_status(cpc: Cpc) -> Finding:
+    if cpc.status not in _UP:
         raise StateError(
-            f"CPC {name} ([dpm] cpc_object_id = {settings.cpc_object_id}) is {status}. "
-            "Start it on the HMC, then start nova-compute again"
+            f"CPC {cpc.name} ([dpm] cpc_object_id = {cpc.uri.rsplit('/', 1)[-1]}) is "
+            f"{cpc.status}. Start it on the HMC, then start nova-compute again"
         )
-    return Cpc(
-        uri=uri,
-        name=name,
-        se_version=str(properties.get("se-version") or ""),
-        processors=int(properties.get("processor-count-ifl") or 0),
-        memory=int(properties.get("storage-customer") or 0),
-        maximum_partitions=properties.get("maximum-partitions"),
-        has_storage_management=_has_storage_management(properties, api_version),
-        has_virtual_switches=NETWORK_EXPRESS not in _api_features(hmc, uri, api_version),
-        api_version=api_version,
-    )
-
-
-def misfits(hmc: Hmc, settings: Settings, cpc: Cpc) -> Iterator[Callable[[], None]]:
-    """Yield checks of the options against the CPC; each returns, or raises `DpmError`."""
-    yield lambda: _check_limit(
-        "max_processors", settings.max_processors, cpc.processors, "IFL processors", cpc
-    )
-    yield lambda: _check_limit("max_memory", settings.max_memory, cpc.memory, "MiB of memory", cpc)
-    yield lambda: _check_has_ports(settings)
-    for port in settings.storage_ports:
-        yield lambda port=port: check_storage_port(hmc, cpc, port)  # type: ignore[misc]
-
-
-def check(hmc: Hmc, settings: Settings, cpc: Cpc) -> None:
-    """Check the options against the CPC.
-
-    Raises:
-        DpmError: of the first one that does not fit.
-    """
-    for each in misfits(hmc, settings, cpc):
-        each()
-
-
-def check_storage_port(hmc: Hmc, cpc: Cpc, port: StoragePort) -> None:
-    """Check that a configured port is an FCP port of the CPC.
-
-    Raises:
-        ConfigError: it is not.
-        HmcError: the HMC cannot be asked.
-    """
-
-    def wrong(problem: str) -> ConfigError:
-        return ConfigError(
-            "physical_storage_adapter_mappings",
-            str(port),
-            problem,
-            "Name a port of an FCP adapter of the CPC (zhmc adapter list shows them)",
-        )
-
-    try:
-        adapter = hmc.get(port.adapter_uri)
-    except HttpError as error:
-        if error.status != HTTPStatus.NOT_FOUND:
-            raise
-        raise wrong(f"there is no such adapter on HMC {hmc.host}") from None
-    label = f"adapter {adapter['name']}"
-    if adapter.get("parent", cpc.uri) != cpc.uri:
-        raise wrong(f"{label} is not one of CPC {cpc.name}")
-    if adapter.get("type") != "fcp":
-        raise wrong(f"{label} is of type {adapter.get('type')}, not fcp")
-    if port.uri not in (adapter.get("storage-port-uris") or ()):
-        raise wrong(f"{label} has no port {port.port}")
-
-
-def _check_limit(option: str, value: int, available: int, what: str, cpc: Cpc) -> None:
-    if value > available:
-        raise ConfigError(
-            option,
-            value,
-            f"CPC {cpc.name} has {available} {what}",
-            f"Set it to {available} or less",
-        )
-
-
-def _check_has_ports(settings: Settings) -> None:
-    if not settings.storage_ports:
-        raise ConfigError(
-            "physical_storage_adapter_mappings",
-            "(not set)",
-            "servers boot from fibre channel volumes and need at least one port",
-            "Set it to <object id of an FCP adapter>:<port>",
-        )
+    if cpc.status not in _WELL:
+        return Finding(f"CPC {cpc.name} is {cpc.status}", "Look at its hardware messages")
+    return Finding(cpc.status)
 
 
 def _has_storage_management(properties: Properties, api_version: tuple[int, int]) -> bool:
@@ -205,12 +222,3 @@ def _api_features(hmc: Hmc, cpc_uri: str, api_version: tuple[int, int]) -> list[
             raise
         return []
     return [str(each) for each in answer] if isinstance(answer, list) else []
-
-
-def _cpcs(hmc: Hmc) -> str:
-    try:
-        shown = hmc.get("/api/cpcs")["cpcs"]
-    except DpmError as error:
-        return f"none ({error})"
-    listed = [f"{each['name']} ({each['object-uri'].rsplit('/', 1)[-1]})" for each in shown]
-    return ", ".join(listed) or "none"

@@ -14,6 +14,12 @@ from dpm_guest.ids import Mac
 
 NIC_PREFIX = "OpenStack_Port_"
 
+LONGEST = 64
+"""Characters that a partition's name can have (HMC Web Services API, Partition object)."""
+
+LONGEST_HOST = LONGEST - len("OpenStack--") - 36
+"""Characters that an OpenStack host's name can have, so that a uuid fits behind it."""
+
 
 def partition_name(host: str, instance_uuid: str) -> str:
     """Return the name of an instance's partition, and of its storage group."""

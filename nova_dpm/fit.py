@@ -1,0 +1,126 @@
+"""Whether the options fit the CPC: asked by nova-compute at its start, and by nova-dpm-check."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from http import HTTPStatus
+
+from oslo_log import log
+
+from nova_dpm.conf import Settings, StoragePort
+from nova_dpm.errors import ConfigError, DpmError, HttpError
+from nova_dpm.hmc import Hmc, Properties
+from nova_dpm.host import Check, Cpc, Finding, listing, object_id
+
+LOG = log.getLogger(__name__)
+
+
+def fit_checks(hmc: Hmc, settings: Settings, cpc: Cpc) -> Iterator[Check]:
+    """Yield the checks whether the options fit the CPC."""
+    limits = (
+        ("max_processors", settings.max_processors, cpc.processors, "IFL processors"),
+        ("max_memory", settings.max_memory, cpc.memory, "MiB of memory"),
+    )
+    for option, value, available, what in limits:
+        yield Check(option, option, partial(_check_limit, option, value, available, what, cpc))
+    option = "physical_storage_adapter_mappings"
+    if not settings.storage_ports:
+        yield Check("storage port", option, partial(_refuse_no_ports, hmc, cpc))
+    for number, port in enumerate(settings.storage_ports, 1):
+        run = partial(check_storage_port, hmc, cpc, port)
+        yield Check(f"storage port {number}", option, run)
+
+
+def check(hmc: Hmc, settings: Settings, cpc: Cpc) -> None:
+    """Check the options against the CPC, and log what is doubtful.
+
+    Raises:
+        DpmError: of the first one that does not fit.
+    """
+    for each in fit_checks(hmc, settings, cpc):
+        finding = each.run()
+        if finding.doubt:
+            LOG.warning("%s: %s. %s", each.option, finding.text, finding.doubt)
+
+
+def check_storage_port(hmc: Hmc, cpc: Cpc, port: StoragePort) -> Finding:
+    """Check that a configured port is an FCP port of the CPC.
+
+    Raises:
+        ConfigError: it is not.
+        HmcError: the HMC cannot be asked.
+    """
+
+    def wrong(problem: str) -> ConfigError:
+        return ConfigError(
+            "physical_storage_adapter_mappings",
+            str(port),
+            problem,
+            f"Name a port of an FCP adapter of the CPC; it has {_fcp_ports(hmc, cpc)}",
+        )
+
+    try:
+        adapter = hmc.get(port.adapter_uri)
+    except HttpError as error:
+        if error.status not in (HTTPStatus.NOT_FOUND, HTTPStatus.FORBIDDEN):
+            raise
+        raise wrong(f"HMC {hmc.host} shows no such adapter to this user") from None
+    label = f"adapter {adapter['name']}"
+    if adapter.get("parent", cpc.uri) != cpc.uri:
+        raise wrong(f"{label} is not one of CPC {cpc.name}")
+    if adapter.get("type") != "fcp":
+        raise wrong(f"{label} is of type {adapter.get('type')}, not fcp")
+    if port.uri not in (adapter.get("storage-port-uris") or ()):
+        raise wrong(f"{label} has no port {port.port}")
+    found = f"{port}, {label}"
+    problem = adapter_problem(adapter)
+    if problem:
+        return Finding(
+            f"{found}, is {problem}",
+            "No server gets to its volumes over it; look at the adapter on the HMC",
+        )
+    return Finding(found)
+
+
+def adapter_problem(adapter: Properties) -> str:
+    """Return in which bad state an adapter is, or nothing.
+
+    >>> adapter_problem({"status": "active", "state": "standby"})
+    'standby'
+    """
+    bad = [
+        str(adapter[name])
+        for name, good in (("status", "active"), ("state", "online"))
+        if adapter.get(name, good) != good
+    ]
+    return ", ".join(bad)
+
+
+def _fcp_ports(hmc: Hmc, cpc: Cpc) -> str:
+    try:
+        shown = hmc.get(f"{cpc.uri}/adapters?type=fcp")["adapters"]
+    except DpmError as error:
+        return f"none that is shown ({error})"
+    # The first port of each: so far there is no FCP adapter with more.
+    return listing((each["name"], f"{object_id(each)}:0") for each in shown)
+
+
+def _check_limit(option: str, value: int, available: int, what: str, cpc: Cpc) -> Finding:
+    if value > available:
+        raise ConfigError(
+            option,
+            value,
+            f"CPC {cpc.name} has {available} {what}",
+            f"Set it to {available} or less",
+        )
+    return Finding(f"{value} of {available} {what}")
+
+
+def _refuse_no_ports(hmc: Hmc, cpc: Cpc) -> Finding:
+    raise ConfigError(
+        "physical_storage_adapter_mappings",
+        "(not set)",
+        "servers boot from fibre channel volumes and need at least one port",
+        f"Name one or more ports of FCP adapters of the CPC; it has {_fcp_ports(hmc, cpc)}",
+    )

@@ -38,8 +38,10 @@ class Certificates:
         return context
 
 
-def make(folder: Path) -> Certificates:
+def make(folder: Path, host: str) -> Certificates:
     """Write ``ca.pem``, ``server.pem`` and ``server.key`` (mode 0600) to `folder`.
+
+    The server's certificate is good for `host` and the usual names of this machine.
 
     The CA's key is thrown away: nothing else can ever be signed with it.
     """
@@ -55,12 +57,13 @@ def make(folder: Path) -> Certificates:
         )
         .sign(ca_key, hashes.SHA256())
     )
+    names = [_host(name) for name in sorted({host, *HOSTS})]
     server = (
         _builder(_name("dpm-lab HMC"), ca_name, server_key.public_key())
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_key_usage(signs_certificates=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-        .add_extension(x509.SubjectAlternativeName(list(map(_host, HOSTS))), critical=False)
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .add_extension(
             x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key()), critical=False
         )

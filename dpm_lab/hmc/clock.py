@@ -6,6 +6,7 @@ import heapq
 import itertools
 import threading
 import time
+import traceback
 from collections.abc import Callable
 
 
@@ -55,4 +56,7 @@ class Clock:
                     continue
                 call = heapq.heappop(self._waiting)[2]
             with self._lock:
-                call()
+                try:
+                    call()
+                except Exception:  # noqa: BLE001 - the outermost boundary: what else is waiting must happen
+                    traceback.print_exc()

@@ -14,6 +14,9 @@ from typing import TYPE_CHECKING, TextIO
 
 from dpm_lab.errors import UsageError
 
+#: Where HMCs listen (zhmcclient's constant of this name).
+DEFAULT_HMC_PORT = 6794
+
 if TYPE_CHECKING:
     from dpm_lab.hmc.server import HmcServer
 
@@ -54,7 +57,17 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="a machine of the lab, or a file *.yaml; more than once for more CPCs (default: z16)",
     )
     parser.add_argument(
-        "--port", type=int, default=6794, metavar="N", help="default: 6794; 0: any that is free"
+        "--port",
+        type=int,
+        default=DEFAULT_HMC_PORT,
+        metavar="N",
+        help=f"default: {DEFAULT_HMC_PORT}, the only one that zhmc knows; 0: any that is free",
+    )
+    parser.add_argument(
+        "--host",
+        default="127.0.0.1",
+        metavar="ADDRESS",
+        help="an address of this machine (default: 127.0.0.1)",
     )
     parser.add_argument("--user", default="labuser", metavar="NAME", help="default: labuser")
     parser.add_argument(
@@ -118,7 +131,8 @@ def run(args: argparse.Namespace) -> int:
             logs.append(stack.enter_context(args.log.open("a", encoding="utf-8")))
         hmc = HmcServer(
             *args.machine,
-            port=0 if args.serve_parent else args.port,
+            host=args.host,
+            port=args.port,
             userid=args.user,
             password=_read(password_file),
             folder=folder,
@@ -149,7 +163,7 @@ def _serve_parent(hmc: HmcServer) -> int:
     with hmc:
         place = hmc.folder / "ready.json"
         made = place.with_suffix(".new")
-        made.write_text(json.dumps({"host": hmc.host, "port": hmc.port}))
+        made.write_text(json.dumps({"port": hmc.port}))
         made.rename(place)
         sys.stdin.read()  # until the parent closes it, or is no more
     return 0
@@ -162,23 +176,28 @@ def _introduce(hmc: HmcServer, password_file: Path) -> None:
 An HMC at https://{hmc.host}:{hmc.port}
   CA file:   {hmc.ca_file}
   user:      {hmc.userid}
-  password:  in {password_file}
-"""
+  password:  in {password_file}"""
     )
     for each in hmc.machines:
-        print(f"  CPC {each.cpc['name']}: {each.description}")
+        print(f"  CPC {each.cpc['name']}:   {each.description}")
+    if hmc.port == DEFAULT_HMC_PORT:
+        print(
+            f"""
+With zhmc:
+  export ZHMC_HOST={hmc.host} ZHMC_USERID={hmc.userid} ZHMC_CA_CERTS={hmc.ca_file}
+  export ZHMC_PASSWORD="$(cat {password_file})"
+  zhmc partition list {machine.cpc["name"]}"""
+        )
+    else:
+        print(f"\nzhmc knows no port but {DEFAULT_HMC_PORT}, so it cannot be used with this HMC.")
     print(
         f"""
-With zhmc:
-  zhmc -h {hmc.host} -u {hmc.userid} -p "$(cat {password_file})" \\
-    --ca-certs {hmc.ca_file} partition list {machine.cpc["name"]}
-    (zhmc knows no port: it needs --port 6794 here)
-
 In nova.conf:
   [dpm]
-  hmc = {hmc.host}:{hmc.port}
+  hmc = {hmc.host}
+  hmc_port = {hmc.port}
   hmc_username = {hmc.userid}
-  hmc_password = (what is in {password_file})
+  hmc_password = (what is in the file above)
   hmc_ca_file = {hmc.ca_file}
   cpc_object_id = {machine.cpc_object_id}
 

@@ -37,6 +37,8 @@ class HmcProcess:
     def __init__(
         self,
         *machines: str | Path,
+        host: str = "127.0.0.1",
+        port: int = 0,
         userid: str = "labuser",
         password: str | None = None,
         options: tuple[str, ...] = (),
@@ -47,8 +49,8 @@ class HmcProcess:
         self.password = password if password is not None else secrets.token_urlsafe(12)
         self._options = options
         self._token = secrets.token_urlsafe(24)
-        self.host = ""
-        self.port = 0
+        self.host = host
+        self.port = port
         self.control = Control(self._order)
 
     def __enter__(self) -> Self:
@@ -73,7 +75,7 @@ class HmcProcess:
         command = [sys.executable, "-m", "dpm_lab", "hmc", "--user", self.userid]
         for name in self._names:
             command += ["--machine", name]
-        command += ["--folder", str(self.folder)]
+        command += ["--host", self.host, "--port", str(self.port), "--folder", str(self.folder)]
         command += ["--password-file", str(self.folder / "password")]
         command += ["--serve-parent", str(self.folder / "token"), *self._options]
         with (self.folder / "output").open("wb") as output:
@@ -89,7 +91,7 @@ class HmcProcess:
                 raise StartError(f"the HMC's process does not start; it wrote: {text}")
             time.sleep(0.02)
         place = json.loads(ready.read_text())
-        self.host, self.port = place["host"], place["port"]
+        self.port = place["port"]
         self._context = ssl.create_default_context(cafile=str(self.ca_file))
 
     def close(self) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import secrets
-import shutil
 import socket
 import ssl
 import tempfile
@@ -32,6 +31,8 @@ class HmcServer:
     """An HMC with machines, in threads of this process. A context manager.
 
     :param machines: names of machines of the lab, or files
+    :param host: an address of this machine; 127.0.0.2 and so on are there without further ado, for
+        clients that insist on the HMC's own port, and for more than one HMC
     :param port: 0: any that is free
     :param folder: where the certificates go; None: a temporary one, removed at the end
     :param idle: seconds without a request after which a session ends; None: never
@@ -43,6 +44,7 @@ class HmcServer:
     def __init__(
         self,
         *machines: str | Path | Machine,
+        host: str = HOST,
         port: int = 0,
         userid: str = USERID,
         password: str | None = None,
@@ -56,14 +58,13 @@ class HmcServer:
             item if isinstance(item, Machine) else Machine.load(item)
             for item in machines or ("z16",)
         )
-        self.host = HOST
+        self.host = host
         self.port = port
         self.userid = userid
         self.password = password if password is not None else secrets.token_urlsafe(12)
         self.token = secrets.token_urlsafe(24)
-        self._temporary = folder is None
-        self.folder = folder if folder is not None else Path(tempfile.mkdtemp(prefix="dpm-hmc-"))
-        self.ca_file = self.folder / "ca.pem"
+        self._folder = folder
+        self._stack = contextlib.ExitStack()
         sessions = Sessions(userid, self.password, idle=idle, lifetime=lifetime)
         self.service = Service(self.machines, sessions, *logs)
         self.service.latency = latency
@@ -87,7 +88,11 @@ class HmcServer:
 
     def start(self) -> None:
         """Make the certificates and listen."""
-        files = certificates.make(self.folder)
+        self.folder = self._folder or Path(
+            self._stack.enter_context(tempfile.TemporaryDirectory(prefix="dpm-hmc-"))
+        )
+        files = certificates.make(self.folder, self.host)
+        self.ca_file = files.ca
         self._context = files.server_context()
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -108,16 +113,15 @@ class HmcServer:
         self._closing = True
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)  # close() alone does not wake accept()
+        self._thread.join()  # before close(), after which eventlet's accept() never wakes
         self._socket.close()
-        self._thread.join()
         with self._lock:
             connections = list(self._connections)
         for connection in connections:
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
         self.service.close()
-        if self._temporary:
-            shutil.rmtree(self.folder, ignore_errors=True)
+        self._stack.close()
 
     def _accept(self) -> None:
         while not self._closing:
@@ -142,6 +146,10 @@ class HmcServer:
                     self._connections.add(connection)
                 try:
                     _Handler(connection, address, self)  # type: ignore[arg-type]
+                except ValueError:
+                    # What reading from a TLS socket raises that close() has shut down.
+                    if not self._closing:
+                        raise
                 finally:
                     with self._lock:
                         self._connections.discard(connection)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TextIO
@@ -103,6 +104,10 @@ class Service:
             answer = _refused(Refusal(400, 7, str(error)), method, uri)
         except Refusal as refusal:
             answer = _refused(refusal, method, uri)
+        except Exception as error:  # noqa: BLE001 - the outermost boundary: one of many
+            traceback.print_exc()
+            cause = f"The lab's own fault: {type(error).__name__}: {error}"
+            answer = _refused(Refusal(500, 999, cause), method, uri)
         return replace(answer, dropped=True, status=0) if "drop-after" in kinds else answer
 
     def _process(

@@ -36,8 +36,8 @@ _MODIFY = frozenset(
         "virtual-machine-count",
     }
 )
-#: "Create Storage Group" has no `candidate-adapter-port-uris`, says the same source: ports are added
-#: by an operation of their own.
+#: "Create Storage Group" has no `candidate-adapter-port-uris`, says the same source: ports come
+#: with an operation of their own.
 _CREATE = _MODIFY | {"cpc-uri", "type"}
 _PORTS = "candidate-adapter-port-uris"
 _DISCOVERY = (2, 37)

@@ -236,10 +236,10 @@ class HmcSettings:
     username: str
     password: str = field(repr=False)
     verify: bool | str
-    connect_timeout: int
-    read_timeout: int
-    operation_timeout: int
-    busy_timeout: int
+    connect_timeout: float
+    read_timeout: float
+    operation_timeout: float
+    busy_timeout: float
 
 
 @dataclass(frozen=True)

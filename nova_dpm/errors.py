@@ -70,6 +70,10 @@ class NotFoundError(HttpError):
     """404,1: the object is not there (or the user may not see it)."""
 
 
+class NameTakenError(HttpError):
+    """400,8: something else has the name that was asked for."""
+
+
 class ConflictError(HttpError):
     """409: the object's state, or another object, stands against the request."""
 

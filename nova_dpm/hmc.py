@@ -1,65 +1,59 @@
 """The one door to the HMC: requests over `zhmcclient`, repeated where that is safe.
 
-Requests are made by URI through one `zhmcclient.Session`, not through zhmcclient's resource
-objects: those fetch properties on their own, wait for jobs with 10 s between polls, and log on
-again by themselves, which several threads cannot do to one session at once.
+Requests are made by URI through one `zhmcclient.Session` (`nova_dpm.session`), not through
+zhmcclient's resource objects: those fetch properties on their own, and wait for jobs with 10 s
+between polls.
 
 What is repeated (HMC Web Services API, "Common request validation reason codes"):
 
 - 403 with reason 4 or 5: the session has expired. The request was not carried out: log on, repeat.
 - 409 with reason 2, 503: the HMC or the object is busy. Not carried out: repeat for a while.
 - No connection: not carried out. Repeat, from the first HMC of the list that answers.
-- A connection that broke after the request was sent: repeat reads, updates and deletions, which
-  can be done twice. A creation or an operation is not repeated here: `UnansweredError` tells the
-  caller, who looks whether it was carried out.
+- A connection that broke after the request was sent, and other failures of the HMC itself (5xx):
+  repeat reads, updates and deletions, which can be done twice. A creation or an operation is not
+  repeated here: `UnansweredError` tells the caller, who looks whether it was carried out.
+- The logon: wherever it did not fail for user name, password or certificate.
 """
 
 from __future__ import annotations
 
-import re
-import threading
 import time
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, TypeVar
 
-import requests
-import urllib3.exceptions
 import zhmcclient
 from oslo_log import log
 
 from nova_dpm.conf import HmcSettings
 from nova_dpm.errors import (
-    CertificateError,
-    ConflictError,
     HmcError,
-    HttpError,
     JobError,
     JobTimeoutError,
     LogonError,
+    NameTakenError,
     NotFoundError,
     UnansweredError,
     UnreachableError,
 )
+from nova_dpm.failures import (
+    certificate_error,
+    http_error,
+    is_busy,
+    is_certificate,
+    session_is_gone,
+    was_not_sent,
+)
+from nova_dpm.session import ATTEMPTS, SharedSession, is_worth_repeating, pause
 
 LOG = log.getLogger(__name__)
 
 Properties = dict[str, Any]
 Result = TypeVar("Result")
 
-ATTEMPTS = 4
-"""How often a request is sent at most while connections break or the HMC fails."""
-
-CONNECTIONS = 64
-"""Connections kept open at most: more than nova-compute has builds and audits at once."""
-
-_SESSION_GONE = (4, 5)
-_BUSY = 2
-_MISSING = 1
-
 
 class Hmc:
-    """A session with the first HMC that answers, shared by all threads.
+    """Requests to the first HMC that answers, from any thread.
 
     No lock is held during a request, but for the logon.
 
@@ -69,14 +63,12 @@ class Hmc:
 
     def __init__(self, settings: HmcSettings) -> None:
         self._settings = settings
-        self._session: zhmcclient.Session | None = None
-        self._logon_lock = threading.Lock()
+        self._sessions = SharedSession(settings)
 
     @property
     def host(self) -> str:
         """Address of the HMC in use, or of all that may be."""
-        session = self._session
-        return str(session.actual_host) if session else ", ".join(self._settings.hosts)
+        return self._sessions.host
 
     def api_version(self) -> tuple[int, int]:
         """Return the version of the Web Services API, for which nobody has to be logged on."""
@@ -111,16 +103,19 @@ class Hmc:
                 nobody knows whether the request was carried out
 
         Raises:
+            NameTakenError: there is something else of this name.
             HmcError: it failed.
         """
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 answer = self.post(uri, body)
-            except UnansweredError:
-                found = find()
+            except (UnansweredError, NameTakenError) as error:
+                # The name is taken in the second attempt: the first one was only slow.
+                may_be_ours = attempt > 1 or isinstance(error, UnansweredError)
+                found = find() if may_be_ours else None
                 if found is not None:
                     return found
-                if attempt == ATTEMPTS:
+                if attempt == ATTEMPTS or isinstance(error, NameTakenError):
                     raise
             else:
                 return str(answer.get("object-uri") or answer["element-uri"])
@@ -156,7 +151,8 @@ class Hmc:
         """Wait for the end of a job, and return its result.
 
         The pause between two polls grows with the time gone by, so that a job's end is noticed at
-        most a tenth of its duration late (zhmcclient's own wait polls every 10 s).
+        most a tenth of its duration late (zhmcclient's own wait polls every 10 s). A job that does
+        not end in time is canceled, where the HMC can: what is half started cannot be stopped.
 
         Raises:
             JobError: it failed.
@@ -172,6 +168,7 @@ class Hmc:
                 return _job_result(job, answer)
             elapsed = time.monotonic() - begin
             if elapsed > self._settings.operation_timeout:
+                self._cancel(job)
                 raise JobTimeoutError(
                     f"{job.op_method} {job.op_uri}: not done after {elapsed:.0f} s "
                     "(option hmc_operation_timeout); look at the partition and its messages on "
@@ -197,6 +194,12 @@ class Hmc:
                 )
             pause(elapsed)
 
+    def _cancel(self, job: zhmcclient.Job) -> None:
+        try:
+            self.update(f"{job.uri}/operations/cancel", {})
+        except HmcError as error:
+            LOG.warning("Job %s %s goes on: %s", job.op_method, job.op_uri, error)
+
     def _forget(self, job: zhmcclient.Job) -> None:
         try:
             self.delete(job.uri)
@@ -205,13 +208,7 @@ class Hmc:
 
     def close(self) -> None:
         """Log off, if it can be done."""
-        with self._logon_lock:
-            session, self._session = self._session, None
-        if session is not None:
-            try:
-                session.logoff()
-            except zhmcclient.Error as error:
-                LOG.debug("Logoff failed: %s", error)
+        self._sessions.close()
 
     def _send(
         self, what: str, request: Callable[[zhmcclient.Session], Any], repeatable: bool = True
@@ -219,103 +216,41 @@ class Hmc:
         busy_until = time.monotonic() + self._settings.busy_timeout
         failures = logons = 0
         while True:
-            session = self._session or self._logon(None)
+            session = self._sessions.get()
             try:
                 return request(session)
             except zhmcclient.ServerAuthError as error:
                 logons += 1
-                if _reason(error) not in _SESSION_GONE or logons >= ATTEMPTS:
+                if not session_is_gone(error) or logons >= ATTEMPTS:
                     raise LogonError(f"{what}: {error}") from None
                 LOG.info("The session with HMC %s has expired", session.actual_host)
-                self._logon(session)
+                self._sessions.renew(session)
             except zhmcclient.HTTPError as error:
-                failures += not _is_busy(error)
-                if not self._is_worth_repeating(error, repeatable, failures, busy_until):
-                    raise _http_error(what, error) from None
+                failures += not is_busy(error)
+                if not is_worth_repeating(error, repeatable, failures, busy_until):
+                    raise http_error(what, error) from None
                 LOG.info("%s: %s,%s; again", what, error.http_status, error.reason)
                 pause(0, least=0.3 * (failures + 1))
             except zhmcclient.ConnectionError as error:
                 failures += 1
-                not_sent = _was_not_sent(error)
-                if _is_certificate(error):
-                    raise _certificate_error(session, error) from None
+                not_sent = was_not_sent(error)
+                if is_certificate(error):
+                    raise certificate_error(session.actual_host, error) from None
                 LOG.warning("%s: no answer from HMC %s: %s", what, session.actual_host, error)
                 if failures >= ATTEMPTS or not (not_sent or repeatable):
                     kind = UnreachableError if not_sent else UnansweredError
                     answer = f"{what}: no answer from HMC {session.actual_host}: {error}"
                     raise kind(answer) from None
+                pause(0, least=0.3 * failures)
                 if not_sent:
-                    self._logon(session)
+                    self._sessions.renew(session)
             except zhmcclient.Error as error:
                 raise HmcError(f"{what}: {error}") from None
-
-    @staticmethod
-    def _is_worth_repeating(
-        error: zhmcclient.HTTPError, repeatable: bool, failures: int, busy_until: float
-    ) -> bool:
-        if _is_busy(error):
-            return time.monotonic() < busy_until
-        is_failure = error.http_status >= HTTPStatus.INTERNAL_SERVER_ERROR
-        return bool(is_failure) and repeatable and failures < ATTEMPTS
-
-    def _logon(self, failed: zhmcclient.Session | None) -> zhmcclient.Session:
-        """Return a session other than `failed`: another thread's, or a new one."""
-        with self._logon_lock:
-            if self._session is not None and self._session is not failed:
-                return self._session
-            session = self._new_session()
-            try:
-                session.logon()
-            except zhmcclient.ServerAuthError as error:
-                raise LogonError(
-                    f"HMC {session.actual_host} refused the logon of user "
-                    f"{self._settings.username}: {error}. Check hmc_username and hmc_password"
-                ) from None
-            except zhmcclient.ConnectionError as error:
-                if _is_certificate(error):
-                    raise _certificate_error(session, error) from None
-                raise UnreachableError(
-                    f"No HMC answers: tried {', '.join(self._settings.hosts)} "
-                    f"port {self._settings.port}: {error}"
-                ) from None
-            except zhmcclient.HTTPError as error:
-                raise _http_error("Logon", error) from None
-            except zhmcclient.Error as error:
-                raise HmcError(f"Logon to HMC {session.actual_host}: {error}") from None
-            # The session's own pool keeps 10 connections; each further thread would pay for a new
-            # one.
-            session.session.mount(
-                "https://", requests.adapters.HTTPAdapter(pool_maxsize=CONNECTIONS)
-            )
-            LOG.info("Logged on to HMC %s", session.actual_host)
-            self._session = session
-            return session
-
-    def _new_session(self) -> zhmcclient.Session:
-        settings = self._settings
-        return zhmcclient.Session(
-            list(settings.hosts),
-            userid=settings.username,
-            password=settings.password,
-            port=settings.port,
-            verify_cert=settings.verify,
-            retry_timeout_config=zhmcclient.RetryTimeoutConfig(
-                connect_timeout=settings.connect_timeout,
-                read_timeout=settings.read_timeout,
-                connect_retries=0,
-                read_retries=0,
-            ),
-        )
 
 
 #: A request as it is: logging on and repeating is done here.
 _PLAIN: dict[str, Any] = {"logon_required": False, "renew_session": False}
 _PLAIN_POST: dict[str, Any] = {**_PLAIN, "wait_for_completion": False}
-
-
-def pause(elapsed: float, least: float = 0.1, most: float = 10.0) -> None:
-    """Sleep a tenth of the seconds gone by, in bounds."""
-    time.sleep(min(max(elapsed / 10, least), most))
 
 
 def _job_result(job: zhmcclient.Job, answer: Properties) -> Properties | None:
@@ -330,59 +265,3 @@ def _job_result(job: zhmcclient.Job, answer: Properties) -> Properties | None:
             f"{answer.get('job-reason-code')}: {message}"
         )
     return result
-
-
-def _is_busy(error: zhmcclient.HTTPError) -> bool:
-    return bool(error.http_status == HTTPStatus.SERVICE_UNAVAILABLE) or (
-        error.http_status == HTTPStatus.CONFLICT and error.reason == _BUSY
-    )
-
-
-def _http_error(what: str, error: zhmcclient.HTTPError) -> HttpError:
-    kind = HttpError
-    if error.http_status == HTTPStatus.NOT_FOUND and error.reason == _MISSING:
-        kind = NotFoundError
-    elif error.http_status == HTTPStatus.CONFLICT:
-        kind = ConflictError
-    return kind(what, error.http_status, error.reason, error.message)
-
-
-def _reason(error: zhmcclient.ServerAuthError) -> int | None:
-    details = error.details
-    return details.reason if isinstance(details, zhmcclient.HTTPError) else None
-
-
-def _causes(error: BaseException) -> list[BaseException]:
-    """Return an error and those inside it: requests and urllib3 wrap them in several ways."""
-    found: list[BaseException] = []
-    waiting = [error]
-    while waiting:
-        each = waiting.pop()
-        if each in found:
-            continue
-        found.append(each)
-        inner = [*each.args, getattr(each, "reason", None), getattr(each, "details", None)]
-        waiting += [one for one in inner if isinstance(one, BaseException)]
-    return found
-
-
-def _was_not_sent(error: zhmcclient.ConnectionError) -> bool:
-    return isinstance(error, zhmcclient.ConnectTimeout) or any(
-        isinstance(each, urllib3.exceptions.NewConnectionError | urllib3.exceptions.SSLError)
-        for each in _causes(error)
-    )
-
-
-def _is_certificate(error: zhmcclient.ConnectionError) -> bool:
-    return any(
-        isinstance(each, urllib3.exceptions.SSLError | OSError)
-        and re.search("certificate|CA bundle|CA_BUNDLE", str(each))
-        for each in _causes(error)
-    )
-
-
-def _certificate_error(session: zhmcclient.Session, error: Exception) -> CertificateError:
-    return CertificateError(
-        f"The certificate of HMC {session.actual_host} cannot be verified: {error}. "
-        "Set hmc_ca_file to the certificate of the authority that signed it"
-    )

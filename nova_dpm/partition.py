@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from http import HTTPStatus
 from urllib.parse import quote
 
 from oslo_log import log
@@ -17,7 +16,6 @@ from oslo_log import log
 from nova_dpm import names
 from nova_dpm.errors import (
     ConflictError,
-    HttpError,
     JobTimeoutError,
     NotFoundError,
     StateError,
@@ -31,9 +29,6 @@ STOPPED = "stopped"
 STARTING = "starting"
 STOPPING = "stopping"
 RUNNING = frozenset({"active", "degraded"})
-
-_NAME_TAKEN = 8
-"""Reason of a 400 where the name is not unique (HMC Web Services API, common reason codes)."""
 
 _BRIEF_TIMES = 2
 
@@ -144,7 +139,7 @@ class Partitions:
             memory: MiB
 
         Raises:
-            PartitionExistsError: there is one of this name.
+            NameTakenError: there is one of this name.
             HmcError: the HMC failed.
         """
         name = self.name(instance_uuid)
@@ -156,12 +151,7 @@ class Partitions:
             "initial-memory": memory,
             "maximum-memory": memory,
         }
-        try:
-            uri = self._hmc.create(self._list_uri, body, lambda: self._look_up(name))
-        except HttpError as error:
-            if (error.status, error.reason) == (HTTPStatus.BAD_REQUEST, _NAME_TAKEN):
-                raise PartitionExistsError(name) from None
-            raise
+        uri = self._hmc.create(self._list_uri, body, lambda: self._look_up(name))
         self._uris[name] = uri
         return uri
 
@@ -259,10 +249,3 @@ class Partitions:
             Listed(each["object-uri"], each["name"], each["status"])
             for each in answer["partitions"]
         ]
-
-
-class PartitionExistsError(StateError):
-    """There is a partition of this name already."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__(f"there is a partition {name} already")

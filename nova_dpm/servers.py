@@ -14,7 +14,7 @@ from typing import Any
 from oslo_log import log
 
 from nova_dpm.conf import Settings
-from nova_dpm.errors import NotFoundError, RefusedError, StateError
+from nova_dpm.errors import NameTakenError, NotFoundError, RefusedError, StateError
 from nova_dpm.hmc import Hmc, Properties
 from nova_dpm.host import Cpc
 from nova_dpm.network import (
@@ -25,7 +25,7 @@ from nova_dpm.network import (
     wanted_nic,
     wanted_nics,
 )
-from nova_dpm.partition import STOPPED, Listed, Partition, PartitionExistsError, Partitions
+from nova_dpm.partition import STOPPED, Listed, Partition, Partitions
 from nova_dpm.storage import FcVolume, storage_of
 
 LOG = log.getLogger(__name__)
@@ -72,7 +72,7 @@ class Servers:
         """
         try:
             uri = self._partitions.create(uuid, processors, memory)
-        except PartitionExistsError:
+        except NameTakenError:
             LOG.warning("Removing what an earlier build left of partition %s", self._name(uuid))
             self.remove(uuid)
             uri = self._partitions.create(uuid, processors, memory)

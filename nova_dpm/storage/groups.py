@@ -1,7 +1,7 @@
 """Storage groups: fibre channel on a machine with storage management (z14 and later).
 
 The way of a boot volume (zhmcclient 1.26, ``_storage_group.py``, ``_storage_volume.py``): a group
-of type ``fcp`` with the configured ports and one volume; attached to the partition, which gives
+of type ``fcp`` with one volume and the configured ports; attached to the partition, which gives
 it a virtual storage resource with a WWPN on each port; the WWPNs go to Cinder, which answers with
 target and LUN; they go back to the HMC ("Fulfill FCP Storage Volume"), and when the volume is
 fulfilled the partition can boot from it.
@@ -12,7 +12,7 @@ A group has the name of its partition, so that it is found also where the partit
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -20,7 +20,7 @@ from oslo_log import log
 
 from nova_dpm import names
 from nova_dpm.conf import Settings
-from nova_dpm.errors import ConflictError, NotFoundError, StateError
+from nova_dpm.errors import ConflictError, NameTakenError, NotFoundError, StateError
 from nova_dpm.hmc import Hmc, Properties
 from nova_dpm.host import Cpc
 from nova_dpm.partition import Partition
@@ -31,6 +31,7 @@ LOG = log.getLogger(__name__)
 BOOT_VOLUME = "boot"
 
 _GROUPS_URI = "/api/storage-groups"
+_COMPLETE = "complete"
 _FAILED = frozenset({"configuration-error", "incomplete"})
 
 
@@ -42,6 +43,14 @@ class _Resource:
     port_uri: str
 
 
+@dataclass(frozen=True)
+class _Group:
+    """What never changes in a group once it is attached: its boot volume, and its WWPNs."""
+
+    volume_uri: str
+    resources: tuple[_Resource, ...]
+
+
 class StorageGroups:
     """Each partition has a storage group of its own."""
 
@@ -51,27 +60,27 @@ class StorageGroups:
         self._host = settings.host
         self._ports = settings.storage_ports
         self._ignored = settings.ignored_wwpns
+        # By partition, so that the HMC is asked once in a build. What is not here is asked for.
+        self._known: dict[str, _Group] = {}
 
     def prepare(self, name: str, partition_uri: str, boot_size: int) -> None:
-        """Make the group with its boot volume, and attach it to the new partition."""
-        body: Properties = {
-            "cpc-uri": self._cpc_uri,
-            "name": name,
-            "description": names.subset_description(self._host),
-            "type": "fcp",
-            "shared": False,
-            "connectivity": len(self._ports),
-            "candidate-adapter-port-uris": [port.uri for port in self._ports],
-            "storage-volumes": [
-                {"operation": "create", "name": BOOT_VOLUME, "size": boot_size, "usage": "boot"}
-            ],
-        }
-        uri = self._hmc.create(_GROUPS_URI, body, lambda: self._find(name))
+        """Make the group with its boot volume and ports, and attach it to the new partition.
+
+        A group of this name that an earlier build left without its partition is removed first.
+        """
+        try:
+            uri = self._create(name, boot_size)
+        except NameTakenError:
+            LOG.warning("Removing storage group %s, which an earlier build left", name)
+            self.remove(name, None)
+            uri = self._create(name, boot_size)
+        self._add_ports(uri)
         self._attach(partition_uri, uri)
 
     def wwpns(self, partition: Partition) -> list[str]:
         """Return the WWPNs of the group's virtual storage resources, one request for each."""
-        return [resource.wwpn for resource in self._resources(self._group_of(partition))]
+        group = self._look(partition)
+        return [resource.wwpn for resource in group.resources]
 
     def boots_from(self, partition: Partition, volume: FcVolume) -> bool:
         """Whether a storage volume is set; only a fulfilled one can be, and its LUN stays."""
@@ -87,25 +96,34 @@ class StorageGroups:
             RefusedError: no way leads to `volume`.
             StateError: the HMC cannot use it.
         """
-        group_uri = self._group_of(Partition.of(self._hmc.get(partition_uri)))
-        volume_uri, state = self._boot_volume(group_uri)
-        if state != "complete":
-            resources = self._resources(group_uri)
-            path = volume.path([each.wwpn for each in resources], self._ignored)
-            port_uri = next(each.port_uri for each in resources if each.wwpn == path.initiator)
+        group = self._known.get(partition_uri)
+        if group is None:
+            group = self._look(Partition.of(self._hmc.get(partition_uri)))
+        path = volume.path([each.wwpn for each in group.resources], self._ignored)
+        port_uri = next(each.port_uri for each in group.resources if each.wwpn == path.initiator)
+        try:
             self._hmc.update(
-                f"{volume_uri}/operations/fulfill-fcp-storage-volume",
+                f"{group.volume_uri}/operations/fulfill-fcp-storage-volume",
                 {
                     "world-wide-port-name": path.target,
                     "logical-unit-number": path.lun,
                     "adapter-port-uri": port_uri,
                 },
             )
-            self._wait_until_fulfilled(volume_uri)
-        return {"boot-device": "storage-volume", "boot-storage-volume": volume_uri}
+        except ConflictError as error:
+            # Of a volume that is fulfilled already, by a request whose answer was lost or by a
+            # nova-compute that was ended.
+            if self._fulfillment(group.volume_uri) != _COMPLETE:
+                raise
+            LOG.info("Boot volume %s was fulfilled before: %s", group.volume_uri, error)
+        else:
+            self._wait_until_fulfilled(group.volume_uri)
+        return {"boot-device": "storage-volume", "boot-storage-volume": group.volume_uri}
 
     def remove(self, name: str, partition: Partition | None) -> None:
         """Detach the partition's group and delete it."""
+        if partition is not None:
+            self._known.pop(partition.uri, None)
         uri = self._find(name)
         if uri is None:
             return
@@ -116,40 +134,73 @@ class StorageGroups:
         except NotFoundError:
             LOG.debug("Storage group %s was not there any more", name)
 
+    def _create(self, name: str, boot_size: int) -> str:
+        body: Properties = {
+            "cpc-uri": self._cpc_uri,
+            "name": name,
+            "description": names.subset_description(self._host),
+            "type": "fcp",
+            "shared": False,
+            "connectivity": len(self._ports),
+            "storage-volumes": [
+                {"operation": "create", "name": BOOT_VOLUME, "size": boot_size, "usage": "boot"}
+            ],
+        }
+        return self._hmc.create(_GROUPS_URI, body, lambda: self._find(name))
+
+    def _add_ports(self, uri: str) -> None:
+        # "Create Storage Group" takes no ports (zhmc_storage_group.py of zhmc-ansible-modules).
+        wanted = [port.uri for port in self._ports]
+        try:
+            self._hmc.update(
+                f"{uri}/operations/add-candidate-adapter-ports", {"adapter-port-uris": wanted}
+            )
+        except ConflictError:
+            # They are there: it was repeated because its answer was lost.
+            if not set(wanted) <= set(self._hmc.get(uri)["candidate-adapter-port-uris"]):
+                raise
+
     def _wait_until_fulfilled(self, volume_uri: str) -> None:
         def fulfilled() -> str | None:
-            state = str(self._hmc.get(volume_uri)["fulfillment-state"])
+            state = self._fulfillment(volume_uri)
             if state in _FAILED:
                 raise StateError(
                     f"Boot volume {volume_uri} is in fulfillment state {state}; the connection "
-                    "report of "
-                    "its storage group on the HMC says why"
+                    "report of its storage group on the HMC says why"
                 )
-            return state if state == "complete" else None
+            return state if state == _COMPLETE else None
 
         self._hmc.until(f"Boot volume {volume_uri} fulfilled", fulfilled)
 
-    def _boot_volume(self, group_uri: str) -> tuple[str, str]:
-        for uri in self._hmc.get(group_uri).get("storage-volume-uris") or ():
-            properties = self._hmc.get(uri)
-            if properties.get("usage") == "boot":
-                return str(uri), str(properties["fulfillment-state"])
-        raise StateError(f"Storage group {group_uri} has no boot volume")
+    def _fulfillment(self, volume_uri: str) -> str:
+        return str(self._hmc.get(volume_uri)["fulfillment-state"])
 
-    def _resources(self, group_uri: str) -> list[_Resource]:
-        listed = self._hmc.get(f"{group_uri}/virtual-storage-resources")
-        found = []
-        for each in listed["virtual-storage-resources"]:
-            properties = self._hmc.get(each["element-uri"])
-            info = properties.get("world-wide-port-name-info") or {}
-            wwpn = properties.get("world-wide-port-name") or info.get("world-wide-port-name")
-            if wwpn:
-                found.append(_Resource(str(wwpn).lower(), properties["adapter-port-uri"]))
+    def _look(self, partition: Partition) -> _Group:
+        properties = self._hmc.get(self._group_of(partition))
         order = [port.uri for port in self._ports]
-        return sorted(
-            found,
+        resources = sorted(
+            self._resources(partition.uri, properties.get("virtual-storage-resource-uris") or ()),
             key=lambda each: order.index(each.port_uri) if each.port_uri in order else len(order),
         )
+        group = _Group(self._boot_volume(properties), tuple(resources))
+        self._known[partition.uri] = group
+        return group
+
+    def _resources(self, partition_uri: str, uris: Iterable[str]) -> Iterator[_Resource]:
+        for uri in uris:
+            properties = self._hmc.get(uri)
+            info = properties.get("world-wide-port-name-info") or {}
+            wwpn = properties.get("world-wide-port-name") or info.get("world-wide-port-name")
+            if wwpn and properties.get("partition-uri", partition_uri) == partition_uri:
+                yield _Resource(str(wwpn).lower(), properties["adapter-port-uri"])
+
+    def _boot_volume(self, group: Properties) -> str:
+        uris: Sequence[str] = group.get("storage-volume-uris") or ()
+        for uri in uris:
+            # An operator may have added data volumes.
+            if len(uris) == 1 or self._hmc.get(uri).get("usage") == "boot":
+                return uri
+        raise StateError(f"Storage group {group['name']} has no boot volume")
 
     def _group_of(self, partition: Partition) -> str:
         if len(partition.storage_group_uris) == 1:

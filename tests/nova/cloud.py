@@ -1,0 +1,262 @@
+"""A Nova of one compute host, whose servers are partitions of a machine of the lab."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from tests.nova import mode  # isort: skip - before anything of Nova
+import nova.conf
+import os_vif
+from nova import context, objects, test
+from nova.tests import fixtures as nova_fixtures
+from nova.tests.functional import fixtures as functional_fixtures
+from nova.tests.functional.api.client import OpenStackApiNotFoundException
+from urllib3.connection import HTTPSConnection
+from urllib3.connectionpool import HTTPSConnectionPool
+
+from dpm_guest import bootparams
+from dpm_lab.hmc import Control, HmcProcess, Machine
+from tests.nova.machine import HOST, binding, options, write_conf
+from tests.nova.network import DpmNeutron
+from tests.nova.storage import FcCinder
+
+assert mode
+CONF = nova.conf.CONF
+FLAVOR = {"vcpus": 2, "ram": 4096, "disk": 0, "OS-FLV-EXT-DATA:ephemeral": 0, "swap": 0}
+PATIENCE = 30.0
+"""Seconds after which a server does not become what it should."""
+
+Result = TypeVar("Result")
+
+
+class Cloud(test.TestCase):  # type: ignore[misc]
+    """Nova's services and a user of them. Enter it to start, leave it to stop.
+
+    Nova's own base class of tests brings the databases, the message bus and the configuration; this
+    is no test itself.
+
+    Args:
+        hmc: manages the machine
+        conf: file to write nova.conf to
+        dpm: options of section ``[dpm]`` that differ
+    """
+
+    def __init__(self, hmc: HmcProcess, conf: Path, dpm: dict[str, Any] | None = None) -> None:
+        super().__init__("runTest")
+        self._hmc = hmc
+        self._conf = conf
+        self._dpm = dpm or {}
+
+    def runTest(self) -> None:
+        """Be what `unittest` wants of a test; never called."""
+
+    def __enter__(self) -> Cloud:
+        try:
+            self.setUp()
+        except BaseException:
+            self._end()
+            raise
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._end()
+
+    def _end(self) -> None:
+        # As testtools' runner does.
+        while self._cleanups:
+            function, arguments, named = self._cleanups.pop()
+            function(*arguments, **named)
+
+    def setUp(self) -> None:
+        """Start everything, nova-compute last."""
+        CONF.reset()
+        super().setUp()
+        os_vif.initialize()  # as nova/cmd/compute.py does: it loads our plug-in
+        sections: dict[str, dict[str, Any]] = {
+            "DEFAULT": {
+                "compute_driver": "dpm.DPMDriver",
+                "host": HOST,
+                "my_ip": "192.0.2.1",
+                "debug": True,
+            },
+            "wsgi": {"api_paste_config": Path(sys.prefix, "etc/nova/api-paste.ini")},
+            "dpm": {**options(self._hmc, self.machine), **self._dpm},
+        }
+        write_conf(self._conf, sections)
+        CONF([], project="nova", default_config_files=[str(self._conf)])
+        CONF.clear_default("compute_driver")
+        CONF.clear_default("host")
+        self.useFixture(nova_fixtures.RealPolicyFixture())
+        self.neutron = self.useFixture(DpmNeutron(self))
+        self.useFixture(nova_fixtures.GlanceFixture(self))
+        self.cinder = self.useFixture(FcCinder(self))
+        self.placement = self.useFixture(functional_fixtures.PlacementFixture()).api
+        self.useFixture(nova_fixtures.AllServicesCurrent())
+        self.api = self.useFixture(nova_fixtures.OSAPIFixture(api_version="v2.1")).admin_api
+        self.api.microversion = "latest"
+        # The API and Placement are intercepted at http addresses; wsgi_intercept takes https too,
+        # and its class cannot talk to a true server.
+        HTTPSConnectionPool.ConnectionCls = HTTPSConnection
+        self.start_service("conductor")
+        self.start_service("scheduler")
+        self.compute = self.start_service("compute", host=HOST)
+
+    def restart_compute(self) -> None:
+        """End nova-compute and start another one, which knows what HMC and database know."""
+        self.compute.stop()
+        self.compute = self.start_service("compute", host=HOST)
+
+    @property
+    def machine(self) -> Machine:
+        """The machine that the servers run on."""
+        return self._hmc.machines[0]
+
+    @property
+    def control(self) -> Control:
+        """Orders to the HMC."""
+        return self._hmc.control
+
+    @property
+    def log(self) -> str:
+        """What the services have logged."""
+        return str(self.stdlog.logger.output)
+
+    # What a user does
+
+    def port(self, number: int = 0, **properties: Any) -> dict[str, Any]:
+        """Make a Neutron port on a port of the machine's OSA adapter."""
+        made: dict[str, Any] = self.neutron.add_port(binding(self.machine, number), **properties)
+        return made
+
+    def flavor(self, **properties: Any) -> str:
+        """Make a flavor that a partition can have, but for `properties`; return its id."""
+        name = f"dpm-{time.monotonic_ns()}"
+        body = {"flavor": {**FLAVOR, **properties, "id": name, "name": name}}
+        return str(self.api.post_flavor(body)["id"])
+
+    def create(
+        self, ports: Sequence[dict[str, Any]], volume: str = "", **body: Any
+    ) -> dict[str, Any]:
+        """Ask for a server that boots from a volume."""
+        volume = volume or FcCinder.IMAGE_BACKED_VOL
+        boot = {
+            "boot_index": 0,
+            "uuid": volume,
+            "source_type": "volume",
+            "destination_type": "volume",
+        }
+        request = {
+            "name": "server",
+            "imageRef": "",
+            "networks": [{"port": port["id"]} for port in ports] or "none",
+            "block_device_mapping_v2": [boot],
+            **body,
+        }
+        request.setdefault("flavorRef", "") or request.update(flavorRef=self.flavor())
+        made: dict[str, Any] = self.api.post_server({"server": request})
+        return made
+
+    def boot(
+        self, ports: Sequence[dict[str, Any]], status: str = "ACTIVE", **body: Any
+    ) -> dict[str, Any]:
+        """Ask for a server and wait until it has a status."""
+        return self.until_status(self.create(ports, **body), status)
+
+    def act(self, server: dict[str, Any], action: str, argument: Any = None) -> None:
+        """Ask for an action on a server (``os-stop``, ``reboot``...)."""
+        self.api.post_server_action(server["id"], {action: argument})
+
+    def delete(self, server: dict[str, Any]) -> None:
+        """Delete a server and wait until it is gone."""
+        self.api.delete_server(server["id"])
+        self.until_gone(server)
+
+    def show(self, server: dict[str, Any]) -> dict[str, Any]:
+        """Return a server as its user sees it."""
+        shown: dict[str, Any] = self.api.get_server(server["id"])
+        return shown
+
+    # Waiting
+
+    def until_status(self, server: dict[str, Any], status: str) -> dict[str, Any]:
+        """Wait until a server has a status and no task; return it."""
+
+        def reached() -> dict[str, Any] | None:
+            shown = self.show(server)
+            if shown["status"] == status and not shown["OS-EXT-STS:task_state"]:
+                # Nova writes the fault after the status.
+                return shown if status != "ERROR" or "fault" in shown else None
+            assert shown["status"] != "ERROR", shown.get("fault")
+            return None
+
+        return until(reached, lambda: f"{status} instead of {self.show(server)}")
+
+    def until_gone(self, server: dict[str, Any]) -> None:
+        """Wait until a server is not there any more."""
+
+        def gone() -> bool | None:
+            try:
+                self.show(server)
+            except OpenStackApiNotFoundException:
+                return True
+            return None
+
+        until(gone, lambda: f"gone, instead of {self.show(server)}")
+
+    # What became of it
+
+    def partition(self, server: dict[str, Any]) -> dict[str, Any]:
+        """Return a server's partition as it is on the HMC."""
+        partitions = self.control.inventory()["partitions"]
+        found: dict[str, Any] = partitions[f"OpenStack-{HOST}-{server['id']}"]
+        return found
+
+    def told(self, server: dict[str, Any]) -> list[tuple[str, int, str]]:
+        """Return what the guest reads of its NICs: device number, port and MAC."""
+        text = self.partition(server)["boot-os-specific-parameters"]
+        parsed = bootparams.parse(text)
+        assert not parsed.damaged
+        return [(nic.bus_id.devno, nic.port, str(nic.mac)) for nic in parsed.nics]
+
+    def creations(self) -> list[str]:
+        """Return the requests of the HMC's log by which something was made."""
+        return [
+            f"{each.method} {each.uri}"
+            for each in self.control.requests()
+            if each.method == "POST"
+            and each.uri.partition("?")[0].endswith(("/partitions", "/storage-groups", "/nics"))
+        ]
+
+    def left(self) -> list[str]:
+        """Return the names of partitions and storage groups on the HMC."""
+        inventory = self.control.inventory()
+        return [*inventory["partitions"], *inventory["storage-groups"]]
+
+    def audit(self) -> None:
+        """Do nova-compute's periodic audit (``update_available_resource``)."""
+        self.compute.manager.update_available_resource(self._compute_context())
+
+    def sync_power_states(self) -> None:
+        """Do nova-compute's periodic look at its servers' power states."""
+        self.compute.manager._sync_power_states(self._compute_context())
+
+    def _compute_context(self) -> Any:
+        admin = context.get_admin_context()
+        mapping = objects.HostMapping.get_by_host(admin, HOST).cell_mapping
+        context.set_target_cell(admin, mapping)
+        return admin
+
+
+def until(condition: Callable[[], Result | None], otherwise: Callable[[], str]) -> Result:
+    """Wait until `condition` returns something, and return it; fail with what `otherwise` says."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        result = condition()
+        if result is not None:
+            return result
+        assert time.monotonic() < deadline, otherwise()
+        time.sleep(0.05)

@@ -121,3 +121,15 @@ def test_the_macros_of_systemd_are_used_where_the_machine_has_them(tmp_path: Pat
     for name in ("systemd_post", "systemd_preun", "systemd_postun"):
         assert f"/usr/lib/systemd/helper {name} dpm-guest.service" in scripts
     assert not any("systemctl" in line for line in scripts)
+
+
+@pytest.mark.parametrize("step", ["__brp_mangle_shebangs", "__brp_python_bytecompile"])
+def test_el_does_not_rewrite_the_files_after_they_are_installed(tmp_path: Path, step: str) -> None:
+    """redhat-rpm-config rewrites first lines and compiles Python files at the end of a build, each
+    by a macro that the spec empties."""
+    files.built(
+        "rpm/build",
+        tmp_path,
+        *("--define", f"{step} /bin/false"),
+        *("--define", f"__os_install_post %{{?{step}}}"),
+    )

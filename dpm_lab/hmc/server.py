@@ -1,4 +1,4 @@
-"""The HMC on a socket: HTTPS, one thread a connection, plain sockets and threads only."""
+"""The HMC on a socket: HTTPS."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import secrets
 import socket
 import ssl
 import tempfile
-import threading
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from types import TracebackType
@@ -15,7 +14,7 @@ from typing import Any, Self, TextIO
 
 from dpm_lab.hmc import certificates
 from dpm_lab.hmc.control import Control, Desk
-from dpm_lab.hmc.errors import StartError
+from dpm_lab.hmc.listener import Listener
 from dpm_lab.hmc.machines import Machine
 from dpm_lab.hmc.service import Answer, Service
 from dpm_lab.hmc.sessions import Sessions
@@ -23,7 +22,6 @@ from dpm_lab.hmc.sessions import Sessions
 HOST = "127.0.0.1"
 USERID = "labuser"
 _LARGEST_BODY = 1 << 20
-_HANDSHAKE = 30.0
 _TOKEN = "X-Lab-Token"
 
 
@@ -70,9 +68,6 @@ class HmcServer:
         self.service.latency = latency
         self.desk = Desk(self.service)
         self.control = Control(self.desk.call)
-        self._closing = False
-        self._connections: set[socket.socket] = set()
-        self._lock = threading.Lock()
 
     def __enter__(self) -> Self:
         self.start()
@@ -93,66 +88,16 @@ class HmcServer:
         )
         files = certificates.make(self.folder, self.host)
         self.ca_file = files.ca
-        self._context = files.server_context()
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            self._socket.bind((self.host, self.port))
-        except OSError as error:
-            self._socket.close()
-            raise StartError(
-                f"port {self.port} of {self.host} cannot be had: {error.strerror}; choose another"
-            ) from error
-        self._socket.listen(128)
-        self.port = self._socket.getsockname()[1]
-        self._thread = threading.Thread(target=self._accept, name="hmc-accept", daemon=True)
-        self._thread.start()
+        self._listener = Listener(
+            self.host, self.port, files.server_context(), lambda client: _Handler(client, self)
+        )
+        self.port = self._listener.port
 
     def close(self) -> None:
         """Stop listening, cut all connections, remove what is temporary."""
-        self._closing = True
-        with contextlib.suppress(OSError):
-            self._socket.shutdown(socket.SHUT_RDWR)  # close() alone does not wake accept()
-        self._thread.join()  # before close(), after which eventlet's accept() never wakes
-        self._socket.close()
-        with self._lock:
-            connections = list(self._connections)
-        for connection in connections:
-            with contextlib.suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
         self.service.close()
         self._stack.close()
-
-    def _accept(self) -> None:
-        while not self._closing:
-            try:
-                connection, address = self._socket.accept()
-            except OSError:
-                if self._closing:
-                    return
-                continue
-            threading.Thread(
-                target=self._serve, args=(connection, address), name="hmc-client", daemon=True
-            ).start()
-
-    def _serve(self, plain: socket.socket, address: Any) -> None:
-        # Plain HTTP, an unknown CA, a client that goes away: its own affair.
-        with contextlib.suppress(OSError), plain:
-            plain.settimeout(_HANDSHAKE)
-            plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            with self._context.wrap_socket(plain, server_side=True) as connection:
-                connection.settimeout(None)
-                with self._lock:
-                    self._connections.add(connection)
-                try:
-                    _Handler(connection, address, self)  # type: ignore[arg-type]
-                except ValueError:
-                    # What reading from a TLS socket raises that close() has shut down.
-                    if not self._closing:
-                        raise
-                finally:
-                    with self._lock:
-                        self._connections.discard(connection)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -162,8 +107,11 @@ class _Handler(BaseHTTPRequestHandler):
     #: Headers and body leave in one piece: with two, the second one waits for an ACK of the first.
     wbufsize = -1
     server_version = "zHMC"
-    server: HmcServer  # type: ignore[assignment]
     connection: ssl.SSLSocket
+
+    def __init__(self, connection: ssl.SSLSocket, hmc: HmcServer) -> None:
+        self._hmc = hmc
+        super().__init__(connection, ("", 0), None)  # type: ignore[arg-type]
 
     def do_GET(self) -> None:
         self._answer()
@@ -187,7 +135,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self.path.startswith("/lab/"):
             self._send(self._lab(content))
             return
-        answer = self.server.service.answer(
+        answer = self._hmc.service.answer(
             self.command, self.path, self.headers.get("X-API-Session"), content
         )
         if answer.dropped:
@@ -198,9 +146,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _lab(self, content: bytes) -> Answer:
         token = self.headers.get(_TOKEN, "")
-        if not secrets.compare_digest(token.encode(), self.server.token.encode()):
+        if not secrets.compare_digest(token.encode(), self._hmc.token.encode()):
             return Answer(403, {"error": "the lab's token is missing or wrong"})
-        return self.server.desk.answer(self.path.removeprefix("/lab/"), content)
+        return self._hmc.desk.answer(self.path.removeprefix("/lab/"), content)
 
     def _send(self, answer: Answer) -> None:
         content = answer.content()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from zhmcclient.mock._urihandler import check_invalid_query_parms, parse_query_parms
+
 from dpm_lab.hmc import attachments, devices, hbas, volumes
 from dpm_lab.hmc.calls import Accepted, Call
 from dpm_lab.hmc.jobs import Work
@@ -138,7 +140,8 @@ def delete(call: Call) -> Any:
 def get_partitions(call: Call) -> Any:
     """Get Partitions for a Storage Group."""
     group = call.tree.find(call.base)
-    query = dict(re.findall(r"(name|status)=([^&]*)", call.uri.partition("?")[2]))
+    query = parse_query_parms(call.method, call.uri)[1]
+    check_invalid_query_parms(call.method, call.uri, query, ["name", "status"])
     return {
         "partitions": [
             {name: partition.properties[name] for name in ("object-uri", "name", "status", "type")}

@@ -1,0 +1,1 @@
+"""The lab's HMC, driven by a real zhmcclient over HTTPS."""

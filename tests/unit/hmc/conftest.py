@@ -1,0 +1,48 @@
+"""One HMC of each kind for all tests; each test finds it as it was at the start."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from dpm_lab.hmc import HmcServer
+from tests.unit.hmc.client import Lab
+
+
+@pytest.fixture(scope="package")
+def labs() -> Iterator[Callable[[str], Lab]]:
+    with ExitStack() as stack:
+        made: dict[str, Lab] = {}
+
+        def get(name: str) -> Lab:
+            if name not in made:
+                made[name] = Lab(stack.enter_context(HmcServer(name)))
+            lab = made[name]
+            lab.control.reset()
+            for operation in ("start", "stop", "discovery"):
+                lab.control.set_duration(operation, 0.02)
+            return lab
+
+        yield get
+
+
+@pytest.fixture
+def z13(labs: Callable[[str], Lab]) -> Lab:
+    return labs("z13")
+
+
+@pytest.fixture
+def z14(labs: Callable[[str], Lab]) -> Lab:
+    return labs("z14")
+
+
+@pytest.fixture
+def z16(labs: Callable[[str], Lab]) -> Lab:
+    return labs("z16")
+
+
+@pytest.fixture
+def z17(labs: Callable[[str], Lab]) -> Lab:
+    return labs("z17")

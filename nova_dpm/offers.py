@@ -1,0 +1,133 @@
+"""What HMC and CPC offer to this host, in words: storage, networks, partitions, permissions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from urllib.parse import quote
+
+from nova_dpm import names
+from nova_dpm.fit import adapter_problem
+from nova_dpm.hmc import Hmc, Properties
+from nova_dpm.host import Cpc, Finding, object_id
+from nova_dpm.network import ADAPTER, MAC_SETTABLE, VLAN_SETTABLE, VSWITCH
+
+_NETWORK_TYPES = ("osd", "hipersockets", "neth")
+"""Types of adapters that a NIC can be plugged into by a port (z17)."""
+
+_TASKS = ("New Partition", "Start Partition", "Stop Partition", "Delete Partition")
+_DETAILS = "Partition Details"
+_STORAGE_TASKS = (
+    "Configure Storage - System Programmer",
+    "Configure Storage - Storage Administrator",
+)
+"""Names of the HMC's tasks (zhmcclient 1.26, "HMC/SE requirements" of the operations used)."""
+
+
+def storage(cpc: Cpc) -> str:
+    """Say how volumes are connected."""
+    if cpc.has_storage_management:
+        return "storage groups: each server gets one"
+    return "HBAs: each server gets one on each storage port"
+
+
+def macs(cpc: Cpc) -> str:
+    """Say who sets a NIC's MAC."""
+    if cpc.api_version >= MAC_SETTABLE:
+        return "the HMC gives a NIC the MAC of its port"
+    return (
+        "this HMC cannot set a NIC's MAC: the agent in the guest does (dpm-guest), and ports are "
+        "attached to stopped servers only"
+    )
+
+
+def vlans(cpc: Cpc) -> str:
+    """Say whether a NIC can have a VLAN."""
+    if cpc.api_version >= VLAN_SETTABLE:
+        return "a NIC can have a VLAN id"
+    return "this HMC knows no VLANs of NICs: flat networks only"
+
+
+def networks(hmc: Hmc, cpc: Cpc) -> list[Finding]:
+    """Return what a NIC can be plugged into, with the ids that Neutron's agent maps.
+
+    Raises:
+        HmcError: the HMC cannot be asked.
+    """
+    adapters = {each["object-uri"]: each for each in hmc.get(f"{cpc.uri}/adapters")["adapters"]}
+    if cpc.has_virtual_switches:
+        return list(_switches(hmc, cpc, adapters))
+    return list(_ports(hmc, adapters))
+
+
+def partitions(hmc: Hmc, cpc: Cpc, host: str) -> Finding:
+    """Count the partitions that the user sees.
+
+    Raises:
+        HmcError: they cannot be listed.
+    """
+    shown = [each["name"] for each in hmc.get(f"{cpc.uri}/partitions")["partitions"]]
+    ours = [name for name in shown if names.instance_uuid(host, name) is not None]
+    text = f"{len(ours)} of host {host}, {len(shown)} of the CPC shown to this user"
+    if cpc.maximum_partitions is None:
+        return Finding(text)
+    text += f", {cpc.maximum_partitions} at most"
+    if len(shown) >= cpc.maximum_partitions:
+        return Finding(text, "No server can be created before a partition is deleted")
+    return Finding(text)
+
+
+def storage_groups(hmc: Hmc, host: str) -> Finding:
+    """Count the storage groups of this host.
+
+    Raises:
+        HmcError: they cannot be listed.
+    """
+    pattern = re.escape(f"OpenStack-{host}-") + ".*"
+    shown = hmc.get(f"/api/storage-groups?name={quote(pattern)}")["storage-groups"]
+    ours = [each for each in shown if names.instance_uuid(host, each["name"]) is not None]
+    return Finding(f"{len(ours)} of host {host}")
+
+
+def permissions(cpc: Cpc) -> str:
+    """Say what the user has to be permitted beyond looking, which cannot be tried harmlessly."""
+    tasks = [*_TASKS, _DETAILS]
+    if cpc.has_storage_management:
+        tasks += _STORAGE_TASKS
+    return (
+        f"shows only when the first server is created; the user needs the tasks {', '.join(tasks)}"
+    )
+
+
+def _switches(hmc: Hmc, cpc: Cpc, adapters: dict[str, Properties]) -> Iterator[Finding]:
+    for listed in hmc.get(f"{cpc.uri}/virtual-switches")["virtual-switches"]:
+        switch = hmc.get(listed["object-uri"])
+        backing = adapters.get(switch["backing-adapter-uri"], {})
+        text = (
+            f"{VSWITCH} object_id {object_id(listed)}: {switch['name']}, {switch['type']}, port "
+            f"{switch['port']} of adapter {backing.get('name', 'unknown')}"
+        )
+        yield _network(text, backing)
+
+
+def _ports(hmc: Hmc, adapters: dict[str, Properties]) -> Iterator[Finding]:
+    for uri, listed in adapters.items():
+        if listed.get("type") not in _NETWORK_TYPES:
+            continue
+        adapter = hmc.get(uri)
+        for port_uri in adapter.get("network-port-uris") or ():
+            port = str(port_uri).rsplit("/", 1)[-1]
+            text = (
+                f"{ADAPTER} object_id {object_id(listed)}, port {port}: adapter "
+                f"{adapter['name']}, {adapter['type']}"
+            )
+            yield _network(text, adapter)
+
+
+def _network(text: str, adapter: Properties) -> Finding:
+    problem = adapter_problem(adapter)
+    if problem:
+        return Finding(
+            f"{text}, which is {problem}", "NICs there have no network; look at the adapter"
+        )
+    return Finding(text)

@@ -11,13 +11,11 @@ import shutil
 import socket
 import sys
 import textwrap
-import warnings
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from oslo_config import cfg
-from urllib3.exceptions import InsecureRequestWarning
 
 from nova_dpm import conf as options
 from nova_dpm.survey import FAILED, OK, SKIPPED, WARNING, Row, survey
@@ -49,7 +47,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     # What failed is in the table; the driver's log lines beside it would say it twice.
     logging.getLogger("nova_dpm").addHandler(logging.NullHandler())
-    warnings.filterwarnings("ignore", category=InsecureRequestWarning)
     try:
         conf = read_configuration(arguments.config_file, arguments.config_dir)
     except cfg.ConfigFileParseError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import ssl
 from http import HTTPStatus
 
 import urllib3.exceptions
@@ -75,9 +76,19 @@ def is_certificate(error: zhmcclient.ConnectionError) -> bool:
 def certificate_error(host: str, error: Exception) -> CertificateError:
     """Return what an operator is told of a certificate."""
     return CertificateError(
-        f"The certificate of HMC {host} cannot be verified: {error}. "
+        f"The certificate of HMC {host} cannot be verified: {cause(error)}. "
         "Set hmc_ca_file to the certificate of the authority that signed it"
     )
+
+
+def cause(error: BaseException) -> str:
+    """Return what is at the bottom of a broken connection, without the layers above it."""
+    for each in _causes(error):
+        if isinstance(each, ssl.SSLCertVerificationError):
+            return str(each.verify_message)
+        if isinstance(each, OSError) and each.strerror:
+            return each.strerror
+    return str(error)
 
 
 def _causes(error: BaseException) -> list[BaseException]:
@@ -89,6 +100,7 @@ def _causes(error: BaseException) -> list[BaseException]:
         if each in found:
             continue
         found.append(each)
-        inner = [*each.args, getattr(each, "reason", None), getattr(each, "details", None)]
+        wrapped = getattr(each, "reason", None), getattr(each, "details", None), each.__cause__
+        inner = [*each.args, *wrapped]
         waiting += [one for one in inner if isinstance(one, BaseException)]
     return found

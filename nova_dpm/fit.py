@@ -38,6 +38,11 @@ def check(hmc: Hmc, settings: Settings, cpc: Cpc) -> None:
     Raises:
         DpmError: of the first one that does not fit.
     """
+    if settings.hmc.verify is False:
+        LOG.warning(
+            "hmc_verify_certificate = false: whoever answers at the HMC's address is given the "
+            "password. Set hmc_ca_file, and remove this option"
+        )
     for each in fit_checks(hmc, settings, cpc):
         finding = each.run()
         if finding.doubt:

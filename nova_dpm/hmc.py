@@ -37,6 +37,7 @@ from nova_dpm.errors import (
     UnreachableError,
 )
 from nova_dpm.failures import (
+    cause,
     certificate_error,
     http_error,
     is_busy,
@@ -236,10 +237,11 @@ class Hmc:
                 not_sent = was_not_sent(error)
                 if is_certificate(error):
                     raise certificate_error(session.actual_host, error) from None
-                LOG.warning("%s: no answer from HMC %s: %s", what, session.actual_host, error)
+                reason = cause(error)
+                LOG.warning("%s: no answer from HMC %s: %s", what, session.actual_host, reason)
                 if failures >= ATTEMPTS or not (not_sent or repeatable):
                     kind = UnreachableError if not_sent else UnansweredError
-                    answer = f"{what}: no answer from HMC {session.actual_host}: {error}"
+                    answer = f"{what}: no answer from HMC {session.actual_host}: {reason}"
                     raise kind(answer) from None
                 pause(0, least=0.3 * failures)
                 if not_sent:

@@ -10,12 +10,20 @@ import threading
 import time
 
 import requests
+import urllib3
 import zhmcclient
 from oslo_log import log
 
 from nova_dpm.conf import HmcSettings
 from nova_dpm.errors import HmcError, LogonError, UnreachableError
-from nova_dpm.failures import certificate_error, http_error, is_busy, is_certificate, is_failure
+from nova_dpm.failures import (
+    cause,
+    certificate_error,
+    http_error,
+    is_busy,
+    is_certificate,
+    is_failure,
+)
 
 LOG = log.getLogger(__name__)
 
@@ -116,7 +124,8 @@ class SharedSession:
                     self._vain_logons += 1
                     self._no_answer = (
                         f"tried {', '.join(self._settings.hosts)} port {self._settings.port} "
-                        f"{failures} times: {error}"
+                        f"{failures} times: {cause(error)}. Check hmc and hmc_port, and that the "
+                        "Web Services API is enabled on the HMC"
                     )
                     raise UnreachableError(f"No HMC answers: {self._no_answer}") from None
             except zhmcclient.Error as error:
@@ -125,6 +134,9 @@ class SharedSession:
 
     def _new_session(self) -> zhmcclient.Session:
         settings = self._settings
+        if settings.verify is False:
+            # Said once at the start, not with each request (urllib3's warning is for each).
+            urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
         return zhmcclient.Session(
             list(settings.hosts),
             userid=settings.username,

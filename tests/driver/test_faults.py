@@ -1,0 +1,52 @@
+"""Whatever request fails in whatever way: nothing is left, and the next try works.
+
+Each test is a row of the fault matrix (`tests.driver.matrix`): one operation on one machine, one
+kind of failure, at each of the operation's requests, once and lasting.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.driver.conftest import Matrix
+from tests.driver.matrix import KINDS, SUBJECTS, Outcome, Verdict
+
+ROWS = [(*subject, kind) for subject in SUBJECTS for kind in KINDS]
+
+
+@pytest.mark.parametrize(("machine", "operation", "kind"), ROWS)
+def test_leaves_nothing_and_the_next_try_works(
+    judged: dict[tuple[str, str], list[Outcome]], machine: str, operation: str, kind: str
+) -> None:
+    row = [each for each in judged[machine, operation] if each.case.kind == kind]
+
+    wrong = [str(each) for each in row if each.verdict is Verdict.WRONG]
+
+    if not row:
+        assert (machine, kind) in {("z17", "job-fails"), ("z17", "job-never-ends")}
+    assert not wrong, "\n".join(wrong)
+
+
+HARMLESS_ONCE = ("delay", "drop-before", "expired", "503", "busy")
+
+
+@pytest.mark.parametrize(("machine", "operation"), SUBJECTS)
+def test_what_passes_and_was_not_carried_out_is_not_noticed(
+    judged: dict[tuple[str, str], list[Outcome]], machine: str, operation: str
+) -> None:
+    passing = [
+        each
+        for each in judged[machine, operation]
+        if not each.case.lasting and each.case.kind in HARMLESS_ONCE
+    ]
+
+    noticed = [str(each) for each in passing if each.verdict is not Verdict.IN_SPITE]
+
+    assert not noticed, "\n".join(noticed)
+
+
+def test_the_matrix_has_all_requests_of_an_operation(matrix: Matrix) -> None:
+    sizes = {subject: len(futures) for subject, futures in matrix.items()}
+
+    assert set(sizes) == set(SUBJECTS)
+    assert min(sizes.values()) > 50, sizes

@@ -13,8 +13,9 @@ from collections.abc import Callable
 class Clock:
     """Calls functions at their time, with the lock of the resource tree held. One thread."""
 
-    def __init__(self, lock: threading.RLock) -> None:
+    def __init__(self, lock: threading.RLock, afterwards: Callable[[], None]) -> None:
         self._lock = lock
+        self._afterwards = afterwards
         self._condition = threading.Condition()
         self._numbers = itertools.count()
         self._waiting: list[tuple[float, int, Callable[[], None]]] = []
@@ -58,5 +59,6 @@ class Clock:
             with self._lock:
                 try:
                     call()
+                    self._afterwards()
                 except Exception:  # noqa: BLE001 - the outermost boundary: what else is waiting must happen
                     traceback.print_exc()

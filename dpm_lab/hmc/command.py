@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, TextIO
 
 from dpm_lab.errors import UsageError
 
-#: Where HMCs listen (zhmcclient's constant of this name).
+#: Where HMCs listen (zhmcclient's constants of these names).
 DEFAULT_HMC_PORT = 6794
+DEFAULT_STOMP_PORT = 61612
 
 if TYPE_CHECKING:
     from dpm_lab.hmc.server import HmcServer
@@ -62,6 +63,13 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         default=DEFAULT_HMC_PORT,
         metavar="N",
         help=f"default: {DEFAULT_HMC_PORT}, the only one that zhmc knows; 0: any that is free",
+    )
+    parser.add_argument(
+        "--stomp-port",
+        type=int,
+        default=DEFAULT_STOMP_PORT,
+        metavar="N",
+        help=f"for notifications (default: {DEFAULT_STOMP_PORT}); 0: any that is free",
     )
     parser.add_argument(
         "--host",
@@ -133,6 +141,7 @@ def run(args: argparse.Namespace) -> int:
             *args.machine,
             host=args.host,
             port=args.port,
+            stomp_port=args.stomp_port,
             userid=args.user,
             password=_read(password_file),
             folder=folder,
@@ -163,7 +172,7 @@ def _serve_parent(hmc: HmcServer) -> int:
     with hmc:
         place = hmc.folder / "ready.json"
         made = place.with_suffix(".new")
-        made.write_text(json.dumps({"port": hmc.port}))
+        made.write_text(json.dumps({"port": hmc.port, "stomp-port": hmc.stomp_port}))
         made.rename(place)
         sys.stdin.read()  # until the parent closes it, or is no more
     return 0

@@ -139,6 +139,7 @@ class Desk:
         tree = self._service.tree
         with tree.lock:
             tree.find(uri).update(properties)
+            tree.changed()
 
     def _add_partitions(
         self, count: int, name_pattern: str, properties: dict[str, Any]
@@ -156,6 +157,7 @@ class Desk:
                 uri = tree.dispatch("POST", collection, {**body, "name": name})["object-uri"]
                 tree.find(uri).update(rest)
                 uris.append(uri)
+            tree.changed()
         return uris
 
     def _inventory(self) -> dict[str, Any]:

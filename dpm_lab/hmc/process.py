@@ -39,6 +39,7 @@ class HmcProcess:
         *machines: str | Path,
         host: str = "127.0.0.1",
         port: int = 0,
+        stomp_port: int = 0,
         userid: str = "labuser",
         password: str | None = None,
         options: tuple[str, ...] = (),
@@ -51,6 +52,7 @@ class HmcProcess:
         self._token = secrets.token_urlsafe(24)
         self.host = host
         self.port = port
+        self.stomp_port = stomp_port
         self.control = Control(self._order)
 
     def __enter__(self) -> Self:
@@ -76,6 +78,7 @@ class HmcProcess:
         for name in self._names:
             command += ["--machine", name]
         command += ["--host", self.host, "--port", str(self.port), "--folder", str(self.folder)]
+        command += ["--stomp-port", str(self.stomp_port)]
         command += ["--password-file", str(self.folder / "password")]
         command += ["--serve-parent", str(self.folder / "token"), *self._options]
         with (self.folder / "output").open("wb") as output:
@@ -91,7 +94,7 @@ class HmcProcess:
                 raise StartError(f"the HMC's process does not start; it wrote: {text}")
             time.sleep(0.02)
         place = json.loads(ready.read_text())
-        self.port = place["port"]
+        self.port, self.stomp_port = place["port"], place["stomp-port"]
         self._context = ssl.create_default_context(cafile=str(self.ca_file))
 
     def close(self) -> None:

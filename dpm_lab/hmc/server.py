@@ -32,6 +32,7 @@ class HmcServer:
     :param host: an address of this machine; 127.0.0.2 and so on are there without further ado, for
         clients that insist on the HMC's own port, and for more than one HMC
     :param port: 0: any that is free
+    :param stomp_port: that of notifications; zhmcclient's auto-updater knows no other than 61612
     :param folder: where the certificates go; None: a temporary one, removed at the end
     :param idle: seconds without a request after which a session ends; None: never
     :param lifetime: seconds after which a session ends in any case; None: never
@@ -44,6 +45,7 @@ class HmcServer:
         *machines: str | Path | Machine,
         host: str = HOST,
         port: int = 0,
+        stomp_port: int = 0,
         userid: str = USERID,
         password: str | None = None,
         folder: Path | None = None,
@@ -58,6 +60,7 @@ class HmcServer:
         )
         self.host = host
         self.port = port
+        self.stomp_port = stomp_port
         self.userid = userid
         self.password = password if password is not None else secrets.token_urlsafe(12)
         self.token = secrets.token_urlsafe(24)
@@ -83,19 +86,27 @@ class HmcServer:
 
     def start(self) -> None:
         """Make the certificates and listen."""
+        try:
+            self._listen()
+        except BaseException:
+            self.close()
+            raise
+
+    def _listen(self) -> None:
         self.folder = self._folder or Path(
             self._stack.enter_context(tempfile.TemporaryDirectory(prefix="dpm-hmc-"))
         )
         files = certificates.make(self.folder, self.host)
         self.ca_file = files.ca
-        self._listener = Listener(
-            self.host, self.port, files.server_context(), lambda client: _Handler(client, self)
-        )
-        self.port = self._listener.port
+        context = files.server_context()
+        https = Listener(self.host, self.port, context, lambda client: _Handler(client, self))
+        self._stack.callback(https.close)
+        stomp = Listener(self.host, self.stomp_port, context, self.service.broker.serve)
+        self._stack.callback(stomp.close)
+        self.port, self.stomp_port = https.port, stomp.port
 
     def close(self) -> None:
         """Stop listening, cut all connections, remove what is temporary."""
-        self._listener.close()
         self.service.close()
         self._stack.close()
 

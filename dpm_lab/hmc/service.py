@@ -17,8 +17,10 @@ from dpm_lab.hmc.calls import Accepted, Context
 from dpm_lab.hmc.faults import Fault, Faults
 from dpm_lab.hmc.log import Request, RequestLog, shown
 from dpm_lab.hmc.machines import Machine
+from dpm_lab.hmc.notifications import Notifier
 from dpm_lab.hmc.refusals import Refusal, missing, of_mock
 from dpm_lab.hmc.sessions import Session, Sessions
+from dpm_lab.hmc.stomp import Broker
 from dpm_lab.hmc.tree import Tree
 from dpm_lab.hmc.uris import uri_handler
 
@@ -55,6 +57,11 @@ class Service:
         self._context = Context(self.tree)
         self._handler = uri_handler(lambda: self._context)
         self.tree.dispatch = self._dispatch
+        self.broker = Broker(sessions, self._subscribed)
+        self._notifier = Notifier(self.tree, sessions, self.broker.publish)
+
+    def _subscribed(self) -> None:
+        self._notifier.watch()
 
     def close(self) -> None:
         """End: nobody sleeps any more, nothing happens later."""
@@ -65,6 +72,7 @@ class Service:
         """Undo what was ordered and made; sessions stay."""
         with self.tree.lock:
             self.tree.load()
+            self.tree.changed()
         self.faults.clear()
         self.log.reset()
         self.latency = 0.0
@@ -128,6 +136,8 @@ class Service:
         with self.tree.lock:
             self._context = Context(self.tree, session.key, faults)
             result = self._dispatch(method, uri, body)
+            if method != "GET":
+                self.tree.changed()
             # Answered while the lock is held, so that nothing changes what is sent.
             if isinstance(result, Accepted):
                 return Answer(202, {"job-uri": result.job.uri} if result.job else None)

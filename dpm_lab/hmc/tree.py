@@ -40,7 +40,9 @@ class Tree:
     def __init__(self, machines: Sequence[Machine]) -> None:
         self.machines = tuple(machines)
         self.lock = threading.RLock()
-        self.clock = Clock(self.lock)
+        #: Called with the lock held when resources may have changed.
+        self.changed: Callable[[], None] = lambda: None
+        self.clock = Clock(self.lock, self._something_happened)
         self.jobs = Jobs(self.clock)
         self.faked: Any = None
         #: Answers a request; set by the service, for requests that contain requests.
@@ -49,6 +51,9 @@ class Tree:
         self._wwpns = itertools.count(1)
         self._macs = itertools.count(1)
         self.load()
+
+    def _something_happened(self) -> None:
+        self.changed()
 
     @property
     def api_version(self) -> tuple[int, int]:

@@ -54,7 +54,10 @@ class Control:
         self._send("set-latency", {"seconds": seconds})
 
     def set_duration(self, operation: str, seconds: float) -> None:
-        """Say how long ``start``, ``stop``, ``discovery`` or ``fulfil`` take from now on."""
+        """Say how long ``start``, ``stop``, ``discovery`` or ``fulfil`` take from now on.
+
+        With 0 a job has ended before its client can ask about it.
+        """
         self._send("set-duration", {"operation": operation, "seconds": seconds})
 
     def set_properties(self, uri: str, properties: dict[str, Any]) -> None:

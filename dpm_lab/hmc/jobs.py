@@ -84,7 +84,11 @@ class Jobs:
         kinds = {fault.kind: fault for fault in faults}
         if "job-never-ends" not in kinds:
             failure = kinds.get("job-fails")
-            self._clock.after(self.duration(work.operation), lambda: self._end(job, failure))
+            seconds = self.duration(work.operation)
+            if seconds:
+                self._clock.after(seconds, lambda: self._end(job, failure))
+            else:
+                self._end(job, failure)  # has ended before anyone can ask
         return job
 
     def _end(self, job: Job, failure: Fault | None) -> None:

@@ -1,0 +1,89 @@
+"""The command zhmc of zhmccli, as it comes from PyPI, against the lab's HMC."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dpm_lab.hmc import HmcServer
+from dpm_lab.hmc.command import DEFAULT_HMC_PORT
+from dpm_lab.hmc.errors import StartError
+
+Zhmc = Callable[..., str]
+
+
+@pytest.fixture(scope="module")
+def hmc() -> Iterator[HmcServer]:
+    """An HMC at the port that zhmc insists on, at an address where nobody else has it."""
+    for last in range(1, 255):
+        server = HmcServer("z16", host=f"127.6.79.{last}", port=DEFAULT_HMC_PORT)
+        try:
+            server.start()
+        except StartError:
+            continue
+        # zhmc asks about a job and then sleeps 10 s.
+        server.control.set_duration("start", 0)
+        server.control.set_duration("stop", 0)
+        yield server
+        server.close()
+        return
+
+
+@pytest.fixture
+def zhmc(hmc: HmcServer) -> Zhmc:
+    environment = {
+        **os.environ,
+        "ZHMC_HOST": hmc.host,
+        "ZHMC_USERID": hmc.userid,
+        "ZHMC_PASSWORD": hmc.password,
+        "ZHMC_CA_CERTS": str(hmc.ca_file),
+    }
+
+    def run(*words: str) -> str:
+        command = [str(Path(sys.executable).with_name("zhmc")), "-o", "json", *words]
+        done = subprocess.run(
+            command, env=environment, capture_output=True, text=True, timeout=60, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    return run
+
+
+def partitions(zhmc: Zhmc) -> list[dict[str, Any]]:
+    return list(json.loads(zhmc("partition", "list", "Z16")))
+
+
+def test_zhmc_makes_starts_stops_and_deletes_a_partition(zhmc: Zhmc, hmc: HmcServer) -> None:
+    zhmc("partition", "create", "Z16", "--name", "web", "--ifl-processors", "2")
+    assert [(item["name"], item["status"]) for item in partitions(zhmc)] == [("web", "stopped")]
+
+    zhmc("partition", "start", "Z16", "web")
+    assert [item["status"] for item in partitions(zhmc)] == ["active"]
+
+    zhmc("partition", "stop", "Z16", "web")
+    zhmc("partition", "delete", "Z16", "web", "--yes")
+    assert hmc.control.inventory()["partitions"] == {}
+
+
+def test_zhmc_makes_nics_and_storage_groups(zhmc: Zhmc, hmc: HmcServer) -> None:
+    hmc.control.add_partitions(1, "web")
+
+    zhmc("nic", "create", "Z16", "web", "--name", "eth", "--adapter", "OSA-A", "--port", "1")
+    zhmc("storagegroup", "create", "--name", "disks", "--cpc", "Z16", "--type", "fcp")
+    zhmc("storagevolume", "create", "disks", "--name", "root", "--size", "10", "--usage", "boot")
+    zhmc("partition", "attach-storagegroup", "Z16", "web", "--storagegroup", "disks")
+
+    inventory = hmc.control.inventory()
+    assert [nic["name"] for nic in inventory["partitions"]["web"]["nics"]] == ["eth"]
+    assert [item["name"] for item in inventory["storage-groups"]["disks"]["storage-volumes"]] == [
+        "root"
+    ]
+    assert len(inventory["partitions"]["web"]["storage-group-uris"]) == 1

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sys
 import time
+import uuid
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 from tests.nova import mode  # isort: skip - before anything of Nova
+import futurist
 import nova.conf
 import os_vif
 from nova import context, objects, test
@@ -75,6 +77,8 @@ class Cloud(test.TestCase):  # type: ignore[misc]
         """Start everything, nova-compute last."""
         CONF.reset()
         super().setUp()
+        # Nova's base class has idle threads look for work every 10 ms, to end sooner.
+        futurist._thread.ThreadWorker.MAX_IDLE_FOR = 0.1
         os_vif.initialize()  # as nova/cmd/compute.py does: it loads our plug-in
         sections: dict[str, dict[str, Any]] = {
             "DEFAULT": {
@@ -110,6 +114,20 @@ class Cloud(test.TestCase):  # type: ignore[misc]
         self.compute.stop()
         self.compute = self.start_service("compute", host=HOST)
 
+    def clear(self) -> None:
+        """Delete all servers and ports, and put the HMC back to its start."""
+        self.control.clear_faults()
+        servers = self.api.get_servers()
+        for server in servers:
+            self.api.delete_server(server["id"])
+        for server in servers:
+            self.until_gone(server)
+        self.neutron.clear()
+        self.cinder.clear()
+        self.control.reset()
+        for operation in ("start", "stop", "fulfil"):
+            self.control.set_duration(operation, 0)
+
     @property
     def machine(self) -> Machine:
         """The machine that the servers run on."""
@@ -141,11 +159,10 @@ class Cloud(test.TestCase):  # type: ignore[misc]
     def create(
         self, ports: Sequence[dict[str, Any]], volume: str = "", **body: Any
     ) -> dict[str, Any]:
-        """Ask for a server that boots from a volume."""
-        volume = volume or FcCinder.IMAGE_BACKED_VOL
+        """Ask for a server that boots from a volume, a new one where none is named."""
         boot = {
             "boot_index": 0,
-            "uuid": volume,
+            "uuid": volume or str(uuid.uuid4()),
             "source_type": "volume",
             "destination_type": "volume",
         }
@@ -195,6 +212,23 @@ class Cloud(test.TestCase):  # type: ignore[misc]
 
         return until(reached, lambda: f"{status} instead of {self.show(server)}")
 
+    def until_power_state(self, server: dict[str, Any], power_state: int) -> dict[str, Any]:
+        """Wait until Nova's database has a power state of a server; return the server."""
+
+        def reached() -> dict[str, Any] | None:
+            shown = self.show(server)
+            return shown if shown["OS-EXT-STS:power_state"] == power_state else None
+
+        return until(reached, lambda: f"{power_state} instead of {self.show(server)}")
+
+    def until_partition(self, server: dict[str, Any], status: str) -> None:
+        """Wait until a server's partition has a status."""
+
+        def reached() -> bool | None:
+            return self.partition(server)["status"] == status or None
+
+        until(reached, lambda: f"{status} instead of {self.partition(server)}")
+
     def until_gone(self, server: dict[str, Any]) -> None:
         """Wait until a server is not there any more."""
 
@@ -214,6 +248,10 @@ class Cloud(test.TestCase):  # type: ignore[misc]
         partitions = self.control.inventory()["partitions"]
         found: dict[str, Any] = partitions[f"OpenStack-{HOST}-{server['id']}"]
         return found
+
+    def set_status(self, server: dict[str, Any], status: str) -> None:
+        """Change a partition's status behind Nova's back."""
+        self.control.set_properties(self.partition(server)["object-uri"], {"status": status})
 
     def told(self, server: dict[str, Any]) -> list[tuple[str, int, str]]:
         """Return what the guest reads of its NICs: device number, port and MAC."""
@@ -259,4 +297,4 @@ def until(condition: Callable[[], Result | None], otherwise: Callable[[], str]) 
         if result is not None:
             return result
         assert time.monotonic() < deadline, otherwise()
-        time.sleep(0.05)
+        time.sleep(0.1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -33,22 +33,29 @@ def hmcs() -> Iterator[Callable[[str], HmcProcess]]:
             if machine not in running:
                 running[machine] = stack.enter_context(HmcProcess(machine))
             running[machine].control.reset()
-            for operation in ("start", "stop", "fulfil"):
-                running[machine].control.set_duration(operation, 0.05)
             return running[machine]
 
         yield hmc
 
 
-@pytest.fixture
-def clouds(hmcs: Callable[[str], HmcProcess], tmp_path: Path) -> Iterator[Callable[..., Cloud]]:
-    """Return a function that starts a Nova on a machine, with options of ``[dpm]`` if given."""
+@pytest.fixture(scope="module")
+def running_cloud(
+    request: pytest.FixtureRequest,
+    hmcs: Callable[[str], HmcProcess],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Cloud]:
+    """Return a Nova on the machine that `tests.nova.machine.on` names, for a module's tests."""
     # Late: Nova's tests set up logging and threads when they are imported.
     from tests.nova.cloud import Cloud
 
-    with ExitStack() as stack:
-
-        def cloud(machine: str, **dpm: Any) -> Cloud:
-            return stack.enter_context(Cloud(hmcs(machine), tmp_path / "nova.conf", dpm))
-
+    conf = tmp_path_factory.mktemp("nova") / "nova.conf"
+    with Cloud(hmcs(request.param), conf) as cloud:
         yield cloud
+
+
+@pytest.fixture
+def cloud(running_cloud: Cloud) -> Iterator[Cloud]:
+    """Return that Nova without servers and ports, and its HMC as it was at its start."""
+    running_cloud.clear()
+    yield running_cloud
+    running_cloud.clear()

@@ -6,11 +6,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from dpm_lab.hmc import HmcProcess, Machine
 
 HOST = "compute-1"
 PROCESSORS = 8
 MEMORY = 32768
+
+
+def on(*machines: str) -> pytest.MarkDecorator:
+    """Have a test run on these machines; the tests of a module share a Nova on each."""
+    return pytest.mark.parametrize("running_cloud", machines, indirect=True, scope="module")
 
 
 def adapter_id(machine: Machine, name: str) -> str:

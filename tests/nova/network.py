@@ -29,3 +29,8 @@ class DpmNeutron(NeutronFixture):  # type: ignore[misc]
         }
         self._ports[port_id] = port
         return port
+
+    def clear(self) -> None:
+        """Have no ports any more."""
+        self._ports.clear()
+        self._port_bindings.clear()

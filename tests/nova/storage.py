@@ -19,6 +19,11 @@ class FcCinder(CinderFixture):  # type: ignore[misc]
         super().__init__(test)
         self.iscsi: set[str] = set()
 
+    def clear(self) -> None:
+        """Have nothing attached any more."""
+        self.iscsi.clear()
+        self.volume_to_attachment.clear()
+
     def connector(self, volume_id: str) -> dict[str, Any]:
         """Return what Nova has told of the partition that a volume is connected to."""
         attachments = self.volume_to_attachment[volume_id].values()

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
-from tests.nova.machine import HOST
+from tests.nova.machine import HOST, on
 
 if TYPE_CHECKING:
     from tests.nova.cloud import Cloud
 
 
-@pytest.mark.parametrize("machine", ["z13", "z14", "z16", "z17"])
-def test_a_server_becomes_a_running_partition_that_its_user_can_delete(
-    clouds: Callable[..., Cloud], machine: str
-) -> None:
-    cloud = clouds(machine)
+@on("z13", "z14", "z16", "z17")
+def test_a_server_becomes_a_running_partition_that_its_user_can_delete(cloud: Cloud) -> None:
     port = cloud.port(1)
 
     server = cloud.boot([port])
@@ -42,11 +36,8 @@ def test_a_server_becomes_a_running_partition_that_its_user_can_delete(
     assert cloud.left() == []
 
 
-@pytest.mark.parametrize("machine", ["z13", "z16", "z17"])
-def test_the_guest_is_told_three_nics_in_the_order_of_the_ports(
-    clouds: Callable[..., Cloud], machine: str
-) -> None:
-    cloud = clouds(machine)
+@on("z13", "z16", "z17")
+def test_the_guest_is_told_three_nics_in_the_order_of_the_ports(cloud: Cloud) -> None:
     ports = [cloud.port(0), cloud.port(1), cloud.port(1)]
 
     server = cloud.boot(ports)
@@ -97,8 +88,6 @@ def assert_boots_from_its_volume(cloud: Cloud, server: dict[str, Any]) -> None:
 
 def assert_cinder_knows(cloud: Cloud, server: dict[str, Any]) -> None:
     """Check that Cinder was told the WWPNs that the partition has."""
-    from tests.nova.storage import FcCinder
-
     partition = cloud.partition(server)
     if cloud.machine.has_storage_management:
         group = cloud.control.inventory()["storage-groups"][partition["name"]]
@@ -106,7 +95,8 @@ def assert_cinder_knows(cloud: Cloud, server: dict[str, Any]) -> None:
         wwpns = [end["world-wide-port-name"] for end in ends]
     else:
         wwpns = [hba["wwpn"] for hba in partition["hbas"]]
-    connector = cloud.cinder.connector(FcCinder.IMAGE_BACKED_VOL)
+    [volume] = server["os-extended-volumes:volumes_attached"]
+    connector = cloud.cinder.connector(volume["id"])
     assert sorted(connector["wwpns"]) == sorted(wwpn.lower() for wwpn in wwpns)
     assert len(set(wwpns)) == 2
     assert connector["wwnns"]

@@ -1,0 +1,162 @@
+"""Stop, start, reboot, delete, and what Nova shows of a partition's status."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.nova.machine import HOST, on
+
+if TYPE_CHECKING:
+    from tests.nova.cloud import Cloud
+
+NOSTATE, RUNNING, PAUSED, SHUTDOWN = 0, 1, 3, 4
+"""As ``nova/objects/fields.py`` numbers power states."""
+
+SHOWN = {
+    "starting": NOSTATE,
+    "active": RUNNING,
+    "stopping": NOSTATE,
+    "degraded": RUNNING,
+    "status-check": NOSTATE,
+    "paused": PAUSED,
+    "communications-not-active": NOSTATE,
+}
+
+
+@on("z13", "z16", "z17")
+def test_a_server_is_stopped_started_and_deleted(cloud: Cloud) -> None:
+    server = cloud.boot([cloud.port()])
+    told = cloud.told(server)
+
+    cloud.act(server, "os-stop")
+    stopped = cloud.until_status(server, "SHUTOFF")
+
+    assert cloud.partition(server)["status"] == "stopped"
+    assert stopped["OS-EXT-STS:power_state"] == SHUTDOWN
+
+    cloud.act(server, "os-start")
+    started = cloud.until_status(server, "ACTIVE")
+
+    assert cloud.partition(server)["status"] == "active"
+    assert started["OS-EXT-STS:power_state"] == RUNNING
+    assert cloud.told(server) == told
+
+    cloud.delete(server)
+
+    assert cloud.left() == []
+
+
+@on("z13", "z16")
+@pytest.mark.parametrize("kind", ["SOFT", "HARD"])
+def test_a_reboot_stops_and_starts_so_that_the_boot_parameters_are_read_again(
+    cloud: Cloud, kind: str
+) -> None:
+    server = cloud.boot([cloud.port()])
+    told = cloud.told(server)
+    cloud.control.reset_log()
+
+    cloud.act(server, "reboot", {"type": kind})
+    rebooted = cloud.until_status(server, "ACTIVE")
+
+    assert rebooted["OS-EXT-STS:power_state"] == RUNNING
+    assert cloud.partition(server)["status"] == "active"
+    assert cloud.told(server) == told
+    operations = [each.uri.rpartition("/")[2] for each in cloud.control.requests()]
+    assert [each for each in operations if each in ("stop", "start")] == ["stop", "start"]
+
+
+@on("z16")
+def test_an_audit_in_the_middle_of_a_start_does_not_hide_that_it_runs(cloud: Cloud) -> None:
+    server = cloud.boot([cloud.port()])
+    cloud.act(server, "os-stop")
+    cloud.until_status(server, "SHUTOFF")
+    cloud.control.set_duration("start", 1.0)
+
+    cloud.act(server, "os-start")
+    cloud.until_partition(server, "starting")
+    cloud.audit()
+    started = cloud.until_status(server, "ACTIVE")
+
+    assert started["OS-EXT-STS:power_state"] == RUNNING
+
+
+@on("z16")
+def test_nova_shows_what_a_partition_became_and_leaves_it_alone(cloud: Cloud) -> None:
+    server = cloud.boot([])
+
+    for status, power_state in SHOWN.items():
+        cloud.set_status(server, status)
+        cloud.sync_power_states()
+
+        shown = cloud.until_power_state(server, power_state)
+        assert shown["status"] == "ACTIVE"
+        assert cloud.partition(server)["status"] == status
+
+    cloud.set_status(server, "active")
+
+
+@on("z16")
+@pytest.mark.parametrize("status", ["stopped", "terminated", "reservation-error"])
+def test_nova_stops_a_server_whose_partition_ended_by_itself(cloud: Cloud, status: str) -> None:
+    server = cloud.boot([])
+    cloud.set_status(server, status)
+
+    cloud.sync_power_states()
+
+    shown = cloud.until_status(server, "SHUTOFF")
+    assert shown["OS-EXT-STS:power_state"] == SHUTDOWN
+    assert cloud.partition(server)["status"] == "stopped"
+
+
+@on("z13", "z16")
+def test_the_host_lists_its_own_partitions_only(cloud: Cloud) -> None:
+    cloud.control.add_partitions(2, "other-{}")
+    cloud.control.add_partitions(2, f"OpenStack-{HOST}-b-00000000-0000-4000-8000-00000000000{{}}")
+    server = cloud.boot([])
+
+    driver = cloud.compute.manager.driver
+
+    assert driver.list_instances() == [f"OpenStack-{HOST}-{server['id']}"]
+    assert driver.list_instance_uuids() == [server["id"]]
+    assert driver.get_num_instances() == 1
+
+
+@on("z13", "z16")
+@pytest.mark.parametrize("status", ["stopped", "paused", "degraded", "terminated"])
+def test_a_server_is_deleted_whatever_its_partition_is(cloud: Cloud, status: str) -> None:
+    server = cloud.boot([cloud.port()])
+    cloud.set_status(server, status)
+
+    cloud.delete(server)
+
+    assert cloud.left() == []
+
+
+@on("z13", "z16")
+def test_a_server_whose_partition_somebody_deleted_can_be_deleted(cloud: Cloud) -> None:
+    server = cloud.boot([cloud.port()])
+    cloud.compute.manager.driver._servers.remove(server["id"])
+
+    cloud.delete(server)
+
+    assert cloud.left() == []
+
+
+@on("z16")
+def test_a_deletion_that_the_hmc_refuses_can_be_asked_for_again(cloud: Cloud) -> None:
+    from dpm_lab.hmc import Fault
+
+    server = cloud.boot([cloud.port()])
+    cloud.control.add_fault(Fault("DELETE", "/api/partitions/[^/]*", status=400, reason=1))
+
+    cloud.api.delete_server(server["id"])
+    failed = cloud.until_status(server, "ERROR")
+
+    assert "ordered by the lab" in failed["fault"]["message"]
+    assert cloud.left() != []
+
+    cloud.delete(server)
+
+    assert cloud.left() == []

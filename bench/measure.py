@@ -62,7 +62,11 @@ def medians(subjects: Sequence[Callable[[], None]], rounds: int) -> list[float]:
 def table(rows: Sequence[Row]) -> str:
     """All rows, aligned."""
     headings = ("SUBJECT", "MEDIAN", "AGAINST", "MEDIAN", "RATIO", "WANTED", "VERDICT")
-    lines = [headings, *(row.cells() for row in rows)]
+    return aligned([headings, *(row.cells() for row in rows)])
+
+
+def aligned(lines: Sequence[Sequence[str]]) -> str:
+    """Lines of cells, in columns."""
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from nova.compute.provider_tree import ProviderTree
+
 from tests.driver.compute import Compute, server
 from tests.driver.lab import HOST, Lab
 
@@ -100,6 +102,9 @@ def _audit(compute: Compute) -> None:
     """Do as ``ComputeManager.update_available_resource`` and the resource tracker."""
     for node in compute.driver.get_available_nodes(refresh=True):
         compute.driver.get_available_resource(node)
+        tree = ProviderTree()
+        tree.new_root(node, "5cb4a5b6-5ce3-4b9c-9a3b-6d4a5d5a3d5e")
+        compute.driver.update_provider_tree(tree, node)
 
 
 def _states(compute: Compute) -> None:

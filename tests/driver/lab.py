@@ -11,7 +11,7 @@ import nova.conf
 import zhmcclient
 from nova import objects
 
-from dpm_lab.hmc import Control, HmcServer
+from dpm_lab.hmc import Control, HmcProcess, HmcServer
 from nova_dpm.driver import DPMDriver
 
 HOST = "compute-1"
@@ -26,16 +26,17 @@ JOB = 0.01
 
 
 class Lab:
-    """An HMC with one machine, in this process. A context manager.
+    """An HMC with one machine. A context manager.
 
     Args:
         machine: z13, z14, z16 or z17
         storage_ports: on how many FCP adapters a server is connected
+        apart: in a process of its own instead of this one
     """
 
-    def __init__(self, machine: str, storage_ports: int = 2, **options: Any) -> None:
+    def __init__(self, machine: str, storage_ports: int = 2, *, apart: bool = False) -> None:
         self.machine = machine
-        self.server = HmcServer(machine, **options)
+        self.server: HmcServer | HmcProcess = HmcProcess(machine) if apart else HmcServer(machine)
         self.storage_ports = storage_ports
 
     def __enter__(self) -> Self:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import configparser
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+
+from oslo_config import generator
 
 TOP = Path(__file__).parents[2]
 GENERATED = Path(__file__).parent / "_generated"
@@ -13,7 +17,7 @@ project = "nova-dpm"
 copyright = "the nova-dpm developers, Apache License 2.0"
 author = "the nova-dpm developers"
 exclude_patterns = ["_generated"]
-extensions = ["reno.sphinxext"]
+extensions = ["reno.sphinxext", "oslo_config.sphinxext"]
 html_theme = "alabaster"
 html_theme_options = {
     "description": "OpenStack on IBM Z and LinuxONE machines in DPM mode",
@@ -36,8 +40,33 @@ def _help(*command: str) -> str:
     return done.stdout
 
 
+def _matrix() -> Iterator[str]:
+    """The table of support-matrix.ini, which a test compares with the driver."""
+    rows = configparser.ConfigParser(interpolation=None)
+    rows.read(Path(__file__).parent / "support-matrix.ini", encoding="utf-8")
+    yield ".. list-table::\n   :header-rows: 1\n   :widths: 36 12 52\n"
+    yield "   * - Feature\n     - State\n     - Note"
+    for name in rows.sections():
+        row = rows[name]
+        command = "".join(f"\n\n       ``{each}``" for each in _commands(row))
+        note = " ".join(row.get("note", "").split())
+        yield f"   * - {row['title']}{command}\n     - {row['state']}\n     - {note}"
+
+
+def _commands(row: configparser.SectionProxy) -> list[str]:
+    return [each.strip() for each in row.get("command", "").split(",") if each.strip()]
+
+
 GENERATED.mkdir(exist_ok=True)
 (GENERATED / "dpm-guest.txt").write_text(_help("dpm_guest"))
 for _command in ("build", "verify", "boot", "demo"):
     (GENERATED / f"dpm-image-{_command}.txt").write_text(_help("dpm_image", _command))
 (GENERATED / "dpm-lab-osa.txt").write_text(_help("dpm_lab", "osa"))
+(GENERATED / "nova-dpm-check.txt").write_text(_help("nova_dpm.check"))
+(GENERATED / "support-matrix.rst").write_text("\n".join(_matrix()) + "\n")
+generator.main(
+    [
+        f"--config-file={TOP / 'etc' / 'nova-dpm-config-generator.conf'}",
+        f"--output-file={GENERATED / 'nova-dpm.conf.sample'}",
+    ]
+)

@@ -19,7 +19,7 @@ CONF = nova.conf.CONF
 _configuring = threading.Lock()
 
 #: Seconds of the driver's own time (`tests.driver.haste`).
-OPERATION_TIMEOUT = 60
+OPERATION_TIMEOUT = 300
 BUSY_TIMEOUT = 10
 #: How long the lab's jobs take, in true seconds.
 JOB = 0.01

@@ -13,7 +13,7 @@ from typing import Protocol, cast
 from dpm_image.errors import ImageError
 
 #: Modules of this package that are subcommands, in the order in which ``--help`` lists them.
-COMMANDS = ("build", "verify", "compare", "boot", "demo")
+COMMANDS = ("list", "build", "verify", "compare", "boot", "demo")
 
 
 class Command(Protocol):
@@ -38,7 +38,9 @@ def commands() -> dict[str, Command]:
 def parser(available: dict[str, Command]) -> argparse.ArgumentParser:
     """Return the parser with all subcommands."""
     top = argparse.ArgumentParser(
-        prog="dpm-image", description="Build, check and boot disk images for DPM partitions."
+        prog="dpm-image",
+        description="Build, check and boot disk images for DPM partitions.",
+        epilog="The whole way for a RHEL image: dpm-image build --help",
     )
     subparsers = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for command in available.values():

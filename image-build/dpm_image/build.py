@@ -8,123 +8,22 @@ from __future__ import annotations
 import argparse
 import fcntl
 import os
-import shlex
 import shutil
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
-from dpm_image import dib, host, inputs
-from dpm_image.errors import ImageError
+from dpm_image import dib, distributions, host
+from dpm_image.plan import Options, Plan, cache_folder, plan, shown
 from dpm_image.progress import Progress
 
-#: An element of this name makes a whole image of a distribution.
-_ELEMENT = "{}-dpm"
-
-#: Base systems and images that are kept; older ones go when a new one comes.
+#: Base systems and images of a distribution that are kept; older ones go when a new one comes.
 _KEPT = 4
 
-# What of the element goes into the base system; all else is applied to it afterwards.
-_BASE = ("environment.d", "mmdebstrap", "package-installs.yaml")
-
-_LATE = ("DIB_IMAGE_SIZE", "DIB_DPM_KERNEL_PARAMETERS")
-
-
-@dataclass(frozen=True)
-class Options:
-    """What can be chosen about an image; what is None is the element's own default."""
-
-    distribution: str = "debian"
-    release: str | None = None
-    size: int | None = None
-    kernel_parameters: str | None = None
-    packages: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a build would run, and where its results go."""
-
-    command: tuple[str, ...]
-    environment: Mapping[str, str]
-    folder: Path
-    image: Path
-    log: Path
-
-
-def cache_folder() -> Path:
-    """Return where images and base systems are kept."""
-    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(home) / "nova-dpm"
-
-
-def distributions(checkout: Path = host.CHECKOUT) -> tuple[str, ...]:
-    """Return the distributions that the checkout has an element for."""
-    suffix = _ELEMENT.format("")
-    folders = (checkout / "elements").glob(f"*{suffix}")
-    found = (folder.name.removesuffix(suffix) for folder in folders)
-    # zipl-dpm is a boot loader: what makes a whole image brings an operating system.
-    return tuple(sorted(name for name in found if _is_image(checkout, name)))
-
-
-def _is_image(checkout: Path, distribution: str) -> bool:
-    dependencies = checkout / "elements" / _ELEMENT.format(distribution) / "element-deps"
-    return dependencies.is_file() and "dpm-guest" in dependencies.read_text("utf-8").split()
-
-
-def plan(options: Options, checkout: Path = host.CHECKOUT) -> Plan:
-    """Return what :func:`build` would do for `options`, without doing anything."""
-    if options.distribution not in distributions(checkout):
-        raise ImageError(
-            f"no element {_ELEMENT.format(options.distribution)} in {checkout / 'elements'}; "
-            f"there is {', '.join(distributions(checkout)) or 'none at all'}"
-        )
-    element = _ELEMENT.format(options.distribution)
-    settings = _settings(options)
-    made_with = {**settings, "diskimage-builder": inputs.builder_version()}
-    own = checkout / "elements" / element
-    base_key = inputs.key(
-        {name: value for name, value in made_with.items() if name not in _LATE}
-        | {name: inputs.digest(own / name) for name in _BASE}
-    )
-    image_key = inputs.key(
-        made_with
-        | {"elements": inputs.digest(checkout / "elements"), "agent": inputs.agent(checkout)}
-        | {"packages": " ".join(options.packages)}
-    )
-
-    cache = cache_folder()
-    folder = cache / f"build-{image_key}"
-    image = cache / "images" / f"{element}-{image_key}.qcow2"
-    environment = {
-        **settings,
-        "DIB_IMAGE_CACHE": str(cache / "base" / f"{options.distribution}-{base_key}"),
-        "ELEMENTS_PATH": os.pathsep.join(
-            [str(checkout / "elements"), *filter(None, [os.environ.get("ELEMENTS_PATH")])]
-        ),
-        "TMP_DIR": str(folder),
-    }
-    # -x: the log has every command. -n: none of the tools that `base` installs for a person.
-    command = [host.disk_image_create(), "-x", "-n", "-a", "s390x", "-t", "qcow2"]
-    command += ["--qemu-img-options", "compression_type=zstd", "-o", str(folder / "image.qcow2")]
-    if options.packages:
-        command += ["-p", ",".join(options.packages)]
-    return Plan((*command, element), environment, folder, image, image.with_suffix(".log"))
-
-
-def _settings(options: Options) -> dict[str, str]:
-    """Return the variables that say what is in the image: the caller's, and ours from `options`."""
-    settings = {name: value for name, value in os.environ.items() if name.startswith("DIB_")}
-    chosen = {
-        "DIB_RELEASE": options.release,
-        "DIB_IMAGE_SIZE": None if options.size is None else str(options.size),
-        "DIB_DPM_KERNEL_PARAMETERS": options.kernel_parameters,
-    }
-    return settings | {name: value for name, value in chosen.items() if value is not None}
+__all__ = ["Options", "Plan", "build", "cache_folder", "plan"]
 
 
 def build(
@@ -163,7 +62,8 @@ def build(
 
 
 def _make(todo: Plan, log: Path | None, progress: Progress, *, force: bool) -> None:
-    host.check_tools()
+    host.check_tools(todo.distribution)
+    distributions.check(todo.distribution, _environment(todo))
     host.enable_emulation()
     path = host.search_path()
     if not host.has_device_mapper():
@@ -172,7 +72,7 @@ def _make(todo: Plan, log: Path | None, progress: Progress, *, force: bool) -> N
     # disk-image-create calls the programs of its own virtual environment by name.
     path = os.pathsep.join([str(Path(todo.command[0]).parent), path])
 
-    for folder in (todo.image.parent, Path(todo.environment["DIB_IMAGE_CACHE"])):
+    for folder in (todo.image.parent, todo.base):
         folder.mkdir(parents=True, exist_ok=True)
     with _alone(cache_folder(), progress), dib.workplace(todo.folder, path):
         if todo.image.exists() and not force:
@@ -181,18 +81,22 @@ def _make(todo: Plan, log: Path | None, progress: Progress, *, force: bool) -> N
             return
         written = log or todo.log
         written.parent.mkdir(parents=True, exist_ok=True)
-        written.write_text(f"{_shown(todo)}\n", encoding="utf-8")
+        written.write_text(f"{shown(todo)}\n", encoding="utf-8")
         progress.line(f"building {todo.image.name}; log: {written}")
-        environment = {**os.environ, **todo.environment, "PATH": path}
-        dib.run(todo.command, environment, written, progress)
+        dib.run(todo.command, {**_environment(todo), "PATH": path}, written, progress)
         if log:
             _copy(log, todo.log)
         # The last step, and one that happens or does not: nobody sees half an image.
         (todo.folder / "image.qcow2").replace(todo.image)
-    _tidy(todo.image.parent.glob("*.qcow2"))
-    _tidy(Path(todo.environment["DIB_IMAGE_CACHE"]).parent.iterdir())
+    # Those of other distributions stay: they take long to make, and are not in the way.
+    _tidy(todo.image.parent.glob(f"{todo.distribution}-*.qcow2"))
+    _tidy(todo.base.parent.glob(f"{todo.distribution}-*"))
     size = todo.image.stat().st_size / 2**20
     progress.line(f"done: {todo.image}, {size:.0f} MiB")
+
+
+def _environment(todo: Plan) -> dict[str, str]:
+    return {**os.environ, **todo.environment, **todo.secrets}
 
 
 @contextmanager
@@ -243,10 +147,26 @@ def _copy(source: Path, target: Path) -> None:
         part.unlink(missing_ok=True)
 
 
-def _shown(todo: Plan) -> str:
-    """Return the command with its environment, to be pasted into a shell."""
-    settings = [f"{name}={shlex.quote(value)}" for name, value in sorted(todo.environment.items())]
-    return " \\\n  ".join([*settings, shlex.join(todo.command)])
+_DESCRIPTION = """\
+Build an s390x image with the agent inside. Standard output is its path. An image whose inputs
+(elements, agent, options, variables DIB_* and REG_*) are unchanged comes from the cache; the base
+system and downloaded packages are kept for the next build. `dpm-image list` lists what there is.
+"""
+
+_EPILOG = """\
+RHEL, the whole way:
+  1. Get the KVM guest image of RHEL 9 or 10 for s390x (qcow2) from Red Hat's customer portal, and
+     an activation key of your organisation, or repositories of your own as .repo files.
+  2. dpm-image build rhel --release 9 --local-image rhel-9-s390x-kvm.qcow2 \\
+         --reg-method portal --reg-org 1234567 --activation-key-file key \\
+         --output rhel-9-dpm.qcow2
+     (the key may also be in the variable REG_ACTIVATION_KEY; RHEL 10 needs --reg-repos, too; with
+     repositories of your own, --repositories FILE in place of the --reg options)
+  3. dpm-image verify rhel-9-dpm.qcow2
+  4. dpm-image boot rhel-9-dpm.qcow2 --memory 2048 --nic 0001,0,0a0000000011
+  5. openstack image create --disk-format qcow2 --file rhel-9-dpm.qcow2 rhel-9-dpm
+  --dry-run before 2 says what would be run. What is missing is said before anything starts.
+"""
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -254,11 +174,16 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser(
         "build",
         help="build an image",
-        description="Build an s390x image with the agent inside. Standard output is its path. An "
-        "image whose inputs (elements, agent, options) are unchanged comes from the cache.",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "distribution", nargs="?", default="debian", choices=distributions() or ("debian",)
+        "distribution",
+        nargs="?",
+        default="debian",
+        choices=distributions.names() or ("debian",),
+        help="default: %(default)s",
     )
     parser.add_argument(
         "-o", "--output", type=Path, metavar="FILE", help="where the image goes; default: the cache"
@@ -283,21 +208,75 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument("--force", action="store_true", help="build even what the cache has")
     parser.add_argument(
-        "--dry-run", action="store_true", help="print what would be run, and do nothing"
+        "--dry-run",
+        action="store_true",
+        help="print what would be run, without secrets, and what is missing for it; do nothing",
+    )
+    _add_base_options(parser.add_argument_group("RHEL: base image and packages"))
+
+
+def _add_base_options(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--local-image", type=Path, metavar="FILE", help="the guest image (DIB_LOCAL_IMAGE)"
+    )
+    group.add_argument(
+        "--repositories",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="a .repo file for the time of the build (DIB_YUM_REPO_CONF); may be given more than "
+        "once",
+    )
+    for name, metavar, text in _SUBSCRIPTION:
+        group.add_argument(
+            f"--reg-{name}",
+            metavar=metavar,
+            help=f"{text} (REG_{name.upper().replace('-', '_')})",
+        )
+    group.add_argument(
+        "--activation-key-file",
+        type=Path,
+        metavar="FILE",
+        help="a file with the activation key (REG_ACTIVATION_KEY); secrets are never arguments",
     )
 
 
-def run(args: argparse.Namespace) -> int:
-    """Build, and print the image's path."""
-    options = Options(
+_SUBSCRIPTION = (
+    ("method", "METHOD", "portal, satellite or disable"),
+    ("org", "ID", "the organisation that the activation key belongs to"),
+    ("repos", "NAMES", "repositories, with commas between them; RHEL 9's are known"),
+    ("sat-url", "URL", "the Satellite server"),
+)
+
+
+def options_from(args: argparse.Namespace) -> Options:
+    """Return what the parsed arguments ask for."""
+    given = {name: getattr(args, f"reg_{name.replace('-', '_')}") for name, _, _ in _SUBSCRIPTION}
+    return Options(
         distribution=args.distribution,
         release=args.release,
         size=args.size,
         kernel_parameters=args.kernel_parameters,
         packages=tuple(args.package),
+        local_image=args.local_image,
+        repositories=tuple(args.repositories),
+        subscription={
+            name.upper().replace("-", "_"): value for name, value in given.items() if value
+        },
+        activation_key_file=args.activation_key_file,
     )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Build, and print the image's path."""
+    options = options_from(args)
     if args.dry_run:
-        print(_shown(plan(options)))
+        todo = plan(options)
+        print(shown(todo))
+        state = "is in the cache" if todo.image.exists() else "is not in the cache"
+        print(f"# {todo.image.name} {state}", flush=True)
+        distributions.check(todo.distribution, _environment(todo))
         return 0
     image = build(options, output=args.output, log=args.log, force=args.force)
     print(image)

@@ -78,13 +78,23 @@ class Image:
     def cloud(self) -> dict[str, tuple[Any, str]]:
         """cloud-init's configuration: what each key is, and the file that says so, the last one."""
         merged: dict[str, tuple[Any, str]] = {}
-        for name in ["/etc/cloud/cloud.cfg", *self.files("etc/cloud/cloud.cfg.d/*.cfg")]:
-            try:
-                content = yaml.safe_load(self.read(name)) or {}
-            except yaml.YAMLError as error:
-                raise Wrong(f"{name}: {error}") from error
+        for name, content in self._cloud_files:
             merged |= {key: (value, name) for key, value in content.items()}
         return merged
+
+    def cloud_values(self, key: str) -> list[Any]:
+        """What each file of cloud-init's configuration says of a key, in the order of reading."""
+        return [content[key] for _, content in self._cloud_files if key in content]
+
+    @cached_property
+    def _cloud_files(self) -> list[tuple[str, dict[str, Any]]]:
+        found = []
+        for name in ["/etc/cloud/cloud.cfg", *self.files("etc/cloud/cloud.cfg.d/*.cfg")]:
+            try:
+                found.append((name, yaml.safe_load(self.read(name)) or {}))
+            except yaml.YAMLError as error:
+                raise Wrong(f"{name}: {error}") from error
+        return found
 
     def path(self, name: str) -> Path:
         """Return the file `name` of the image, links followed inside the image."""

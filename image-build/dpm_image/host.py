@@ -16,16 +16,22 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 
 #: Commands that a build calls, and the Debian packages that bring them.
 TOOLS = {
-    "arch-test": "arch-test",
-    "debootstrap": "debootstrap",
     "dmsetup": "dmsetup",
     "kpartx": "kpartx",
     "losetup": "mount",
     "mkfs.ext4": "e2fsprogs",
-    "mmdebstrap": "mmdebstrap",
     "ps": "procps",
     "qemu-img": "qemu-utils",
     "sudo": "sudo",
+}
+
+#: What makes the base system of a distribution, where that is not an image to begin with.
+BASE_TOOLS = {
+    "debian": {
+        "arch-test": "arch-test",
+        "debootstrap": "debootstrap",
+        "mmdebstrap": "mmdebstrap",
+    },
 }
 
 BINFMT = Path("/proc/sys/fs/binfmt_misc")
@@ -50,9 +56,9 @@ def search_path() -> str:
     return os.pathsep.join([*path, *(folder for folder in wanted if folder not in path)])
 
 
-def check_tools() -> None:
+def check_tools(distribution: str = "debian") -> None:
     """Raise :class:`HostError` naming the Debian packages of all commands that are missing."""
-    tools = dict(TOOLS)
+    tools = TOOLS | BASE_TOOLS.get(distribution, {})
     if foreign():
         tools["update-binfmts"] = "binfmt-support"
         tools["qemu-s390x-static"] = "qemu-user-static"

@@ -38,6 +38,20 @@ def agent(checkout: Path) -> str:
         return digest(Path(folder))
 
 
+def fingerprint(secret: str) -> str:
+    """Return what tells a secret from another one, and is slow to guess it from."""
+    return hashlib.pbkdf2_hmac("sha256", secret.encode(), b"nova-dpm", 200_000).hex()
+
+
+def identity(file: Path) -> str:
+    """Return what tells a large file from a former one of its name, without reading it."""
+    try:
+        found = file.stat()
+    except OSError:
+        return "missing"
+    return f"{found.st_size} {found.st_mtime_ns}"
+
+
 def key(parts: Mapping[str, str]) -> str:
     """Return a short key of named parts."""
     text = "".join(f"{name}={parts[name]}\0" for name in sorted(parts))

@@ -53,6 +53,8 @@ class Request:
     timeout: float = TIMEOUT
     #: Size of the guest's disk in QEMU's spelling (``8G``); the image's own where it is None.
     disk_size: str | None = None
+    #: A cpio archive that the kernel unpacks over the image's initial RAM disk; for IPL `kernel`.
+    initrd_overlay: Path | None = None
     #: A qcow2 overlay that is made, or used again, and stays; the guest powers itself off.
     keep: Path | None = None
     #: Where the console's text goes; a file that stays only after a failure where it is None.
@@ -133,6 +135,8 @@ def prepared(
         if request.ipl == "kernel":
             progress.line(f"taking kernel and initial RAM disk out of {request.image.name}")
             found = extract(request.image, folder)
+            if request.initrd_overlay is not None:
+                _append(found.initrd, request.initrd_overlay)
             parameters = f"{found.parameters} {request.parameters}".strip()
             direct = qemu.DirectKernel(found.kernel, found.initrd, parameters)
         elif request.parameters:
@@ -187,6 +191,12 @@ def append_to_disk(disk: Path, parameters: str) -> None:
     with exported(disk, writable=True) as raw, raw.open("r+b") as file:
         if not bootrecord.parameters(file).endswith(parameters):
             bootrecord.append_parameters(file, parameters)
+
+
+def _append(initrd: Path, archive: Path) -> None:
+    # The kernel takes archives one after the other, each at a multiple of four bytes.
+    with initrd.open("ab") as file:
+        file.write(b"\0" * (-file.tell() % 4) + archive.read_bytes())
 
 
 def _make_overlay(request: Request, disk: Path) -> None:

@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any
 
 # Importing them is what fills the table of checks, in this order.
-from dpm_image import checks, checks_boot, checks_clean, checks_guest, host
+from dpm_image import checks, checks_boot, checks_clean, checks_el, checks_guest, host
 from dpm_image.checks import Check, Image, Wrong
 from dpm_image.errors import ImageError
 from dpm_image.rawdisk import exported, root_partition
 from dpm_image.rootfs import mounted
 
-MODULES = (checks_clean, checks_boot, checks_guest)
+MODULES = (checks_clean, checks_boot, checks_guest, checks_el)
 
 
 @dataclass(frozen=True)

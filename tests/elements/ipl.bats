@@ -227,6 +227,61 @@ disk() {
     disk 0.0.1900 "$lun"
 }
 
+@test "chzdev is asked first where it is there, and nothing is written besides" {
+    ipled fcp 0.0.1900 "$wwpn" "$lun"
+    hba 0.0.1900 "$wwpn" "$lun"
+    touch "$DPM_ROOT/fake/chzdev"
+
+    boot
+
+    disk 0.0.1900 "$lun"
+    [ "$writes" = "chzdev zfcp-host 0.0.1900
+chzdev zfcp-lun 0.0.1900:$wwpn:$lun" ]
+}
+
+@test "what chzdev cannot do is done without it" {
+    ipled fcp 0.0.1900 "$wwpn" "$lun"
+    hba 0.0.1900 "$wwpn" "$lun"
+    printf '#!/bin/sh\necho "$*" >>"%s"\nexit 5\n' "$BATS_TEST_TMPDIR/asked" >"$BATS_TEST_TMPDIR/chzdev"
+    chmod +x "$BATS_TEST_TMPDIR/chzdev"
+
+    run -5 env "PATH=$BATS_TEST_TMPDIR:$PATH" sh -c ". '$IPL_LIBRARY'; dpm_ipl_chzdev zfcp-host 0.0.1900"
+    boot
+
+    [[ $(cat "$BATS_TEST_TMPDIR/asked") == *"--active"*"zfcp-host 0.0.1900" ]]
+    disk 0.0.1900 "$lun"
+}
+
+@test "what firmware, rd.zfcp or rd.zdev brought online is left alone" {
+    ipled fcp 0.0.1900 "$wwpn" "$lun"
+    hba 0.0.1900 "$wwpn" "$lun"
+    boot
+    rm "$DPM_ROOT/fake/writes"
+    touch "$DPM_ROOT/fake/chzdev"
+
+    boot
+
+    [ -z "$writes" ]
+    [[ $said == *"disk sd-1900 is LUN $lun"* ]]
+}
+
+@test "a second path to the disk comes up beside the first; neither is taken away" {
+    ipled fcp 0.0.1900 "$wwpn" "$lun"
+    hba 0.0.1900 "$wwpn" "$lun"
+    hba 0.0.1a00 0x50050763071bc5e3 "$lun"
+    touch "$DPM_ROOT/fake/fcp/0.0.1a00/npiv"
+    boot
+    disk 0.0.1900 "$lun"
+    run ! disk 0.0.1a00 "$lun"
+
+    # Later, in the running system, an administrator sets the second HBA online.
+    run -0 fake fake_bind 0.0.1a00
+    run -0 fake fake_online /sys/bus/ccw/devices/0.0.1a00/online
+
+    disk 0.0.1900 "$lun"
+    disk 0.0.1a00 "$lun"
+}
+
 @test "nothing is done after an IPL from anything else" {
     hba 0.0.1900 "$wwpn" "$lun"
     echo "rd.zfcp=ipldev" >"$DPM_ROOT/proc/cmdline"

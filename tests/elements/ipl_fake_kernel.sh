@@ -8,7 +8,8 @@
 #   fcp/<bus id>/ports/<WWPN>/<LUN>     an FCP device, the ports in its fabric, the LUNs behind them
 #   fcp/<bus id>/{npiv,dead,ignored}    marks: NPIV; cannot be set online; hidden by cio_ignore
 #   fcp/<bus id>/ports/<WWPN>/denied    mark: every LUN that is added there is refused
-#   writes, modules                     what was written and loaded, in order
+#   chzdev                              mark: s390-tools' chzdev is there
+#   writes, modules                     what was written and loaded, in order; what chzdev was asked for
 
 set -eu
 : "${DPM_ROOT:?}"
@@ -31,6 +32,20 @@ dpm_ipl_write() {
     /proc/cio_ignore) fake_free "${2#free }" ;;
     /sys/bus/ccw/devices/*/online) fake_online "$1" ;;
     /sys/bus/ccw/devices/*/unit_add) fake_unit_add "${1%/unit_add}" "$2" ;;
+    esac
+}
+
+# What chzdev does is the kernel's work in the end.
+dpm_ipl_chzdev() {
+    [ -e "$fake/chzdev" ] || return 1
+    echo "chzdev $1 $2" >>"$fake/writes"
+    case $1 in
+    zfcp-host) fake_online "/sys/bus/ccw/devices/$2/online" ;;
+    zfcp-lun)
+        bus=${2%%:*}
+        port=${2#*:}
+        fake_unit_add "/sys/bus/ccw/devices/$bus/${port%:*}" "${port#*:}"
+        ;;
     esac
 }
 

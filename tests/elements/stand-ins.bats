@@ -67,3 +67,22 @@ fake() {
     [ "$status" -eq 0 ]
     [ "$output" = "$bin/dmsetup" ]
 }
+
+@test "kpartx takes a file too, and leaves no loop device of it" {
+    [ "$(id -u)" = 0 ] || skip "loop devices need root"
+    image=$BATS_TEST_TMPDIR/disk.raw
+    truncate -s 8M "$image"
+    printf '\200\0\0\0\203\0\0\0\0\010\0\0\0\040\0\0' | dd of="$image" bs=1 seek=446 conv=notrunc status=none
+    printf '\125\252' | dd of="$image" bs=1 seek=510 conv=notrunc status=none
+
+    run "$bin/kpartx" -av "$image"
+    mapped=$(losetup --noheadings --output NAME,OFFSET -j "$image" | awk '$2 == 0 { print $1 }')
+    part=/dev/mapper/${mapped##*/}p1
+    size=$(blockdev --getsz "$part" || true)
+    "$bin/kpartx" -d "$image"
+
+    [ "$status" -eq 0 ]
+    [ "$size" = 8192 ]
+    [ ! -e "$part" ]
+    [ -z "$(losetup -j "$image")" ]
+}

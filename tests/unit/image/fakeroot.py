@@ -45,6 +45,16 @@ _DEBIAN = {
 }
 
 _EL = {
+    "etc/kernel/cmdline": f"{PARAMETERS}\n",
+    "etc/sysconfig/network": "NETWORKING=yes\nNOZEROCONF=yes\n",
+    "etc/zfcp.conf": "# none\n",
+    "etc/dracut.conf.d/90-rhel-dpm.conf": 'hostonly="no"\nadd_dracutmodules+=" dpm "\n',
+    "etc/cloud/cloud.cfg.d/96-rhel-dpm.cfg": "system_info:\n  network:\n"
+    "    renderers: [network-manager]\n",
+    "etc/systemd/system/cloud-init-local.service.d/rhel-dpm.conf": "[Service]\n"
+    "ExecStartPost=/usr/libexec/rhel-dpm/interfaces-by-mac\n",
+    "usr/libexec/rhel-dpm/interfaces-by-mac": "#!/bin/bash\n",
+    "usr/lib/NetworkManager/conf.d/10-server.conf": "[main]\nplugins=keyfile\n",
     "etc/os-release": 'ID="rhel"\nID_LIKE="fedora"\nVERSION_ID="9.4"\n',
     "etc/selinux/config": "SELINUX=enforcing\nSELINUXTYPE=targeted\n",
     ".autorelabel": "",
@@ -66,6 +76,13 @@ def image(folder: Path, *, family: str = "debian") -> Image:
     link(root, "lib", "usr/lib")
     initramfs(root, [*modules(_DRIVERS), "scripts/init-premount/dpm-ipl"])
 
+    if family == "el":
+        (root / "usr/libexec/rhel-dpm/interfaces-by-mac").chmod(0o755)
+        link(
+            root,
+            "etc/systemd/system/multi-user.target.wants/NetworkManager.service",
+            "/usr/lib/systemd/system/NetworkManager.service",
+        )
     agent = _agent()
     shutil.copytree(agent, root, dirs_exist_ok=True)
     link(

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import io
 import os
+import re
+import subprocess
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from dpm_image import build, dib, host
+from dpm_image import build, dib, distributions, host, plan
 from dpm_image.__main__ import main
 from dpm_image.build import Options
 from dpm_image.errors import ImageError
@@ -21,7 +25,7 @@ DEBIAN = Options()
 def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     for name in list(os.environ):
-        if name.startswith("DIB_"):
+        if name.startswith(("DIB_", "REG_")):
             monkeypatch.delenv(name)
 
 
@@ -72,7 +76,7 @@ def fake_builder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     )
     program.chmod(0o755)
     monkeypatch.setattr(host, "disk_image_create", lambda: str(program))
-    monkeypatch.setattr(host, "check_tools", lambda: None)
+    monkeypatch.setattr(host, "check_tools", lambda _: None)
     monkeypatch.setattr(host, "enable_emulation", lambda: None)
     monkeypatch.setattr(host, "has_device_mapper", lambda: True)
     return runs
@@ -83,7 +87,7 @@ def runs(counter: Path) -> int:
 
 
 def test_only_elements_that_make_whole_images_are_distributions(checkout: Path) -> None:
-    assert build.distributions(checkout) == ("debian",)
+    assert distributions.names(checkout) == ("debian",)
 
 
 def test_an_unknown_distribution_is_an_error_that_names_the_known(checkout: Path) -> None:
@@ -164,7 +168,7 @@ def test_dry_run_prints_the_command_and_runs_nothing(
     text = capsys.readouterr().out
     assert status == 0
     assert "DIB_DPM_KERNEL_PARAMETERS='a b'" in text
-    assert text.rstrip().endswith("debian-dpm")
+    assert " debian-dpm\n# debian-dpm-" in text
     assert "ELEMENTS_PATH=" in text
     assert runs(fake_builder) == 0
     assert not build.cache_folder().exists()
@@ -270,3 +274,175 @@ def test_what_fails_after_a_hook_is_not_laid_to_its_charge(said: io.StringIO) ->
 
     assert watch.hook == "install.d (after 99-package-uninstalls)"
     assert watch.tail == ("E: Unable to locate package no-such-package",)
+
+
+@pytest.fixture
+def local_image(tmp_path: Path) -> Path:
+    """A qcow2 that begins as zipl leaves a disk."""
+    raw = tmp_path / "disk.raw"
+    raw.write_bytes(b"zIPL".ljust(2**16, b"\0"))
+    image = tmp_path / "rhel-9-s390x-kvm.qcow2"
+    subprocess.run(["qemu-img", "convert", "-O", "qcow2", raw, image], check=True)
+    return image
+
+
+@pytest.fixture
+def rhel(local_image: Path, tmp_path: Path) -> Options:
+    """What a build of RHEL needs, the key in a file."""
+    key = tmp_path / "key"
+    key.write_text("hush-hush\n")
+    return Options(
+        distribution="rhel",
+        local_image=local_image,
+        subscription={"METHOD": "portal", "ORG": "1234567"},
+        activation_key_file=key,
+    )
+
+
+def arguments(options: Options) -> list[str]:
+    """Return `options` as one types them."""
+    assert options.local_image is not None
+    words = ["build", "rhel", "--local-image", str(options.local_image)]
+    words += [f"--reg-{name.lower()}={value}" for name, value in options.subscription.items()]
+    return [*words, "--activation-key-file", str(options.activation_key_file)]
+
+
+def test_both_distributions_can_be_built() -> None:
+    assert distributions.names() == ("debian", "rhel")
+
+
+def test_list_names_distributions_needs_and_images(
+    fake_builder: Path, said: io.StringIO, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert runs(fake_builder) == 0
+    image = build.build(progress=Progress(said))
+
+    status = main(["list"])
+
+    text = capsys.readouterr().out
+    assert status == 0
+    assert re.search(r"^rhel +9, 10 +a RHEL guest image", text, re.MULTILINE)
+    assert str(image) in text
+
+
+def test_the_base_is_an_option_or_a_variable_and_the_image_is_the_same(
+    rhel: Options, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    by_option = build.plan(rhel)
+
+    monkeypatch.setenv("DIB_LOCAL_IMAGE", str(rhel.local_image))
+    monkeypatch.setenv("REG_METHOD", "portal")
+    monkeypatch.setenv("REG_ORG", "1234567")
+    monkeypatch.setenv("REG_ACTIVATION_KEY", "hush-hush")
+    by_variable = build.plan(Options(distribution="rhel"))
+
+    assert by_variable == by_option
+
+
+def test_another_base_image_of_the_same_name_is_another_image(
+    rhel: Options, local_image: Path
+) -> None:
+    before = build.plan(rhel)
+
+    local_image.write_bytes(local_image.read_bytes() + b"more")
+
+    after = build.plan(rhel)
+    assert after.image != before.image
+    assert after.base != before.base
+
+
+def test_the_unpacked_base_and_packages_are_kept_when_anything_else_changes(rhel: Options) -> None:
+    other = replace(rhel, size=9, packages=("tcpdump",), subscription={"METHOD": "disable"})
+
+    assert build.plan(other).base == build.plan(rhel).base
+    assert build.plan(other).image != build.plan(rhel).image
+
+
+def test_another_activation_key_is_the_same_image(rhel: Options, tmp_path: Path) -> None:
+    before = build.plan(rhel).image
+
+    (tmp_path / "key").write_text("another\n")
+
+    assert build.plan(rhel).image == before
+
+
+def test_a_password_that_an_element_puts_inside_is_another_image_and_never_shown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("DIB_DEV_USER_PASSWORD", "hush-hush")
+    first = build.plan(DEBIAN)
+    monkeypatch.setenv("DIB_DEV_USER_PASSWORD", "whisper")
+    second = build.plan(DEBIAN)
+
+    assert first.image != second.image
+    assert "hush-hush" not in plan.shown(first) + repr(first)
+
+
+def test_a_dry_run_of_rhel_shows_everything_but_secrets(
+    rhel: Options, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status = main([*arguments(rhel), "--dry-run"])
+
+    text = capsys.readouterr().out
+    assert status == 0
+    assert f"DIB_LOCAL_IMAGE={rhel.local_image}" in text
+    assert "REG_METHOD=portal" in text
+    assert "REG_ACTIVATION_KEY=..." in text
+    assert "hush-hush" not in text
+
+
+def test_secrets_reach_the_build_by_its_environment_and_nothing_that_is_written(
+    rhel: Options, fake_builder: Path, tmp_path: Path, said: io.StringIO
+) -> None:
+    seen = tmp_path / "seen"
+    program = tmp_path / "bin/disk-image-create"
+    text = program.read_text().replace(
+        "#!/bin/bash\n", f"#!/bin/bash\necho $REG_ACTIVATION_KEY >{seen}\n"
+    )
+    program.write_text(text)
+    log = tmp_path / "build.log"
+
+    build.build(rhel, log=log, progress=Progress(said))
+
+    assert runs(fake_builder) == 1
+    assert seen.read_text() == "hush-hush\n"
+    assert "hush-hush" not in log.read_text() + said.getvalue()
+    assert "hush-hush" not in " ".join(build.plan(rhel).command)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"local_image": None}, "DIB_LOCAL_IMAGE is not set"),
+        ({"release": "8"}, "DIB_RELEASE is 8"),
+        ({"subscription": {}}, "packages need a subscription"),
+        ({"subscription": {"METHOD": "portal"}}, "REG_ORG is not"),
+    ],
+)
+def test_what_is_missing_is_one_sentence_before_anything_is_run(
+    rhel: Options, fake_builder: Path, said: io.StringIO, change: dict[str, Any], sentence: str
+) -> None:
+    with pytest.raises(distributions.NotReadyError, match=sentence) as failure:
+        build.build(replace(rhel, **change), progress=Progress(said))
+
+    assert "\n" not in str(failure.value)
+    assert runs(fake_builder) == 0
+    assert not build.cache_folder().exists()
+
+
+def test_an_unreadable_key_file_is_said_without_a_trace(
+    rhel: Options, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "key").unlink()
+
+    assert main(arguments(rhel)) == 1
+    assert "activation key's file" in capsys.readouterr().err
+
+
+def test_help_shows_the_whole_way_for_rhel(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["build", "--help"])
+
+    text = capsys.readouterr().out
+    for step in ("--local-image", "--activation-key-file", "dpm-image verify", "dpm-image boot"):
+        assert step in text

@@ -178,13 +178,56 @@ def test_a_broken_image_is_refused_and_the_fault_named(
     assert said in result.found
 
 
+_NM = "etc/systemd/system/multi-user.target.wants/NetworkManager.service"
+_RENDERERS = "system_info: {network: {renderers: [sysconfig, network-manager]}}\n"
+
+BROKEN_EL: list[tuple[str, Break, str]] = [
+    ("SELinux labels", without(".autorelabel"), "no label"),
+    ("boot entries", without(f"boot/vmlinuz-{KERNEL}"), "which is missing"),
+    ("boot entries", without("boot/loader/entries/0123-5.14.0.s390x.conf"), "no /boot/loader"),
+    ("sysconfig", file("etc/sysconfig/network-scripts/ifcfg-enc1"), "ifcfg-enc1"),
+    ("sysconfig", file("etc/sysconfig/network", "HOSTNAME=builder\n"), "HOSTNAME"),
+    ("device lists", file("etc/zfcp.conf", "0.0.1900 0x50 0x40\n"), "0.0.1900"),
+    ("device lists", file("etc/dasd.conf", "0.0.0100\n"), "0.0.0100"),
+    ("device lists", file("etc/udev/rules.d/41-zfcp-host-0.0.1900.rules"), "41-zfcp"),
+    ("subscription", file("etc/pki/consumer/cert.pem"), "cert.pem"),
+    ("subscription", file("etc/yum.repos.d/redhat.repo"), "redhat.repo"),
+    ("interfaces by MAC", file("etc/cloud/cloud.cfg.d/99.cfg", _RENDERERS), "sysconfig"),
+    ("interfaces by MAC", without("etc/cloud/cloud.cfg.d/96-rhel-dpm.cfg"), "its default"),
+    ("interfaces by MAC", without("usr/libexec/rhel-dpm/interfaces-by-mac"), "not a program"),
+    (
+        "interfaces by MAC",
+        without("etc/systemd/system/cloud-init-local.service.d/rhel-dpm.conf"),
+        "does not run",
+    ),
+    ("interfaces by MAC", without(_NM), "not enabled"),
+    (
+        "interfaces by MAC",
+        file("etc/NetworkManager/conf.d/99.conf", "[keyfile]\nunmanaged-devices=type:ethernet\n"),
+        "unmanaged-devices",
+    ),
+    (
+        "interfaces by MAC",
+        file("etc/NetworkManager/conf.d/99.conf", "[device-enc]\nmanaged=0\n"),
+        "not managed",
+    ),
+    ("later kernels", file("etc/kernel/cmdline", "root=/dev/vda1\n"), "root=/dev/vda1"),
+    ("later kernels", file("etc/dracut.conf.d/90-rhel-dpm.conf", 'hostonly="no"\n'), "dpm"),
+    (
+        "later kernels",
+        file("etc/dracut.conf.d/90-rhel-dpm.conf", 'add_dracutmodules+=" dpm "\n'),
+        "hostonly",
+    ),
+    (
+        "later kernels",
+        file("etc/dracut.conf.d/99.conf", 'omit_dracutmodules+=" multipath "\n'),
+        "multipath",
+    ),
+]
+
+
 @pytest.mark.parametrize(
-    ("name", "spoil", "said"),
-    [
-        ("SELinux labels", without(".autorelabel"), "no label"),
-        ("boot entries", without(f"boot/vmlinuz-{KERNEL}"), "which is missing"),
-        ("boot entries", without("boot/loader/entries/0123-5.14.0.s390x.conf"), "no /boot/loader"),
-    ],
+    ("name", "spoil", "said"), BROKEN_EL, ids=[f"{name}: {said}" for name, _, said in BROKEN_EL]
 )
 def test_a_broken_el_image_is_refused(el: Image, name: str, spoil: Break, said: str) -> None:
     image = spoil(el) or el
@@ -196,7 +239,7 @@ def test_a_broken_el_image_is_refused(el: Image, name: str, spoil: Break, said: 
 
 
 def test_every_check_is_shown_to_fail() -> None:
-    shown = {name for name, _, _ in BROKEN} | {"SELinux labels", "boot entries", "Python imports"}
+    shown = {name for name, _, _ in (*BROKEN, *BROKEN_EL)} | {"Python imports"}
 
     assert {one.name for one in CHECKS} == shown
 

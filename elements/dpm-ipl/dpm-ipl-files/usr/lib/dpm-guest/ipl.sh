@@ -11,8 +11,9 @@
 # To deactivate all of it, specify rd.dpm=0 on the kernel command line.
 #
 # This is a library: an initramfs sources it and calls dpm_ipl_main. It needs nothing but a POSIX
-# shell, sleep and modprobe: an initramfs may have klibc's tools and no more. Nothing here ends the
-# boot: a path that fails costs one line that says why.
+# shell, sleep and modprobe: an initramfs may have klibc's tools and no more. Where s390-tools' chzdev
+# is there, it is asked first. Nothing here ends the boot: a path that fails costs one line that says
+# why. What is online already, whoever did it, is left alone.
 #
 # What the kernel does is in drivers/s390/scsi/zfcp_sysfs.c and zfcp_unit.c, and in the book
 # "Device Drivers, Features, and Commands", chapter "SCSI-over-Fibre Channel device driver".
@@ -60,6 +61,13 @@ dpm_ipl_write() {
 
 dpm_ipl_modprobe() {
     modprobe -q "$1"
+}
+
+# dpm_ipl_chzdev TYPE ID: has chzdev configure the device, in the running system only; fails where it
+# cannot, or is not there.
+dpm_ipl_chzdev() {
+    command -v chzdev >/dev/null || return 1
+    chzdev --enable --active --yes --no-root-update --no-settle --quiet "$1" "$2" >/dev/null 2>&1 </dev/null
 }
 
 # dpm_ipl_wait COMMAND...: until it is true; fails when that takes too long.
@@ -211,7 +219,7 @@ dpm_ipl_online() {
         return 1
     fi
     dpm_ipl_is "/sys/bus/ccw/devices/$1/online" 1 && return
-    dpm_ipl_write "/sys/bus/ccw/devices/$1/online" 1 || :
+    dpm_ipl_chzdev zfcp-host "$1" || dpm_ipl_write "/sys/bus/ccw/devices/$1/online" 1 || :
     # Read back, whatever the write said: somebody else may have been faster.
     dpm_ipl_is "/sys/bus/ccw/devices/$1/online" 1 && return
     dpm_ipl_read "/sys/bus/ccw/devices/$1/availability"
@@ -254,6 +262,7 @@ dpm_ipl_lun() {
     if dpm_ipl_scans "$1"; then
         dpm_ipl_wait dpm_ipl_disk "$@" && return
     fi
+    dpm_ipl_exists "$dpm_ipl_port/$3" || dpm_ipl_chzdev zfcp-lun "$1:$2:$3" || :
     if ! dpm_ipl_exists "$dpm_ipl_port/$3" && ! dpm_ipl_write "$dpm_ipl_port/unit_add" "$3"; then
         dpm_ipl_error "$1: port $2 takes no LUN $3"
         return 1

@@ -1,0 +1,6 @@
+# Before 10-rhel-distro-name, whose default is RHEL 8.
+export DIB_RELEASE=${DIB_RELEASE:-9}
+# The base element, which is part of every image without the option -n, would add an iSCSI initiator.
+export DIB_SKIP_BASE_PACKAGE_INSTALL=${DIB_SKIP_BASE_PACKAGE_INSTALL:-1}
+# Who writes SELinux's labels: the first boot, or the build.
+export DIB_DPM_SELINUX_LABELS=${DIB_DPM_SELINUX_LABELS:-boot}

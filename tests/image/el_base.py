@@ -1,0 +1,232 @@
+"""A guest image that looks like EL's, for tests: Debian for s390x inside, EL outside.
+
+No package of Red Hat's is to be had without a subscription. What the hooks of diskimage-builder
+and of ``rhel-dpm`` look at is imitated (``image-build/testing/el-base``): os-release, ``dnf`` and
+``yum`` (the real dnf, of Debian), ``platform-python``, entries of the Boot Loader Specification,
+``grubby`` and ``subscription-manager``, and a repository of packages that are empty, whose content
+the root has from Debian already. The shape of EL 9 is made of Debian 12, that of EL 10 of Debian
+13: their systemd, dracut, NetworkManager and kernel are of about the same age.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from dpm_image import host, inputs
+from dpm_image.build import cache_folder
+
+#: Debian's release that the shape of an EL release is made of.
+RELEASES = {"9": "bookworm", "10": "trixie"}
+
+_DATA = host.CHECKOUT / "image-build/testing/el-base"
+
+#: Where the image has its repository of empty packages.
+_REPOSITORY = "usr/share/el-base"
+
+_PACKAGES = (
+    *("linux-image-s390x", "systemd-sysv", "dbus", "udev", "kmod", "iproute2", "network-manager"),
+    *("openssh-server", "sudo", "cloud-init", "cloud-guest-utils", "python3", "python3-pyudev"),
+    *("python3-yaml", "dnf", "rpm", "dracut", "s390-tools", "dmsetup", "multipath-tools"),
+    *("e2fsprogs", "fdisk", "zstd", "iputils-ping", "procps"),
+)
+
+#: What hooks install on EL; names are those of EL's packages.
+_STUBS = (
+    *("NetworkManager", "ca-certificates", "cloud-init", "cloud-utils-growpart", "device-mapper"),
+    *("device-mapper-multipath", "dracut", "dracut-config-generic", "e2fsprogs", "gdisk"),
+    *(
+        "gettext",
+        "git",
+        "git-core",
+        "iputils",
+        "lsof",
+        "openssh-server",
+        "passwd",
+        "policycoreutils",
+    ),
+    *("policycoreutils-python-utils", "python3", "python3-libselinux", "python3-policycoreutils"),
+    *("python3-pyudev", "python3-pyyaml", "rng-tools", "s390utils-base", "s390utils-core"),
+    *("selinux-policy", "selinux-policy-targeted", "sudo", "tcpdump", "traceroute", "which"),
+    *("util-linux", "xfsprogs", "zstd"),
+)
+
+_LEFT_OUT = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "/usr/share/info/*")
+
+_MIB = 2**20
+
+
+@dataclass(frozen=True)
+class ElBase:
+    """A guest image and what names its repository, as the operator of a build has them."""
+
+    release: str
+    image: Path
+    repositories: Path
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables that a build on this image takes."""
+        return {
+            "DIB_RELEASE": self.release,
+            "DIB_LOCAL_IMAGE": str(self.image),
+            "DIB_YUM_REPO_CONF": str(self.repositories),
+        }
+
+
+def el_base(release: str) -> ElBase:
+    """Return the guest image in the shape of EL `release`, made if the cache has none."""
+    made_of = inputs.key(
+        {
+            "data": inputs.digest(_DATA),
+            "program": inputs.digest(Path(__file__)),
+            "release": release,
+        }
+    )
+    folder = cache_folder() / "el-base" / f"{release}-{made_of}"
+    base = ElBase(release, folder / f"el-{release}-s390x.qcow2", folder / "el-base.repo")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with (folder.parent / f"{release}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            host.enable_emulation()
+            # One name for each release: what an interrupted one left is swept away by the next.
+            place = folder.parent / f"{release}.part"
+            shutil.rmtree(place, ignore_errors=True)
+            place.mkdir()
+            _make(release, place, base)
+            shutil.rmtree(place)
+            for old in folder.parent.glob(f"{release}-*"):
+                if old != folder:
+                    shutil.rmtree(old)
+    return base
+
+
+def _make(release: str, place: Path, base: ElBase) -> None:
+    root, done = place / "root", place / "done"
+    done.mkdir()
+    _debian(RELEASES[release], root)
+    _run([str(_DATA / "after-packages"), str(root), release])
+    _compile_python(root)
+    (root / "etc/yum.repos.d").mkdir(exist_ok=True)
+    packages = root / _REPOSITORY
+    packages.mkdir()
+    _stub_packages(release, packages, place)
+    # What an installed EL has of itself: its release is a package, and dnf asks for that.
+    known = ["rpm", "--root", str(root), "--dbpath", "/var/lib/rpm", "--nodeps", "--nosignature"]
+    _run([*known, "-i", str(packages / f"redhat-release-{release}-1.noarch.rpm")])
+    (done / base.repositories.name).write_text(
+        f"[el-base]\nname=Empty packages\nbaseurl=file:///{_REPOSITORY}\nenabled=1\ngpgcheck=0\n"
+    )
+    _disk(root, done / base.image.name, place)
+    done.rename(base.image.parent)
+
+
+def _debian(suite: str, root: Path) -> None:
+    command = ["mmdebstrap", "--quiet", "--mode=root", "--architectures=s390x", "--variant=minbase"]
+    command += ["--components=main", '--aptopt=APT::Install-Recommends "false"']
+    command += [f"--dpkgopt=path-exclude={pattern}" for pattern in _LEFT_OUT]
+    command += ["--dpkgopt=force-unsafe-io", '--aptopt=Acquire::Languages "none"']
+    command += [f"--essential-hook={_DATA}/before-packages"]
+    command += [f"--include={','.join(_PACKAGES)}", suite, str(root), _mirror()]
+    _run(command)
+
+
+def _mirror() -> str:
+    """The mirror that this machine's apt uses; it has the other releases too."""
+    command = ["apt-get", "indextargets", "--format", "$(REPO_URI)", "Component: main"]
+    mirrors = _run([*command, "Release: bookworm", "Origin: Debian"]).split()
+    assert mirrors, "this machine's apt knows no mirror of Debian 12; run apt-get update"
+    return mirrors[0]
+
+
+def _compile_python(root: Path) -> None:
+    (library,) = (path for path in (root / "usr/lib").glob("python3.*") if path.is_dir())
+    own = Path("/usr/bin") / library.name
+    # Bytecode does not depend on the machine: this machine's Python is used where it is as old.
+    command = [str(own)] if own.exists() else ["chroot", str(root), library.name]
+    prefix = root if own.exists() else Path("/")
+    packages = ["cloudinit", "configobj.py", "dateutil", "debconf.py", "dnf", "hawkey", "idna"]
+    packages += ["jinja2", "jsonpatch.py", "jsonpointer.py", "jsonschema", "libdnf", "markupsafe"]
+    packages += ["netifaces.py", "oauthlib", "pyudev", "requests", "serial", "urllib3", "yaml"]
+    paths = [str(prefix / "usr/lib/python3/dist-packages" / name) for name in packages]
+    there = [path for path in paths if (root / path.removeprefix(str(prefix)).lstrip("/")).exists()]
+    command += ["-m", "compileall", "-q", "-j", "2", "-s", str(prefix), "-p", "/"]
+    subprocess.run([*command, *there], check=False, capture_output=True)
+
+
+def _stub_packages(release: str, packages: Path, place: Path) -> None:
+    head = "License: none\nBuildArch: noarch\nRelease: 1\nSummary: Empty, for tests\n"
+    parts = [f"Name: el-base\nVersion: {release}\n{head}%description\nEmpty.\n"]
+    for name in _STUBS:
+        parts.append(f"%package -n {name}\nSummary: Empty\n%description -n {name}\nEmpty.\n")
+        parts.append(f"%files -n {name}\n")
+    parts.append(
+        "%package -n redhat-release\nSummary: Empty\n"
+        f"Provides: system-release = {release}\nProvides: system-release(releasever) = {release}\n"
+        "%description -n redhat-release\nEmpty.\n%files -n redhat-release\n"
+    )
+    spec = place / "el-base.spec"
+    spec.write_text("\n".join(parts))
+    define = ["--define", f"_topdir {place / 'rpmbuild'}", "--define", f"_rpmdir {packages}"]
+    _run(
+        [
+            "rpmbuild",
+            "--quiet",
+            *define,
+            "--define",
+            "_rpmfilename %%{NAME}-%%{VERSION}-%%{RELEASE}.%%{ARCH}.rpm",
+            "-bb",
+            str(spec),
+        ]
+    )
+    _run(["createrepo_c", "--quiet", str(packages)])
+
+
+def _disk(root: Path, image: Path, place: Path) -> None:
+    """Write the root into an ext4 file system in the only partition of a qcow2."""
+    raw = place / "disk.raw"
+    used = int(_run(["du", "-s", "-x", "--block-size=1M", str(root)]).split()[0])
+    size = used * 5 // 4 + 200
+    with raw.open("wb") as disk:
+        disk.truncate((size + 1) * _MIB)
+    _run(["sfdisk", "--quiet", "--no-tell-kernel", str(raw)], b"label: dos\n1MiB,,83\n")
+    _run(
+        [
+            "mkfs.ext4",
+            "-q",
+            "-F",
+            "-L",
+            "root",
+            "-E",
+            f"offset={_MIB}",
+            "-d",
+            str(root),
+            str(raw),
+            f"{size}M",
+        ]
+    )
+    # The first thing on a disk that zipl was at, by which a build knows s390x images.
+    with raw.open("r+b") as disk:
+        disk.write(b"zIPL")
+    _run(["qemu-img", "convert", "-q", "-O", "qcow2", str(raw), str(image)])
+
+
+def _run(command: list[str], text: bytes | None = None) -> str:
+    """Run a command; return what it says, or fail with it."""
+    environment = {**os.environ, "PATH": host.search_path(), "LC_ALL": "C.UTF-8"}
+    try:
+        answer = subprocess.run(
+            command, check=False, input=text, capture_output=True, env=environment
+        )
+    except FileNotFoundError as error:
+        raise AssertionError(
+            f"{error.filename} is missing: see tools/debian-packages.txt"
+        ) from error
+    words = answer.stderr.decode(errors="replace")
+    assert answer.returncode == 0, f"{command[0]} failed: {words[-2000:]}"
+    return answer.stdout.decode(errors="replace")

@@ -42,8 +42,9 @@ def test_hbas_and_nics_share_the_device_numbers(z13: Lab) -> None:
     made = hba(z13, partition)
 
     assert z13.properties(made)["device-number"] == "8003"
-    with refused(409, 113):
-        hba(z13, partition, "b", **{"device-number": "8002"})
+    for taken in ("8002", "8003"):
+        with refused(409, 113):
+            hba(z13, partition, "b", **{"device-number": taken})
     with refused(409, 113):
         made.update_properties({"device-number": "8001"})
     made.update_properties({"device-number": "8004"})

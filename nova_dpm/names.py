@@ -36,12 +36,12 @@ def partition_pattern(host: str) -> str:
 
 def instance_uuid(host: str, name: str) -> str | None:
     """Return the uuid of the instance that a partition of this host belongs to, or None."""
-    prefix = f"OpenStack-{host}-"
-    if not name.startswith(prefix):
+    prefix, rest = name[:-36], name[-36:]
+    if prefix != f"OpenStack-{host}-":  # host "a" and host "a-b" begin alike
         return None
     try:
-        return str(UUID(name.removeprefix(prefix)))
-    except ValueError:  # host "a" and host "a-b" have the same prefix
+        return rest if str(UUID(rest)) == rest else None
+    except ValueError:
         return None
 
 

@@ -16,6 +16,7 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 
 from os_vif import exception, objects, plugin
+from os_vif.objects import host_info
 
 ALIAS = "nova.virt.dpm"
 TARGET = "nova_dpm.driver"
@@ -51,9 +52,9 @@ class DpmPlugin(plugin.PluginBase):  # type: ignore[misc]
         loaded: DpmPlugin = super().load(plugin_name)
         return loaded
 
-    def describe(self) -> objects.host_info.HostPluginInfo:
+    def describe(self) -> host_info.HostPluginInfo:
         """Say that no os-vif VIF is ours: Nova hands ``dpm_vswitch`` to the driver as it is."""
-        return objects.host_info.HostPluginInfo(plugin_name="dpm", vif_info=[])
+        return host_info.HostPluginInfo(plugin_name="dpm", vif_info=[])
 
     def plug(
         self, vif: objects.vif.VIFBase, instance_info: objects.instance_info.InstanceInfo

@@ -1,0 +1,123 @@
+"""Reading section [dpm]."""
+
+from __future__ import annotations
+
+import traceback
+from pathlib import Path
+
+import pytest
+
+from nova_dpm import conf
+from nova_dpm.errors import ConfigError
+from tests.unit.driver.settings import ADAPTER, CPC, GOOD, PASSWORD, loaded
+
+
+def test_everything_is_read(tmp_path: Path) -> None:
+    settings = conf.read(
+        loaded(tmp_path, target_wwpn_ignore_list="0x5005076800000001,50:05:07:68:00:00:00:0A")
+    )
+
+    assert settings.hmc.hosts == ("hmc1.example.com", "hmc2.example.com")
+    assert (settings.hmc.port, settings.hmc.verify) == (6794, True)
+    assert settings.cpc_object_id == CPC
+    assert (settings.max_processors, settings.max_memory) == (8, 65536)
+    assert settings.storage_ports == (conf.StoragePort(ADAPTER, 0),)
+    assert settings.storage_ports[0].uri == f"/api/adapters/{ADAPTER}/storage-ports/0"
+    assert settings.ignored_wwpns == {"5005076800000001", "500507680000000a"}
+
+
+@pytest.mark.parametrize(
+    ("changed", "verify"),
+    [
+        ({}, True),
+        ({"hmc_ca_file": "/ca.pem"}, "/ca.pem"),
+        ({"hmc_verify_certificate": "false"}, False),
+        ({"hmc_verify_certificate": "false", "hmc_ca_file": "/ca.pem"}, False),
+    ],
+)
+def test_certificates_are_verified_unless_it_is_switched_off(
+    tmp_path: Path, changed: dict[str, str], verify: object
+) -> None:
+    assert conf.read(loaded(tmp_path, **changed)).hmc.verify == verify
+
+
+def test_a_port_that_is_named_twice_counts_once(tmp_path: Path) -> None:
+    port = f"{ADAPTER}:0"
+    twice = f"{port}\nphysical_storage_adapter_mappings = {port.upper()}"
+
+    settings = conf.read(loaded(tmp_path, physical_storage_adapter_mappings=twice))
+
+    assert settings.storage_ports == (conf.StoragePort(ADAPTER, 0),)
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "parts"),
+    [
+        ("hmc", None, ["(not set)", "host name"]),
+        ("hmc", "", ["(not set)", "host name"]),
+        ("hmc_username", None, ["(not set)", "user name"]),
+        ("hmc_password", None, ["(not set)", "password"]),
+        ("cpc_object_id", None, ["(not set)", "object id"]),
+        ("cpc_object_id", "P0000P30", ["P0000P30", "is no object id", "nova.conf"]),
+        ("max_processors", None, ["(not set)", "processors"]),
+        ("max_processors", "0", ["0", "nova.conf"]),
+        ("max_processors", "many", ["many", "nova.conf"]),
+        ("max_memory", "511", ["511", "nova.conf"]),
+        ("hmc_port", "66000", ["66000", "nova.conf"]),
+        ("hmc_verify_certificate", "perhaps", ["perhaps", "nova.conf"]),
+        ("hmc_operation_timeout", "0", ["0", "nova.conf"]),
+        ("physical_storage_adapter_mappings", ADAPTER, [ADAPTER, "a colon, the port"]),
+        ("physical_storage_adapter_mappings", f"{ADAPTER}:x", ["a colon, the port"]),
+        ("target_wwpn_ignore_list", "5005", ["5005", "16 hex digits"]),
+    ],
+)
+def test_a_wrong_option_is_named_with_its_value_and_a_cure(
+    tmp_path: Path, option: str, value: str | None, parts: list[str]
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        conf.read(loaded(tmp_path, **{option: value}))
+
+    text = str(caught.value)
+    assert text.startswith(f"[dpm] {option} = ")
+    assert all(part in text for part in parts), text
+    assert "\n" not in text
+
+
+def test_all_wrong_options_are_known_at_once(tmp_path: Path) -> None:
+    _, errors = conf.read_all(loaded(tmp_path, hmc=None, max_memory="1", cpc_object_id="x"))
+
+    assert sorted(errors) == ["cpc_object_id", "hmc", "max_memory"]
+
+
+def test_a_host_whose_partitions_names_would_be_too_long_is_refused(tmp_path: Path) -> None:
+    options = loaded(tmp_path)
+    options.set_override("host", "h" * 18)
+
+    with pytest.raises(ConfigError, match=r"\[DEFAULT\] host = h+: it has 18 characters"):
+        conf.read(options)
+
+
+def test_the_password_is_in_no_text(tmp_path: Path) -> None:
+    settings = conf.read(loaded(tmp_path))
+
+    assert settings.hmc.password == PASSWORD
+    for shown in (repr(settings), str(settings), repr(settings.hmc), f"{settings.hmc}"):
+        assert PASSWORD not in shown
+
+
+@pytest.mark.parametrize("option", [name for name in GOOD if name != "hmc_password"])
+def test_the_password_is_in_no_error(tmp_path: Path, option: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        conf.read(loaded(tmp_path, **{option: "\u00e4:!"} if option != "hmc" else {option: ""}))
+        conf.read(loaded(tmp_path, hmc_username=None))
+
+    assert PASSWORD not in "".join(traceback.format_exception(caught.value))
+
+
+def test_the_sample_has_every_option() -> None:
+    [(group, options)] = conf.list_opts()
+
+    assert group.name == "dpm"
+    assert {option.name for option in options} >= set(GOOD)
+    assert all(option.help for option in options)
+    assert next(option for option in options if option.name == "hmc_password").secret

@@ -1,0 +1,121 @@
+"""Cinder's connections, read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nova_dpm.errors import RefusedError
+from nova_dpm.storage.volume import FcVolume, Path, fcp_lun
+
+A, B, C = "5005076800000001", "5005076800000002", "5005076800000003"
+I1, I2 = "c05076d08001a700", "c05076d08001a701"
+
+
+def connection(**data: Any) -> dict[str, Any]:
+    return {"driver_volume_type": "fibre_channel", "data": data}
+
+
+@pytest.mark.parametrize(
+    ("data", "targets"),
+    [
+        ({"target_wwn": A, "target_lun": 1}, [(A, 1)]),
+        ({"target_wwn": [A], "target_lun": 1}, [(A, 1)]),
+        ({"target_wwn": [A, B], "target_lun": 1}, [(A, 1), (B, 1)]),
+        ({"target_wwn": (A, B), "target_lun": "1"}, [(A, 1), (B, 1)]),
+        ({"target_wwns": [A, B], "target_luns": [1, 2]}, [(A, 1), (B, 2)]),
+        ({"target_wwns": [A, B], "target_luns": [2]}, [(A, 2), (B, 2)]),
+        ({"target_wwns": [A, B], "target_lun": 2, "target_wwn": A}, [(A, 2), (B, 2)]),
+        ({"target_wwn": "0x" + A.upper(), "target_lun": "0x1"}, [(A, 1)]),
+        ({"target_wwn": "50:05:07:68:00:00:00:01", "target_lun": 0}, [(A, 0)]),
+    ],
+)
+def test_targets_are_read_in_every_form_that_cinder_writes(
+    data: dict[str, Any], targets: list[tuple[str, int]]
+) -> None:
+    volume = FcVolume.parse(connection(**data))
+
+    assert volume.targets == tuple((wwpn, f"{lun:04x}000000000000") for wwpn, lun in targets)
+
+
+@pytest.mark.parametrize(
+    ("info", "why"),
+    [
+        ({"driver_volume_type": "iscsi", "data": {}}, "connected over iscsi"),
+        ({"data": {"target_wwn": A, "target_lun": 1}}, "connected over None"),
+        (connection(), "names no target WWPN or no LUN"),
+        (connection(target_wwn=A), "names no target WWPN or no LUN"),
+        (connection(target_wwn=[], target_lun=1), "names no target WWPN or no LUN"),
+        ({"driver_volume_type": "fibre_channel"}, "names no target WWPN or no LUN"),
+        (connection(target_wwns=[A, B, C], target_luns=[1, 2]), "cannot be read"),
+        (connection(target_wwn="5005", target_lun=1), "'5005' is no WWPN"),
+        (connection(target_wwn="x" * 16, target_lun=1), "cannot be read"),
+        (connection(target_wwn=A, target_lun="one"), "cannot be read"),
+        (connection(target_wwn=A, target_lun=-1), "out of range"),
+        (connection(target_wwn=A, target_lun=1 << 32), "out of range"),
+        (connection(target_wwn=A, target_lun=1, initiator_target_map={"x": [A]}), "no WWPN"),
+    ],
+)
+def test_what_is_no_usable_connection_is_refused(info: dict[str, Any], why: str) -> None:
+    with pytest.raises(RefusedError, match=why):
+        FcVolume.parse(info)
+
+
+@pytest.mark.parametrize(
+    ("lun", "written"),
+    [
+        (0, "0000000000000000"),
+        (1, "0001000000000000"),
+        (255, "00ff000000000000"),
+        (0xFFFF, "ffff000000000000"),
+        (0x40104000, "4000401000000000"),
+        ("0x40104000", "4000401000000000"),
+        ("7", "0007000000000000"),
+    ],
+)
+def test_a_lun_is_written_as_the_hmc_wants_it(lun: object, written: str) -> None:
+    assert fcp_lun(lun) == written
+
+
+@given(st.integers(0, (1 << 32) - 1))
+def test_every_lun_has_16_digits_and_is_told_from_all_others(lun: int) -> None:
+    written = fcp_lun(lun)
+
+    assert len(written) == 16
+    assert int(written[:4], 16) | int(written[4:8], 16) << 16 == lun
+    assert written[8:] == "00000000"
+
+
+@pytest.mark.parametrize(
+    ("zones", "ignored", "path"),
+    [
+        ({}, (), (I1, A)),
+        ({}, (A,), (I1, B)),
+        ({I1: [B], I2: [A]}, (), (I1, B)),
+        ({I1: [B], I2: [A]}, (B,), (I2, A)),
+        ({I2: [A, B]}, (), (I2, A)),
+        ({I2.upper(): [A.upper()]}, (), (I2, A)),
+        ({I2: A}, (), (I2, A)),
+    ],
+)
+def test_the_first_initiator_that_reaches_a_target_is_booted_over(
+    zones: dict[str, Any], ignored: tuple[str, ...], path: tuple[str, str]
+) -> None:
+    volume = FcVolume.parse(connection(target_wwn=[A, B], target_lun=3, initiator_target_map=zones))
+
+    assert volume.path([I1, I2], frozenset(ignored)) == Path(*path, "0003000000000000")
+
+
+@pytest.mark.parametrize(
+    ("zones", "ignored"), [({}, (A, B)), ({I1: [C]}, ()), ({"c05076d08001a7ff": [A]}, ())]
+)
+def test_a_volume_that_no_way_leads_to_is_refused(
+    zones: dict[str, Any], ignored: tuple[str, ...]
+) -> None:
+    volume = FcVolume.parse(connection(target_wwn=[A, B], target_lun=3, initiator_target_map=zones))
+
+    with pytest.raises(RefusedError, match=f"a target of {A}, {B} that is not in target_wwpn"):
+        volume.path([I1, I2], frozenset(ignored))

@@ -16,7 +16,10 @@ import os_vif
 from nova import context, objects, test
 from nova.tests import fixtures as nova_fixtures
 from nova.tests.functional import fixtures as functional_fixtures
-from nova.tests.functional.api.client import OpenStackApiNotFoundException
+from nova.tests.functional.api.client import (
+    OpenStackApiException,
+    OpenStackApiNotFoundException,
+)
 from urllib3.connection import HTTPSConnection
 from urllib3.connectionpool import HTTPSConnectionPool
 
@@ -78,7 +81,7 @@ class Cloud(test.TestCase):  # type: ignore[misc]
         CONF.reset()
         super().setUp()
         # Nova's base class has idle threads look for work every 10 ms, to end sooner.
-        futurist._thread.ThreadWorker.MAX_IDLE_FOR = 0.1
+        futurist._thread.ThreadWorker.MAX_IDLE_FOR = 0.1  # type: ignore[assignment]
         os_vif.initialize()  # as nova/cmd/compute.py does: it loads our plug-in
         sections: dict[str, dict[str, Any]] = {
             "DEFAULT": {
@@ -96,7 +99,7 @@ class Cloud(test.TestCase):  # type: ignore[misc]
         CONF.clear_default("host")
         self.useFixture(nova_fixtures.RealPolicyFixture())
         self.neutron = self.useFixture(DpmNeutron(self))
-        self.useFixture(nova_fixtures.GlanceFixture(self))
+        self.glance = self.useFixture(nova_fixtures.GlanceFixture(self))
         self.cinder = self.useFixture(FcCinder(self))
         self.placement = self.useFixture(functional_fixtures.PlacementFixture()).api
         self.useFixture(nova_fixtures.AllServicesCurrent())
@@ -108,6 +111,7 @@ class Cloud(test.TestCase):  # type: ignore[misc]
         self.start_service("conductor")
         self.start_service("scheduler")
         self.compute = self.start_service("compute", host=HOST)
+        self._flavor = self.flavor()
 
     def restart_compute(self) -> None:
         """End nova-compute and start another one, which knows what HMC and database know."""
@@ -145,16 +149,44 @@ class Cloud(test.TestCase):  # type: ignore[misc]
 
     # What a user does
 
-    def port(self, number: int = 0, **properties: Any) -> dict[str, Any]:
-        """Make a Neutron port on a port of the machine's OSA adapter."""
-        made: dict[str, Any] = self.neutron.add_port(binding(self.machine, number), **properties)
+    def port(
+        self,
+        number: int = 0,
+        *,
+        vif_type: str | None = None,
+        details: dict[str, Any] | None = None,
+        **properties: Any,
+    ) -> dict[str, Any]:
+        """Make a Neutron port on a port of the machine's OSA adapter, or bound as it is said."""
+        bound = binding(self.machine, number)
+        if vif_type is not None:
+            bound["binding:vif_type"] = vif_type
+        if details is not None:
+            bound["binding:vif_details"] = details
+        made: dict[str, Any] = self.neutron.add_port(bound, **properties)
         return made
 
-    def flavor(self, **properties: Any) -> str:
+    def image(self) -> str:
+        """Make an image for s390x; return its id."""
+        image = {
+            "name": "image",
+            "status": "active",
+            "disk_format": "qcow2",
+            "container_format": "bare",
+            "properties": {"hw_architecture": "s390x"},
+        }
+        return str(self.glance.create(None, image)["id"])
+
+    def flavor(
+        self, properties: dict[str, int] | None = None, extra_specs: dict[str, str] | None = None
+    ) -> str:
         """Make a flavor that a partition can have, but for `properties`; return its id."""
         name = f"dpm-{time.monotonic_ns()}"
-        body = {"flavor": {**FLAVOR, **properties, "id": name, "name": name}}
-        return str(self.api.post_flavor(body)["id"])
+        body = {"flavor": {**FLAVOR, **(properties or {}), "id": name, "name": name}}
+        self.api.post_flavor(body)
+        if extra_specs:
+            self.api.post_extra_spec(name, {"extra_specs": extra_specs})
+        return name
 
     def create(
         self, ports: Sequence[dict[str, Any]], volume: str = "", **body: Any
@@ -173,8 +205,9 @@ class Cloud(test.TestCase):  # type: ignore[misc]
             "block_device_mapping_v2": [boot],
             **body,
         }
-        request.setdefault("flavorRef", "") or request.update(flavorRef=self.flavor())
-        made: dict[str, Any] = self.api.post_server({"server": request})
+        request.setdefault("flavorRef", self._flavor)
+        given = {name: value for name, value in request.items() if value is not None}
+        made: dict[str, Any] = self.api.post_server({"server": given})
         return made
 
     def boot(
@@ -191,6 +224,63 @@ class Cloud(test.TestCase):  # type: ignore[misc]
         """Delete a server and wait until it is gone."""
         self.api.delete_server(server["id"])
         self.until_gone(server)
+
+    def attach_port(self, server: dict[str, Any], port: dict[str, Any]) -> None:
+        """Attach a port; Nova answers when it is done."""
+        body = {"interfaceAttachment": {"port_id": port["id"]}}
+        self.api.attach_interface(server["id"], body)
+
+    def detach_port(self, server: dict[str, Any], port: dict[str, Any]) -> None:
+        """Detach a port and wait until Nova has done it."""
+        self.api.detach_interface(server["id"], port["id"])
+
+        def detached() -> bool | None:
+            attached = self.api.get_port_interfaces(server["id"])
+            return port["id"] not in [each["port_id"] for each in attached] or None
+
+        until(detached, lambda: f"port {port['id']} detached")
+
+    def ask_for_volume(self, server: dict[str, Any], volume: str) -> None:
+        """Ask for a volume to be attached."""
+        self.api.post_server_volume(server["id"], {"volumeAttachment": {"volumeId": volume}})
+
+    def attach_volume(self, server: dict[str, Any], volume: str) -> None:
+        """Attach a volume and wait until Cinder has connected it."""
+        self.ask_for_volume(server, volume)
+
+        def attached() -> bool | None:
+            attachments = self.cinder.volume_to_attachment[volume].values()
+            return any(each["connector"] for each in attachments) or None
+
+        until(attached, lambda: f"volume {volume} attached")
+        self.until_status(server, self.show(server)["status"])
+
+    def detach_volume(self, server: dict[str, Any], volume: str) -> None:
+        """Detach a volume and wait until Cinder has disconnected it."""
+        self.api.delete_server_volume(server["id"], volume)
+
+        def detached() -> bool | None:
+            return not self.cinder.volume_to_attachment[volume] or None
+
+        until(detached, lambda: f"volume {volume} detached")
+
+    def refused(self, request: Callable[[], None]) -> str:
+        """Make a request of the API that is to fail, and return what its user reads."""
+        try:
+            request()
+        except OpenStackApiException as error:
+            return str(error)
+        raise AssertionError("the request was not refused")
+
+    def tell(self, server: dict[str, Any], port: dict[str, Any], status: str) -> None:
+        """Do as Neutron when its agent has plugged a port (``completed``) or could not."""
+        event = {
+            "name": "network-vif-plugged",
+            "server_uuid": server["id"],
+            "tag": port["id"],
+            "status": status,
+        }
+        self.api.api_post("/os-server-external-events", {"events": [event]})
 
     def show(self, server: dict[str, Any]) -> dict[str, Any]:
         """Return a server as its user sees it."""
@@ -212,6 +302,11 @@ class Cloud(test.TestCase):  # type: ignore[misc]
 
         return until(reached, lambda: f"{status} instead of {self.show(server)}")
 
+    def until_synced(self) -> None:
+        """Wait until the look at the power states is done."""
+        waiting = self.compute.manager._syncs_in_progress
+        until(lambda: not waiting or None, lambda: f"{waiting} looked at")
+
     def until_power_state(self, server: dict[str, Any], power_state: int) -> dict[str, Any]:
         """Wait until Nova's database has a power state of a server; return the server."""
 
@@ -228,6 +323,32 @@ class Cloud(test.TestCase):  # type: ignore[misc]
             return self.partition(server)["status"] == status or None
 
         until(reached, lambda: f"{status} instead of {self.partition(server)}")
+
+    def until_failed(self, server: dict[str, Any], action: str) -> dict[str, Any]:
+        """Wait until an action on a server has failed; return the event that says why."""
+
+        def failed() -> dict[str, Any] | None:
+            for each in self.api.get_instance_actions(server["id"]):
+                if each["action"] != action:
+                    continue
+                details = self.api.get_instance_action_details(server["id"], each["request_id"])
+                for event in details["events"]:
+                    if event["result"] == "Error":
+                        found: dict[str, Any] = event
+                        return found
+            return None
+
+        return until(failed, lambda: f"{action} failed")
+
+    def until_nics(self, server: dict[str, Any], count: int) -> None:
+        """Wait until a server's partition has NICs."""
+
+        def made() -> bool | None:
+            name = f"OpenStack-{HOST}-{server['id']}"
+            partition = self.control.inventory()["partitions"].get(name)
+            return (partition is not None and len(partition["nics"]) == count) or None
+
+        until(made, lambda: f"{count} NICs")
 
     def until_gone(self, server: dict[str, Any]) -> None:
         """Wait until a server is not there any more."""
@@ -259,6 +380,10 @@ class Cloud(test.TestCase):  # type: ignore[misc]
         parsed = bootparams.parse(text)
         assert not parsed.damaged
         return [(nic.bus_id.devno, nic.port, str(nic.mac)) for nic in parsed.nics]
+
+    def is_bound(self, port: dict[str, Any]) -> bool:
+        """Return whether Neutron has a port bound to this host."""
+        return bool(self.neutron.show_port(port["id"])["port"].get("binding:host_id"))
 
     def creations(self) -> list[str]:
         """Return the requests of the HMC's log by which something was made."""

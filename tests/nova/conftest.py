@@ -38,24 +38,50 @@ def hmcs() -> Iterator[Callable[[str], HmcProcess]]:
         yield hmc
 
 
-@pytest.fixture(scope="module")
-def running_cloud(
-    request: pytest.FixtureRequest,
-    hmcs: Callable[[str], HmcProcess],
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Cloud]:
-    """Return a Nova on the machine that `tests.nova.machine.on` names, for a module's tests."""
-    # Late: Nova's tests set up logging and threads when they are imported.
-    from tests.nova.cloud import Cloud
+@pytest.fixture(scope="session")
+def nova(
+    hmcs: Callable[[str], HmcProcess], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[OneNova]:
+    """Return the one Nova of this process, which is on one machine or another, or not there."""
+    one = OneNova(hmcs, tmp_path_factory.mktemp("nova") / "nova.conf")
+    yield one
+    one.end()
 
-    conf = tmp_path_factory.mktemp("nova") / "nova.conf"
-    with Cloud(hmcs(request.param), conf) as cloud:
-        yield cloud
+
+class OneNova:
+    """Starts a Nova where another machine is asked for; there can be one in a process."""
+
+    def __init__(self, hmcs: Callable[[str], HmcProcess], conf: Path) -> None:
+        self._hmcs = hmcs
+        self._conf = conf
+        self._running: Cloud | None = None
+
+    def on(self, machine: str) -> Cloud:
+        """Return a Nova on a machine, the running one if it is."""
+        # Late: Nova's tests set up logging and threads when they are imported.
+        from tests.nova.cloud import Cloud
+
+        if self._running is None or self._running.machine.name != machine:
+            self.end()
+            self._running = Cloud(self._hmcs(machine), self._conf).__enter__()
+        return self._running
+
+    def end(self) -> None:
+        """Have no Nova."""
+        running, self._running = self._running, None
+        if running is not None:
+            running.__exit__()
+
+
+@pytest.fixture(scope="session")
+def machine(request: pytest.FixtureRequest) -> str:
+    """Return the name of the machine, of those that `tests.nova.machine.on` names."""
+    return str(request.param)
 
 
 @pytest.fixture
-def cloud(running_cloud: Cloud) -> Iterator[Cloud]:
-    """Return that Nova without servers and ports, and its HMC as it was at its start."""
-    running_cloud.clear()
-    yield running_cloud
-    running_cloud.clear()
+def cloud(nova: OneNova, machine: str) -> Cloud:
+    """Return a Nova on that machine without servers and ports, and an HMC as at its start."""
+    cloud = nova.on(machine)
+    cloud.clear()
+    return cloud

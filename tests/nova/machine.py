@@ -16,8 +16,8 @@ MEMORY = 32768
 
 
 def on(*machines: str) -> pytest.MarkDecorator:
-    """Have a test run on these machines; the tests of a module share a Nova on each."""
-    return pytest.mark.parametrize("running_cloud", machines, indirect=True, scope="module")
+    """Have a test run on these machines; pytest puts the tests of a machine together."""
+    return pytest.mark.parametrize("machine", machines, indirect=True, scope="session")
 
 
 def adapter_id(machine: Machine, name: str) -> str:

@@ -51,6 +51,7 @@ def received(lab: Lab, topic: str, userid: str, password: str) -> Iterator[list[
 
 def test_changes_of_a_partition_are_told(z16: Lab) -> None:
     z16.session.logon()
+    z16.control.set_duration("stop", 60)
     with received(z16, z16.session.object_topic, z16.hmc.userid, z16.hmc.password) as messages:
         partition = z16.partition("web")
         partition.update_properties({"description": "changed"})

@@ -61,14 +61,16 @@ def test_a_start_fails_while_the_boot_volume_is_not_fulfilled(z16: Lab) -> None:
 
 
 def test_fulfilment_can_take_its_time(z16: Lab) -> None:
-    z16.control.set_duration("fulfil", 0.05)
-    _, group, (volume,) = attached(z16)
+    _, group, (slow, quick) = attached(z16, BOOT, DATA)
 
-    volume.indicate_fulfillment_fcp(TARGET, "1", ports(z16)[0])
+    z16.control.set_duration("fulfil", 60)
+    slow.indicate_fulfillment_fcp(TARGET, "1", ports(z16)[0])
+    z16.control.set_duration("fulfil", 0.02)
+    quick.indicate_fulfillment_fcp(TARGET, "2", ports(z16)[0])
 
-    assert z16.properties(volume)["fulfillment-state"] == "pending"
-    until(lambda: bool(z16.properties(volume)["fulfillment-state"] == "complete"))
-    assert z16.properties(group)["fulfillment-state"] == "complete"
+    until(lambda: bool(z16.properties(quick)["fulfillment-state"] == "complete"))
+    assert z16.properties(slow)["fulfillment-state"] == "pending"
+    assert z16.properties(group)["fulfillment-state"] == "pending"
 
 
 def test_a_group_has_wwpns_before_it_is_attached_and_gets_them_back(z16: Lab) -> None:

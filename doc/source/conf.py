@@ -5,10 +5,13 @@ from __future__ import annotations
 import configparser
 import subprocess
 import sys
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
-from oslo_config import generator
+from oslo_config import cfg, generator
+
+from nova_dpm.conf import list_opts
 
 TOP = Path(__file__).parents[2]
 GENERATED = Path(__file__).parent / "_generated"
@@ -17,7 +20,7 @@ project = "nova-dpm"
 copyright = "the nova-dpm developers, Apache License 2.0"
 author = "the nova-dpm developers"
 exclude_patterns = ["_generated"]
-extensions = ["reno.sphinxext", "oslo_config.sphinxext"]
+extensions = ["reno.sphinxext"]
 html_theme = "alabaster"
 html_theme_options = {
     "description": "OpenStack on IBM Z and LinuxONE machines in DPM mode",
@@ -57,12 +60,35 @@ def _commands(row: configparser.SectionProxy) -> list[str]:
     return [each.strip() for each in row.get("command", "").split(",") if each.strip()]
 
 
+def _options() -> Iterator[str]:
+    """All options of the driver. oslo.config's own directive shows an example as the default."""
+    for group, members in list_opts():
+        yield f"{(group.help or '').strip()}\n"
+        for option in members:
+            kind = option.type.type_name
+            if isinstance(option, cfg.ListOpt):
+                kind = f"list of: {option.type.item_type.type_name}"
+            if option.multi:
+                kind += ", can be given several times"
+            low, high = (getattr(option.type, name, None) for name in ("min", "max"))
+            if low is not None:
+                kind += f", at least {low}" if high is None else f", {low} to {high}"
+            default = "not set" if option.default in (None, []) else str(option.default).lower()
+            yield f"``{option.name}``\n   *{kind}; default: {default}*\n"
+            yield textwrap.indent((option.help or "").strip(), "   ") + "\n"
+            if option.sample_default:
+                sample = option.sample_default
+                example = sample if isinstance(sample, str) else ", ".join(sample)
+                yield f"   Example: ``{option.name} = {example}``\n"
+
+
 GENERATED.mkdir(exist_ok=True)
 (GENERATED / "dpm-guest.txt").write_text(_help("dpm_guest"))
 for _command in ("build", "verify", "boot", "demo"):
     (GENERATED / f"dpm-image-{_command}.txt").write_text(_help("dpm_image", _command))
 (GENERATED / "dpm-lab-osa.txt").write_text(_help("dpm_lab", "osa"))
 (GENERATED / "nova-dpm-check.txt").write_text(_help("nova_dpm.check"))
+(GENERATED / "options.rst").write_text("\n".join(_options()))
 (GENERATED / "support-matrix.rst").write_text("\n".join(_matrix()) + "\n")
 generator.main(
     [

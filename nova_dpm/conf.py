@@ -54,15 +54,15 @@ class HmcHostType(types.ConfigType):
 
     def __init__(self, type_name: str = "host name or IP address") -> None:
         super().__init__(type_name=type_name)
-        self._address = types.HostAddress()
+        self._domain = types.HostDomain()
 
     def __call__(self, value: object) -> str:
-        """Return the address. Raises ValueError where `value` is none."""
+        """Return the address, IPv6 in brackets as in a URL. Raises ValueError where it is none."""
         text = str(value).strip()
-        if re.fullmatch(r"[^:]+:[0-9]*", text):
+        if re.fullmatch(r"([^:]+|\[.*\]):[0-9]*", text):
             raise ValueError(f"{value!r} names a port; hmc_port does that, for all HMCs")
-        address: str = self._address(text)
-        return address
+        address: str = self._domain(text.removeprefix("[").removesuffix("]"))
+        return f"[{address}]" if ":" in address else address
 
     def _formatter(self, value: object) -> str:
         return str(value)

@@ -226,7 +226,7 @@ def _offers(hmc: Hmc, settings: Settings, cpc: Cpc) -> Iterator[Row]:
 def _failure(hmc: Hmc, settings: HmcSettings) -> DpmError | None:
     """Return what is wrong with an HMC; a plain connection first, which fails fast and clearly."""
     try:
-        address = hmc.host, settings.port
+        address = hmc.host.strip("[]"), settings.port
         socket.create_connection(address, settings.connect_timeout).close()
         hmc.api_version()
     except OSError as error:

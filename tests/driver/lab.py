@@ -12,6 +12,8 @@ import zhmcclient
 from nova import objects
 
 from dpm_lab.hmc import Control, HmcProcess, HmcServer
+from nova_dpm import conf
+from nova_dpm.conf import Settings
 from nova_dpm.driver import DPMDriver
 
 HOST = "compute-1"
@@ -109,6 +111,13 @@ class Lab:
             ],
             "target_wwpn_ignore_list": [],
         }
+
+    def settings(self, **changed: Any) -> Settings:
+        """Return the options as the driver reads them, but for `changed` ones of `HmcSettings`."""
+        with _configuring:
+            configure(self.options())
+            settings = conf.read(CONF)
+        return replace(settings, hmc=replace(settings.hmc, **changed))
 
     def driver(self, virtapi: Any, read_timeout: float | None = None) -> DPMDriver:
         """Return a new driver, as a nova-compute that starts makes one.

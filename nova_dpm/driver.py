@@ -70,9 +70,13 @@ class DPMDriver(driver.ComputeDriver):  # type: ignore[misc]
             self._cpc = host.look(self._hmc, self._settings)
             fit.check(self._hmc, self._settings, self._cpc)
         except DpmError as error:
+            problem = str(error)
+        else:
+            problem = ""
+        if problem:
             # As nova.virt.driver does where a driver cannot be loaded: a traceback helps nobody
-            # here.
-            LOG.critical("nova-compute cannot start: %s", error)
+            # here. Behind the handler, because oslo.log says an error that is being handled twice.
+            LOG.critical("nova-compute cannot start: %s", problem)
             sys.exit(1)
         # Nova may fork now; the connections are made again where they are used.
         self._hmc.close()

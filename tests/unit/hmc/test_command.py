@@ -7,6 +7,7 @@ import signal
 import stat
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -23,9 +24,13 @@ def test_the_command_says_how_to_reach_it_and_ends_with_ctrl_c(tmp_path: Path) -
     command = [sys.executable, "-m", "dpm_lab", "hmc", "--port", "0", "--stomp-port", "0", "-v"]
     command += ["--machine", "z13", "--folder", str(tmp_path), "--log", str(tmp_path / "log")]
     fault = "POST /api/cpcs/.*/partitions status status=409 reason=2"
-    with subprocess.Popen(
-        [*command, "--fault", fault], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
+    with (
+        subprocess.Popen(
+            [*command, "--fault", fault], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        ) as process,
+        ExitStack() as stack,
+    ):
+        stack.callback(process.kill)  # a test that fails here would wait for it for ever
         assert process.stdout is not None
         said = ""
         while "Ctrl-C" not in said:

@@ -257,8 +257,10 @@ class Settings:
 
 def register(conf: cfg.ConfigOpts) -> None:
     """Make the options known to `conf`."""
-    conf.register_group(GROUP)
-    conf.register_opts(OPTIONS, group=GROUP)
+    # A group of its own: one that is registered twice shares its values (oslo.config copies it
+    # shallowly).
+    conf.register_group(cfg.OptGroup(GROUP.name, title=GROUP.title, help=GROUP.help))
+    conf.register_opts(OPTIONS, group=GROUP.name)
 
 
 def list_opts() -> list[tuple[cfg.OptGroup, list[cfg.Opt]]]:

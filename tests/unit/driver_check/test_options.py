@@ -49,3 +49,13 @@ def test_a_password_is_in_no_error_and_in_no_text_of_the_settings(tmp_path: Path
 
     assert settings.hmc.password == "not-to-be-seen"
     assert "not-to-be-seen" not in repr(settings) + repr(list(errors.values()))
+
+
+def test_two_configurations_do_not_share_values(tmp_path: Path) -> None:
+    path = tmp_path / "nova.conf"
+    path.write_text("[dpm]\nmax_memory = 1024\n")
+    one = read_configuration([str(path)], [])
+
+    read_configuration([str(path)], []).set_override("max_memory", 4096, group="dpm")
+
+    assert one.dpm.max_memory == 1024

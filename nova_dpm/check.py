@@ -57,6 +57,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     try:
         return _report(conf, as_json=arguments.json)
+    except KeyboardInterrupt:
+        return 130  # as a shell reports SIGINT; an HMC that does not answer is waited for long
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nova-dpm-check | head
         return 1

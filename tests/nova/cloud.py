@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
+from unittest import mock
 
 from tests.nova import mode  # isort: skip - before anything of Nova
 import futurist
@@ -210,11 +211,13 @@ class Cloud(test.TestCase):  # type: ignore[misc]
         made: dict[str, Any] = self.api.post_server({"server": given})
         return made
 
-    def boot(
-        self, ports: Sequence[dict[str, Any]], status: str = "ACTIVE", **body: Any
-    ) -> dict[str, Any]:
-        """Ask for a server and wait until it has a status."""
-        return self.until_status(self.create(ports, **body), status)
+    def boot(self, ports: Sequence[dict[str, Any]], **body: Any) -> dict[str, Any]:
+        """Ask for a server and wait until it runs."""
+        return self.until_status(self.create(ports, **body), "ACTIVE")
+
+    def boot_in_vain(self, ports: Sequence[dict[str, Any]], **body: Any) -> dict[str, Any]:
+        """Ask for a server and wait until it has failed."""
+        return self.until_fault(self.create(ports, **body))
 
     def act(self, server: dict[str, Any], action: str, argument: Any = None) -> None:
         """Ask for an action on a server (``os-stop``, ``reboot``...)."""
@@ -295,12 +298,24 @@ class Cloud(test.TestCase):  # type: ignore[misc]
         def reached() -> dict[str, Any] | None:
             shown = self.show(server)
             if shown["status"] == status and not shown["OS-EXT-STS:task_state"]:
-                # Nova writes the fault after the status.
-                return shown if status != "ERROR" or "fault" in shown else None
+                return shown
             assert shown["status"] != "ERROR", shown.get("fault")
             return None
 
         return until(reached, lambda: f"{status} instead of {self.show(server)}")
+
+    def until_fault(self, server: dict[str, Any]) -> dict[str, Any]:
+        """Wait until a server has failed and says why; Nova writes that after the status."""
+
+        def failed() -> dict[str, Any] | None:
+            shown = self.show(server)
+            return shown if shown["status"] == "ERROR" and "fault" in shown else None
+
+        return until(failed, lambda: f"a fault instead of {self.show(server)}")
+
+    def until_called(self, function: mock.Mock) -> None:
+        """Wait until a function that was replaced is called."""
+        until(lambda: function.called or None, lambda: f"{function} called")
 
     def until_synced(self) -> None:
         """Wait until the look at the power states is done."""

@@ -152,7 +152,7 @@ def test_a_deletion_that_the_hmc_refuses_can_be_asked_for_again(cloud: Cloud) ->
     cloud.control.add_fault(Fault("DELETE", "/api/partitions/[^/]*", status=400, reason=1))
 
     cloud.api.delete_server(server["id"])
-    failed = cloud.until_status(server, "ERROR")
+    failed = cloud.until_fault(server)
 
     assert "ordered by the lab" in failed["fault"]["message"]
     assert cloud.left() != []

@@ -57,7 +57,7 @@ def test_a_server_is_not_started_when_neutron_could_not_plug_a_port(cloud: Cloud
 
     cloud.tell(server, port, "failed")
 
-    failed = cloud.until_status(server, "ERROR")
+    failed = cloud.until_fault(server)
     assert "Neutron could not plug a port" in failed["fault"]["message"]
     assert port["id"] in failed["fault"]["message"]
     assert cloud.left() == []
@@ -68,7 +68,7 @@ def test_a_server_is_not_started_when_neutron_says_nothing(cloud: Cloud) -> None
     cloud.flags(vif_plugging_timeout=SHORT)
     port = cloud.port(status="DOWN")
 
-    failed = cloud.boot([port], status="ERROR")
+    failed = cloud.boot_in_vain([port])
 
     assert "does its agent for this host run?" in failed["fault"]["message"]
     assert port["id"] in failed["fault"]["message"]

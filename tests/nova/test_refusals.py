@@ -88,7 +88,7 @@ def test_a_server_is_refused_before_anything_is_made(
 ) -> None:
     request = asked(cloud)
 
-    server = cloud.boot(request.pop("ports"), status="ERROR", **request)
+    server = cloud.boot_in_vain(request.pop("ports"), **request)
 
     assert reason in server["fault"]["message"]
     assert cloud.creations() == []
@@ -100,7 +100,7 @@ def test_a_volume_that_is_not_fibre_channel_is_refused_and_nothing_stays(cloud: 
     volume = "8c4e7e3c-5b5f-4d0e-8a3c-6f6c1b0a7d11"
     cloud.cinder.iscsi.add(volume)
 
-    server = cloud.boot([cloud.port()], status="ERROR", volume=volume)
+    server = cloud.boot_in_vain([cloud.port()], volume=volume)
 
     assert "connected over iscsi" in server["fault"]["message"]
     assert cloud.left() == []
@@ -113,7 +113,7 @@ def test_a_port_on_a_switch_or_adapter_that_is_not_there_is_refused_and_nothing_
 ) -> None:
     missing = {"object_id": "5ba6b2a6-0000-4000-8000-000000000000"}
 
-    server = cloud.boot([cloud.port(details=missing)], status="ERROR")
+    server = cloud.boot_in_vain([cloud.port(details=missing)])
 
     assert missing["object_id"] in server["fault"]["message"]
     assert cloud.left() == []
@@ -129,7 +129,7 @@ def test_a_port_on_a_switch_or_adapter_that_is_not_there_is_refused_and_nothing_
 def test_placement_finds_no_host_for_what_no_partition_of_this_host_has(
     cloud: Cloud, properties: dict[str, int]
 ) -> None:
-    server = cloud.boot([], status="ERROR", flavorRef=cloud.flavor(properties))
+    server = cloud.boot_in_vain([], flavorRef=cloud.flavor(properties))
 
     assert "No valid host was found" in server["fault"]["message"]
     assert cloud.creations() == []

@@ -63,8 +63,19 @@ def exported(image: Path, *, writable: bool = False) -> Iterator[Path]:
             _wait_for_export(daemon, raw, image, log)
             yield raw
         finally:
-            daemon.terminate()
-            daemon.wait()
+            _end(daemon)
+
+
+def _end(daemon: subprocess.Popen[bytes]) -> None:
+    # It looks whether it shall end, then waits for events: a signal in between wakes nobody (seen
+    # with QEMU 7.2). The next one does.
+    while True:
+        daemon.terminate()
+        try:
+            daemon.wait(1.0)
+        except subprocess.TimeoutExpired:
+            continue
+        return
 
 
 def _export_command(image: Path, raw: Path, *, writable: bool) -> list[str]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from dpm_image import initramfs
+from dpm_image import initramfs, session
 from tests.unit.image.fakeroot import cpio
 
 NAMES = ["init", "usr/lib/modules/6.1/kernel/zfcp.ko", "scripts/init-premount/dpm-ipl"]
@@ -54,3 +54,14 @@ def test_what_is_no_initramfs_is_an_error(tmp_path: Path, content: bytes, said: 
 
     with pytest.raises(initramfs.InitramfsError, match=said):
         initramfs.names(file)
+
+
+def test_an_archive_appended_for_a_boot_is_part_of_it(tmp_path: Path) -> None:
+    file, overlay = tmp_path / "initrd.img", tmp_path / "overlay.cpio"
+    file.write_bytes(gzip.compress(cpio(NAMES)))
+    overlay.write_bytes(cpio(["usr/lib/dracut/hooks/pre-udev/01-x.sh"]))
+
+    session._append(file, overlay)
+
+    start = file.read_bytes().rindex(overlay.read_bytes())
+    assert start % 4 == 0

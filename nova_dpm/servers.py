@@ -175,8 +175,8 @@ class Servers:
         if partition.status != STOPPED and not self._networks.sets_macs:
             raise RefusedError(
                 f"partition {partition.name} is {partition.status}, and this HMC cannot set the "
-                "MAC of a "
-                "NIC: the running system would not have the port's. Stop the server, attach, start"
+                "MAC of a NIC: the running system would not have the port's. "
+                "Stop the server, attach, start"
             )
         present = self._networks.present(partition)
         nic = self._networks.add(partition, wanted, present)

@@ -11,7 +11,13 @@ import pytest
 from tests.driver.conftest import Matrix
 from tests.driver.matrix import KINDS, SUBJECTS, Outcome, Verdict
 
-ROWS = [(*subject, kind) for subject in SUBJECTS for kind in KINDS]
+JOBLESS = {("z17", "spawn"), ("z16", "attach port"), ("z16", "detach port")}
+ROWS = [
+    (*subject, kind)
+    for subject in SUBJECTS
+    for kind in KINDS
+    if not (subject in JOBLESS and kind.startswith("job"))
+]
 
 
 @pytest.mark.parametrize(("machine", "operation", "kind"), ROWS)
@@ -22,8 +28,7 @@ def test_leaves_nothing_and_the_next_try_works(
 
     wrong = [str(each) for each in row if each.verdict is Verdict.WRONG]
 
-    if not row:
-        assert (machine, kind) in {("z17", "job-fails"), ("z17", "job-never-ends")}
+    assert row
     assert not wrong, "\n".join(wrong)
 
 
@@ -50,4 +55,5 @@ def test_the_matrix_has_all_requests_of_an_operation(matrix: Matrix) -> None:
     sizes = {subject: len(futures) for subject, futures in matrix.items()}
 
     assert set(sizes) == set(SUBJECTS)
-    assert min(sizes.values()) > 50, sizes
+    assert min(sizes.values()) > 40, sizes
+    assert sum(sizes.values()) > 1000, sizes

@@ -14,7 +14,8 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import nova.conf
@@ -184,7 +185,8 @@ class DPMDriver(driver.ComputeDriver):  # type: ignore[misc]
         error here would hide the one that the build failed with.
         """
         try:
-            self._servers.remove(instance.uuid)
+            with self._forgetting():
+                self._servers.remove(instance.uuid)
         except HmcError as error:
             LOG.error(
                 "What was made for the failed build could not be removed: %s. Deleting the server "
@@ -226,7 +228,7 @@ class DPMDriver(driver.ComputeDriver):  # type: ignore[misc]
         accel_info: Any = None,
     ) -> None:
         """Give the prepared partition its NICs and volume, and start it."""
-        with hmc_failures(), build_refusals(instance):
+        with self._forgetting(), hmc_failures(), build_refusals(instance):
             vifs = list(network_info or ())
             volume = root_volume(block_device_info)
             if volume is None:
@@ -238,7 +240,6 @@ class DPMDriver(driver.ComputeDriver):  # type: ignore[misc]
                 plugging.plugged(self.virtapi, instance, vifs),
                 power_on,
             )
-        self._forget()
 
     def destroy(
         self,
@@ -250,9 +251,9 @@ class DPMDriver(driver.ComputeDriver):  # type: ignore[misc]
         destroy_secrets: bool = True,
     ) -> None:
         """Remove a server's partition and storage, as much as there is."""
-        self._forget()
         try:
-            self._servers.remove(instance.uuid)
+            with self._forgetting():
+                self._servers.remove(instance.uuid)
         except HmcError as error:
             # Nova keeps addresses and volumes then, and the deletion can be asked for again.
             LOG.error("The partition could not be removed: %s", error, instance=instance)
@@ -291,19 +292,19 @@ class DPMDriver(driver.ComputeDriver):  # type: ignore[misc]
         share_info: Any = None,
     ) -> None:
         """Start a server."""
-        self._forget()
         try:
-            self._servers.start(
-                instance.uuid, list(network_info or ()), root_volume(block_device_info)
-            )
+            with self._forgetting():
+                self._servers.start(
+                    instance.uuid, list(network_info or ()), root_volume(block_device_info)
+                )
         except DpmError as error:
             raise exception.InstancePowerOnFailure(reason=str(error)) from error
 
     def power_off(self, instance: Instance, timeout: int = 0, retry_interval: int = 0) -> None:
         """Stop a server. The HMC cannot ask an operating system to end: it is stopped at once."""
-        self._forget()
         try:
-            self._servers.stop(instance.uuid)
+            with self._forgetting():
+                self._servers.stop(instance.uuid)
         except DpmError as error:
             raise exception.InstancePowerOffFailure(reason=str(error)) from error
 
@@ -319,12 +320,12 @@ class DPMDriver(driver.ComputeDriver):  # type: ignore[misc]
         share_info: Any = None,
     ) -> None:
         """Stop and start a server, soft or hard: only so its boot parameters are read again."""
-        self._forget()
         try:
-            self._servers.stop(instance.uuid)
-            self._servers.start(
-                instance.uuid, list(network_info or ()), root_volume(block_device_info)
-            )
+            with self._forgetting():
+                self._servers.stop(instance.uuid)
+                self._servers.start(
+                    instance.uuid, list(network_info or ()), root_volume(block_device_info)
+                )
         except DpmError as error:
             raise exception.InstanceRebootFailure(reason=str(error)) from error
 
@@ -407,9 +408,14 @@ class DPMDriver(driver.ComputeDriver):  # type: ignore[misc]
                     self._seen = (begin, self._servers.listed())
             return self._seen[1]
 
-    def _forget(self) -> None:
-        with self._seen_lock:
-            self._seen = None
+    @contextmanager
+    def _forgetting(self) -> Iterator[None]:
+        """Have no look from before or amid a change answer after it."""
+        try:
+            yield
+        finally:
+            with self._seen_lock:
+                self._seen = None
 
     def _boot_size(self, instance: Instance) -> int:
         """Return the size in GiB of a server's boot volume, which a storage group is told."""

@@ -144,6 +144,11 @@ class Cloud(test.TestCase):  # type: ignore[misc]
         return self._hmc.control
 
     @property
+    def password(self) -> str:
+        """The driver's password on the HMC."""
+        return self._hmc.password
+
+    @property
     def log(self) -> str:
         """What the services have logged."""
         return str(self.stdlog.logger.output)

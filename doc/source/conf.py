@@ -84,9 +84,10 @@ def _options() -> Iterator[str]:
 
 GENERATED.mkdir(exist_ok=True)
 (GENERATED / "dpm-guest.txt").write_text(_help("dpm_guest"))
-for _command in ("build", "verify", "boot", "demo"):
+for _command in ("list", "build", "verify", "compare", "boot", "demo"):
     (GENERATED / f"dpm-image-{_command}.txt").write_text(_help("dpm_image", _command))
-(GENERATED / "dpm-lab-osa.txt").write_text(_help("dpm_lab", "osa"))
+for _command in ("hmc", "osa"):
+    (GENERATED / f"dpm-lab-{_command}.txt").write_text(_help("dpm_lab", _command))
 (GENERATED / "nova-dpm-check.txt").write_text(_help("nova_dpm.check"))
 (GENERATED / "options.rst").write_text("\n".join(_options()))
 (GENERATED / "support-matrix.rst").write_text("\n".join(_matrix()) + "\n")

@@ -85,11 +85,6 @@ NAMED = (
         "What a build writes itself, some 220 of 16000 paths, has the time at which it was written",
     ),
     Named(
-        "/boot/initrd.img-*",
-        "content",
-        "An archive with the times of its files; some are written when it is made",
-    ),
-    Named(
         "/boot/bootmap",
         "content",
         "zipl's list of the disk's blocks that kernel and initramfs are in; the file system "

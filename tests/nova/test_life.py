@@ -48,7 +48,7 @@ def test_a_server_is_stopped_started_and_deleted(cloud: Cloud) -> None:
     assert cloud.left() == []
 
 
-@on("z13", "z16")
+@on("z16")
 @pytest.mark.parametrize("kind", ["SOFT", "HARD"])
 def test_a_reboot_stops_and_starts_so_that_the_boot_parameters_are_read_again(
     cloud: Cloud, kind: str
@@ -123,7 +123,7 @@ def test_the_host_lists_its_own_partitions_only(cloud: Cloud) -> None:
     assert driver.get_num_instances() == 1
 
 
-@on("z13", "z16")
+@on("z16")
 @pytest.mark.parametrize("status", ["stopped", "paused", "degraded", "terminated"])
 def test_a_server_is_deleted_whatever_its_partition_is(cloud: Cloud, status: str) -> None:
     server = cloud.boot([cloud.port()])

@@ -12,10 +12,10 @@ from tests.nova import mode
 ROOT = Path(__file__).parents[2]
 
 CHOSEN = [
-    "tests/nova/test_life.py::test_a_server_is_stopped_started_and_deleted",
-    "tests/nova/test_plugging.py::test_a_server_starts_when_neutron_has_plugged_all_its_ports",
+    "tests/nova/test_life.py::test_a_server_is_stopped_started_and_deleted[z13]",
+    "tests/nova/test_plugging.py::test_a_server_starts_when_neutron_has_plugged_all_its_ports[z13]",
     "tests/nova/test_restart.py"
-    "::test_a_new_nova_compute_stops_starts_and_deletes_what_the_old_one_made",
+    "::test_a_new_nova_compute_stops_starts_and_deletes_what_the_old_one_made[z13]",
 ]
 
 

@@ -94,7 +94,7 @@ def test_a_start_that_nova_compute_did_not_survive_is_done_by_the_next_one(cloud
     assert cloud.partition(server)["status"] == "active"
 
 
-@on("z13", "z16")
+@on("z16")
 @pytest.mark.parametrize("step", ["_partitions.stop", "_storage.remove", "_partitions.delete"])
 def test_a_deletion_that_nova_compute_did_not_survive_is_done_by_the_next_one(
     cloud: Cloud, step: str

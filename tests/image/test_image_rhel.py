@@ -256,6 +256,17 @@ echo {LUN} >/run/fake-ipl/lun
 mount --bind /run/fake-ipl /sys/firmware/ipl
 """
 
+# Gone again before the real root: systemd there would wait for what the mount came from.
+_REAL_IPL = """\
+#!/bin/sh
+cat /sys/firmware/ipl/ipl_type >/run/initramfs/was
+umount /sys/firmware/ipl
+"""
+
+# EL starts multipathd only where there is an /etc/multipath.conf. Debian's starts always, with
+# real-time priority; a boot with it stood still for minutes on a single emulated processor.
+_AS_ON_EL = "systemd.mask=multipathd.service systemd.mask=multipathd.socket"
+
 # NetworkManager's own idea of a MAC: a profile for the wanted one finds no device.
 _PERMANENT = (
     "nmcli --terse connection add type ethernet con-name probe connection.autoconnect no"
@@ -267,7 +278,7 @@ STEPS = (
     *LOOK,
     Step("running", "systemctl is-system-running --wait; systemctl --failed --no-legend --plain"),
     Step("cmdline", "cat /proc/cmdline"),
-    Step("ipl", "cat /sys/firmware/ipl/ipl_type; dmesg | grep dpm-ipl"),
+    Step("ipl", "cat /run/initramfs/was; dmesg | grep dpm-ipl"),
     Step("profiles", "cat /etc/NetworkManager/system-connections/*.nmconnection"),
     Step("devices", "nmcli --terse --fields DEVICE,STATE,CONNECTION device"),
     Step(
@@ -293,12 +304,14 @@ class Boot:
 def booted(images: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Boot:
     """EL 9's shape, its initramfs told that the partition was IPLed over FCP."""
     overlay = tmp_path_factory.mktemp("overlay") / "fake-ipl.cpio"
-    hook = "usr/lib/dracut/hooks/pre-udev"
-    folders = [str(path) for path in reversed(Path(hook).parents)][1:]
+    top = "usr/lib/dracut/hooks"
+    folders = [str(path) for path in reversed(Path(top, "x").parents)][1:]
+    folders += [f"{top}/pre-udev", f"{top}/pre-pivot"]
     overlay.write_bytes(
         newc(
-            dict.fromkeys((*folders, hook), (0o40755, b""))
-            | {f"{hook}/01-fake-ipl.sh": (0o100755, _FAKE_IPL.encode())}
+            dict.fromkeys(folders, (0o40755, b""))
+            | {f"{top}/pre-udev/01-fake-ipl.sh": (0o100755, _FAKE_IPL.encode())}
+            | {f"{top}/pre-pivot/01-real-ipl.sh": (0o100755, _REAL_IPL.encode())}
         )
     )
     nics = machine_nics(read_tuples(TUPLES))
@@ -307,7 +320,7 @@ def booted(images: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) ->
         nics,
         STEPS,
         ipl="kernel",
-        append="quiet",
+        append=f"quiet {_AS_ON_EL}",
         disk_size="4G",
         initrd_overlay=overlay,
         timeout=TIMEOUT,

@@ -84,7 +84,7 @@ def _options() -> Iterator[str]:
 
 GENERATED.mkdir(exist_ok=True)
 (GENERATED / "dpm-guest.txt").write_text(_help("dpm_guest"))
-for _command in ("build", "verify", "compare", "boot", "demo"):
+for _command in ("list", "build", "verify", "compare", "boot", "demo"):
     (GENERATED / f"dpm-image-{_command}.txt").write_text(_help("dpm_image", _command))
 for _command in ("hmc", "osa"):
     (GENERATED / f"dpm-lab-{_command}.txt").write_text(_help("dpm_lab", _command))

@@ -21,7 +21,7 @@ from typing import Any
 import nova.conf
 import os_resource_classes as orc
 from nova import exception
-from nova.compute import power_state
+from nova.compute import power_state, task_states, vm_states
 from nova.network.model import NetworkInfo
 from nova.objects import fields
 from nova.objects.instance import Instance
@@ -171,12 +171,7 @@ class DPMDriver(driver.ComputeDriver):  # type: ignore[misc]
             ) from error
         with hmc_failures(), refusals(instance):
             wanted_nics(vifs)
-            self._servers.prepare(
-                instance.uuid,
-                instance.flavor.vcpus,
-                instance.flavor.memory_mb,
-                self._boot_size(instance),
-            )
+            self._prepare(instance)
 
     def failed_spawn_cleanup(self, instance: Instance) -> None:
         """Remove what was made before Cinder or Neutron failed.
@@ -196,12 +191,19 @@ class DPMDriver(driver.ComputeDriver):  # type: ignore[misc]
             )
 
     def get_volume_connector(self, instance: Instance) -> dict[str, Any]:
-        """Return how a server's partition is known to storage, as the HMC says now."""
+        """Return how a server's partition is known to storage, as the HMC says now.
+
+        Nova unshelves a server with neither of the hooks that prepare a build, and asks for the
+        connector with the task state of a spawn: then the partition is made here.
+        """
         with hmc_failures():
             try:
                 wwpns = self._servers.wwpns(instance.uuid)
             except MissingPartitionError:
-                raise exception.InstanceNotFound(instance_id=instance.uuid) from None
+                if instance.task_state != task_states.SPAWNING:
+                    raise exception.InstanceNotFound(instance_id=instance.uuid) from None
+                self._prepare(instance)
+                wwpns = self._servers.wwpns(instance.uuid)
         return {
             "host": self._settings.host,
             "ip": CONF.my_ip,
@@ -228,7 +230,12 @@ class DPMDriver(driver.ComputeDriver):  # type: ignore[misc]
         accel_info: Any = None,
     ) -> None:
         """Give the prepared partition its NICs and volume, and start it."""
-        with self._forgetting(), hmc_failures(), build_refusals(instance):
+        with (
+            self._forgetting(),
+            hmc_failures(),
+            build_refusals(instance),
+            self._removed_if_unshelving_fails(instance),
+        ):
             vifs = list(network_info or ())
             volume = root_volume(block_device_info)
             if volume is None:
@@ -416,6 +423,24 @@ class DPMDriver(driver.ComputeDriver):  # type: ignore[misc]
         finally:
             with self._seen_lock:
                 self._seen = None
+
+    def _prepare(self, instance: Instance) -> None:
+        self._servers.prepare(
+            instance.uuid,
+            instance.flavor.vcpus,
+            instance.flavor.memory_mb,
+            self._boot_size(instance),
+        )
+
+    @contextmanager
+    def _removed_if_unshelving_fails(self, instance: Instance) -> Iterator[None]:
+        """Remove the partition where unshelving fails; of a build that fails, Nova destroys it."""
+        try:
+            yield
+        except DpmError:
+            if instance.vm_state == vm_states.SHELVED_OFFLOADED:
+                self.failed_spawn_cleanup(instance)
+            raise
 
     def _boot_size(self, instance: Instance) -> int:
         """Return the size in GiB of a server's boot volume, which a storage group is told."""

@@ -14,7 +14,7 @@ from typing import Any
 from oslo_log import log
 
 from nova_dpm.conf import Settings
-from nova_dpm.errors import NameTakenError, NotFoundError, RefusedError, StateError
+from nova_dpm.errors import DpmError, NameTakenError, NotFoundError, RefusedError, StateError
 from nova_dpm.hmc import Hmc, Properties
 from nova_dpm.host import Cpc
 from nova_dpm.network import (
@@ -187,7 +187,7 @@ class Servers:
             )
             if text != partition.boot_parameters:
                 self._partitions.update(partition.uri, {"boot-os-specific-parameters": text})
-        except Exception:
+        except DpmError:
             if is_new:
                 self._networks.remove(nic)
             raise

@@ -66,9 +66,7 @@ def test_a_second_build_gives_the_same_bytes(deb: Path, tmp_path: Path) -> None:
 def test_it_enables_its_unit_once_and_leaves_nothing_when_it_is_purged(
     deb: Path, release: str
 ) -> None:
-    script = (
-        'cp "$2" "$ROOT/tmp/agent.deb"; exec chroot "$ROOT" bash -c "$1" install /tmp/agent.deb'
-    )
+    script = 'cp "$2" "$ROOT/agent.deb"; exec chroot "$ROOT" bash -c "$1" install /agent.deb'
 
     done = roots.get(release).run("--", "bash", "-c", script, "copy", INSTALL, deb)
 

@@ -34,6 +34,10 @@ class Certificates:
         """Return what a server needs to speak TLS 1.2 or newer."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
+        # A session ticket comes after the handshake. stomp.py's thread reads it while its other
+        # thread writes the first frame: OpenSSL allows no two threads in one connection, and
+        # sometimes the frame was lost, and with it the client's connection.
+        context.num_tickets = 0
         context.load_cert_chain(self.server, self.key)
         return context
 

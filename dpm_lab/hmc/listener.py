@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dpm_lab.hmc.errors import StartError
 
 _HANDSHAKE = 30.0  # seconds
+_DAY = 86400.0  # seconds
 
 
 class Listener:
@@ -79,7 +80,9 @@ class Listener:
             plain.settimeout(_HANDSHAKE)
             plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             with self._context.wrap_socket(plain, server_side=True) as connection:
-                connection.settimeout(None)
+                # With a time-out Python waits outside of OpenSSL, whose connection one thread
+                # reads while another writes.
+                connection.settimeout(_DAY)
                 with self._lock:
                     self._connections.add(connection)
                 try:

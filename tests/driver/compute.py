@@ -45,6 +45,8 @@ class Server:
             config_drive="",
             system_metadata={},
             display_name="server",
+            vm_state="building",
+            task_state="block_device_mapping",
             id=1,
         )
 

@@ -172,14 +172,12 @@ class Networks:
     Args:
         hmc: the session
         host: OpenStack host, for the NICs' descriptions
-        cpc_uri: of the CPC
         api_version: of the HMC, for what a NIC can be told
     """
 
-    def __init__(self, hmc: Hmc, host: str, cpc_uri: str, api_version: tuple[int, int]) -> None:
+    def __init__(self, hmc: Hmc, host: str, api_version: tuple[int, int]) -> None:
         self._hmc = hmc
         self._host = host
-        self._cpc_uri = cpc_uri
         self._api_version = api_version
 
     @property

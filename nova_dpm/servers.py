@@ -19,6 +19,7 @@ from nova_dpm.hmc import Hmc, Properties
 from nova_dpm.host import Cpc
 from nova_dpm.network import (
     Networks,
+    Nic,
     WantedNic,
     boot_parameters,
     told_macs,
@@ -45,7 +46,7 @@ class Servers:
     def __init__(self, hmc: Hmc, settings: Settings, cpc: Cpc) -> None:
         self._hmc = hmc
         self._partitions = Partitions(hmc, cpc.uri, settings.host)
-        self._networks = Networks(hmc, settings.host, cpc.uri, cpc.api_version)
+        self._networks = Networks(hmc, settings.host, cpc.api_version)
         self._storage = storage_of(hmc, settings, cpc)
 
     def listed(self) -> dict[str, Listed]:
@@ -182,11 +183,7 @@ class Servers:
         nic = self._networks.add(partition, wanted, present)
         is_new = nic not in present
         try:
-            text = boot_parameters(
-                partition.boot_parameters, [*present, nic] if is_new else present
-            )
-            if text != partition.boot_parameters:
-                self._partitions.update(partition.uri, {"boot-os-specific-parameters": text})
+            self._tell(partition, [*present, nic] if is_new else present)
         except DpmError:
             if is_new:
                 self._networks.remove(nic)
@@ -205,11 +202,12 @@ class Servers:
         gone = [nic for nic in present if nic.is_of(vif["id"])]
         for nic in gone:
             self._networks.remove(nic)
-        text = boot_parameters(
-            partition.boot_parameters, [nic for nic in present if nic not in gone]
-        )
-        if text != partition.boot_parameters:
-            self._partitions.update(partition.uri, {"boot-os-specific-parameters": text})
+        self._tell(partition, [nic for nic in present if nic not in gone])
+
+    def _tell(self, partition: Partition, nics: Iterable[Nic]) -> None:
+        properties = _news(partition, nics)
+        if properties:
+            self._partitions.update(partition.uri, properties)
 
     def _differences(self, partition: Partition, vifs: Vifs, volume: FcVolume | None) -> Properties:
         properties: Properties = {}
@@ -223,9 +221,7 @@ class Servers:
                     made = self._networks.add(partition, nic, nics)
                     if made not in nics:
                         nics.append(made)
-                text = boot_parameters(partition.boot_parameters, nics)
-                if text != partition.boot_parameters:
-                    properties["boot-os-specific-parameters"] = text
+                properties = _news(partition, nics)
         except RefusedError as error:
             LOG.warning("The NICs of partition %s stay as they are: %s", partition.name, error)
         if volume is not None and not self._storage.boots_from(partition, volume):
@@ -240,6 +236,12 @@ class Servers:
 
     def _name(self, uuid: str) -> str:
         return self._partitions.name(uuid)
+
+
+def _news(partition: Partition, nics: Iterable[Nic]) -> Properties:
+    """Return what the partition has to be told of its NICs, if it differs from what it is told."""
+    text = boot_parameters(partition.boot_parameters, nics)
+    return {} if text == partition.boot_parameters else {"boot-os-specific-parameters": text}
 
 
 class MissingPartitionError(StateError):

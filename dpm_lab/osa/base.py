@@ -13,13 +13,17 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from dpm_lab.debian.releases import BOOKWORM, NEWER, Release, choose
+from dpm_lab.debian.system import System
 from dpm_lab.errors import ToolError, UsageError
 from dpm_lab.osa import cache, modules
 from dpm_lab.osa.cpio import Archive
-from dpm_lab.osa.process import run
+from dpm_lab.process import run
 from dpm_lab.progress import Progress
 
-RELEASES = ("bookworm", "trixie")
+#: Stands for the best one of those that are newer than Debian 12.
+ANY_NEWER = "newer"
+RELEASES = (BOOKWORM.name, *(one.name for one in NEWER), ANY_NEWER)
 
 PACKAGES = (
     "base-passwd",
@@ -77,6 +81,11 @@ class Base:
     folder: Path
 
     @property
+    def made_of(self) -> str:
+        """The release that it was made of, and why of no better one."""
+        return (self.folder / "made-of").read_text(encoding="utf-8")
+
+    @property
     def kernel(self) -> Path:
         return self.folder / "kernel"
 
@@ -90,32 +99,50 @@ class Base:
         return self.folder / "interpreter"
 
 
-def get(release: str, extra: tuple[str, ...], progress: Progress) -> Base:
+def get(name: str, extra: tuple[str, ...], progress: Progress) -> Base:
     """Return a base system, making it where the cache has none.
 
     Args:
+        name: one of :data:`RELEASES`
         extra: packages beyond the usual ones
 
     Raises:
         UsageError: an unknown release.
+        ArchiveError: Debian's archive cannot give it today.
         ToolError: a program that is needed is missing or failed.
     """
-    if release not in RELEASES:
-        raise UsageError(f"no release {release!r}; there are: {', '.join(RELEASES)}")
-    packages = tuple(sorted({*PACKAGES, *extra}))
-    key = cache.key(release, *packages, Path(__file__).read_text(encoding="utf-8"))
-    folder = cache.folder(f"base-{release}-{key}")
+    if name not in RELEASES:
+        raise UsageError(f"no release {name!r}; there are: {', '.join(RELEASES)}")
+    one = [release for release in (BOOKWORM, *NEWER) if release.name == name]
+    system = _system(extra)
+    choice = choose(
+        one or NEWER,
+        is_made=lambda release: _folder(release, system).is_dir(),
+        missing=system.missing,
+    )
+    folder = _folder(choice.release, system)
     with cache.made_once(folder) as new:
         if new is not None:
-            _make(release, packages, new, progress)
+            progress.line(f"base system: Debian {choice} for s390x (once)")
+            _make(choice.release, system, new, progress)
+            (new / "made-of").write_text(str(choice), encoding="utf-8")
     return Base(folder)
 
 
-def _make(release: str, packages: tuple[str, ...], folder: Path, progress: Progress) -> None:
-    progress.line(f"base system: Debian {release} s390x, {len(packages)} packages (once)")
+def _system(extra: tuple[str, ...]) -> System:
+    merged = "--hook-dir=/usr/share/mmdebstrap/hooks/merged-usr"
+    return System("s390x", "extract", tuple(sorted({*PACKAGES, *extra})), (merged,))
+
+
+def _folder(release: Release, system: System) -> Path:
+    key = cache.key(repr(release), repr(system), Path(__file__).read_text(encoding="utf-8"))
+    return cache.folder(f"base-{release.name}-{key}")
+
+
+def _make(release: Release, system: System, folder: Path, progress: Progress) -> None:
     with tempfile.TemporaryDirectory(prefix="dpm-lab-", dir=folder) as temporary:
         tar = Path(temporary, "base.tar")
-        _mmdebstrap(release, packages, tar)
+        system.make(release, tar)
         with tarfile.open(tar) as packed:
             progress.line("base system: Python's bytecode")
             interpreter = folder / "interpreter"
@@ -123,33 +150,6 @@ def _make(release: str, packages: tuple[str, ...], folder: Path, progress: Progr
             compile_python(interpreter, interpreter / "usr/lib")
             progress.line("base system: archive")
             _pack(packed, folder)
-
-
-def _mmdebstrap(release: str, packages: tuple[str, ...], tar: Path) -> None:
-    command = [
-        "mmdebstrap",
-        "--variant=extract",
-        "--architectures=s390x",
-        f"--include={','.join(packages)}",
-        '--aptopt=Acquire::Languages "none"',
-        "--aptopt=Acquire::Retries 5",
-        "--hook-dir=/usr/share/mmdebstrap/hooks/merged-usr",
-        release,
-        str(tar),
-        _mirror(),
-    ]
-    run(command, "see tools/debian-packages.txt and the mirrors of this machine's apt")
-
-
-def _mirror() -> str:
-    """The mirror that this machine's apt uses; it holds the other releases too."""
-    command = ["apt-get", "indextargets", "--format", "$(REPO_URI)"]
-    for release in ("bookworm", "trixie"):
-        query = [f"Release: {release}", "Component: main", "Origin: Debian"]
-        lines = run([*command, *query], "is this Debian?").split()
-        if lines:
-            return lines[0]
-    raise ToolError("this machine's apt knows no mirror of Debian; run 'apt-get update'")
 
 
 def compile_python(interpreter: Path, folder: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from dpm_lab.errors import ToolError
 from dpm_lab.osa import cache
-from dpm_lab.osa.process import run
+from dpm_lab.process import run
 from dpm_lab.progress import Progress
 
 #: The card touches structures of hercules whose layout it knows only for this build.

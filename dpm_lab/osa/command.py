@@ -23,7 +23,7 @@ examples:
   dpm-lab osa --nics 4 -- dpm-guest configure --verbose
   dpm-lab osa --nics 1 --cmdline '0600,1,0a0000000011;' -- sh -c 'dpm-guest configure; ip link'
   dpm-lab osa --systemd --nics 3 --card 0700,silent -- systemctl status dpm-guest
-  dpm-lab osa --release trixie --card 0700,ports=1,delay=2
+  dpm-lab osa --release newer --card 0700,ports=1,delay=2
       (no command: a shell)
 """
 
@@ -55,7 +55,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--release",
         choices=base.RELEASES,
         default=base.RELEASES[0],
-        help=f"whose kernel, systemd and udev (default: {base.RELEASES[0]})",
+        help=f"whose kernel, systemd and udev (default: {base.RELEASES[0]}); {base.ANY_NEWER}: the "
+        "first of those between that Debian's archive can give today",
     )
     parser.add_argument(
         "--systemd",

@@ -42,12 +42,13 @@ class Configuration:
 
     Attributes:
         cmdline: kernel parameters beyond the guest's own; None for a tuple for each NIC
+        release: one of :data:`dpm_lab.osa.base.RELEASES`
         packages: Debian packages beyond the usual ones
     """
 
     nics: tuple[Nic, ...]
     cmdline: str | None = None
-    release: str = "bookworm"
+    release: str = base.RELEASES[0]
     init: str = "minimal"
     packages: tuple[str, ...] = ()
 
@@ -89,6 +90,7 @@ class Guest:
         card = card_module.get(self.progress)
         system = base.get(configuration.release, configuration.packages, self.progress)
         agent = layer.get(system)
+        self.made_of = system.made_of
         self.console_lines: list[str] = []
         self._console = console
         software = Software(system.kernel, (system.archive, agent), parameters)

@@ -13,7 +13,7 @@ from pathlib import Path
 from dpm_lab.osa import cache
 from dpm_lab.osa.base import Base, compile_python
 from dpm_lab.osa.cpio import Archive
-from dpm_lab.osa.process import run
+from dpm_lab.process import run
 
 _GUEST = Path(__file__).parent / "guest"
 #: ``MACAddressPolicy=persistent`` makes its MACs from the machine's id, and systemd would ask for

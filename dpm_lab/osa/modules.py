@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 from dpm_lab.osa.cpio import Archive
-from dpm_lab.osa.process import run
+from dpm_lab.process import run
 
 _MODULE = re.compile(r"usr/lib/modules/[^/]+/kernel/.*/([^/]+)\.ko(\.xz)?$")
 _LIST = re.compile(r"usr/lib/modules/[^/]+/modules\.(order|builtin|builtin\.modinfo)$")

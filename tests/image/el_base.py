@@ -5,7 +5,8 @@ and of ``rhel-dpm`` look at is imitated (``image-build/testing/el-base``): os-re
 ``yum`` (the real dnf, of Debian), ``platform-python``, entries of the Boot Loader Specification,
 ``grubby`` and ``subscription-manager``, and a repository of packages that are empty, whose content
 the root has from Debian already. The shape of EL 9 is made of Debian 12, that of EL 10 of Debian
-13: their systemd, dracut, NetworkManager and kernel are of about the same age.
+13 or what is nearest to it: their kernel, systemd, dracut and NetworkManager are of about the same
+age.
 """
 
 from __future__ import annotations
@@ -19,9 +20,12 @@ from pathlib import Path
 
 from dpm_image import host, inputs
 from dpm_image.build import cache_folder
+from dpm_lab.debian.releases import BOOKWORM, NEWER, Release, choose
+from dpm_lab.debian.system import System
+from tests import notes
 
-#: Debian's release that the shape of an EL release is made of.
-RELEASES = {"9": "bookworm", "10": "trixie"}
+#: What the shape of an EL release can be made of, the best first.
+RELEASES = {"9": (BOOKWORM,), "10": NEWER}
 
 _DATA = host.CHECKOUT / "image-build/testing/el-base"
 
@@ -57,6 +61,19 @@ _STUBS = (
 
 _LEFT_OUT = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "/usr/share/info/*")
 
+_SYSTEM = System(
+    "s390x",
+    "minbase",
+    _PACKAGES,
+    (
+        "--mode=root",
+        '--aptopt=APT::Install-Recommends "false"',
+        *(f"--dpkgopt=path-exclude={pattern}" for pattern in _LEFT_OUT),
+        "--dpkgopt=force-unsafe-io",
+        f"--essential-hook={_DATA}/before-packages",
+    ),
+)
+
 _MIB = 2**20
 
 
@@ -80,36 +97,48 @@ class ElBase:
 
 def el_base(release: str) -> ElBase:
     """Return the guest image in the shape of EL `release`, made if the cache has none."""
+    host.enable_emulation()
+    top = cache_folder() / "el-base"
+    top.mkdir(parents=True, exist_ok=True)
+    with (top / f"{release}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        choice = choose(
+            RELEASES[release],
+            is_made=lambda debian: _folder(top, release, debian).is_dir(),
+            missing=_SYSTEM.missing,
+        )
+        folder = _folder(top, release, choice.release)
+        base = ElBase(release, folder / f"el-{release}-s390x.qcow2", folder / "el-base.repo")
+        if not folder.exists():
+            # One name for each release: what an interrupted one left is swept away by the next.
+            place = top / f"{release}.part"
+            shutil.rmtree(place, ignore_errors=True)
+            place.mkdir()
+            _make(release, choice.release, place, base)
+            shutil.rmtree(place)
+            for old in top.glob(f"{release}-*"):
+                if old != folder:
+                    shutil.rmtree(old)
+    notes.add(f"the shape of EL {release}: Debian {choice}")
+    return base
+
+
+def _folder(top: Path, release: str, debian: Release) -> Path:
     made_of = inputs.key(
         {
             "data": inputs.digest(_DATA),
             "program": inputs.digest(Path(__file__)),
             "release": release,
+            "debian": repr(debian),
         }
     )
-    folder = cache_folder() / "el-base" / f"{release}-{made_of}"
-    base = ElBase(release, folder / f"el-{release}-s390x.qcow2", folder / "el-base.repo")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with (folder.parent / f"{release}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not folder.exists():
-            host.enable_emulation()
-            # One name for each release: what an interrupted one left is swept away by the next.
-            place = folder.parent / f"{release}.part"
-            shutil.rmtree(place, ignore_errors=True)
-            place.mkdir()
-            _make(release, place, base)
-            shutil.rmtree(place)
-            for old in folder.parent.glob(f"{release}-*"):
-                if old != folder:
-                    shutil.rmtree(old)
-    return base
+    return top / f"{release}-{made_of}"
 
 
-def _make(release: str, place: Path, base: ElBase) -> None:
+def _make(release: str, debian: Release, place: Path, base: ElBase) -> None:
     root, done = place / "root", place / "done"
     done.mkdir()
-    _debian(RELEASES[release], root)
+    _SYSTEM.make(debian, root)
     _run([str(_DATA / "after-packages"), str(root), release])
     _compile_python(root)
     (root / "etc/yum.repos.d").mkdir(exist_ok=True)
@@ -124,24 +153,6 @@ def _make(release: str, place: Path, base: ElBase) -> None:
     )
     _disk(root, done / base.image.name, place)
     done.rename(base.image.parent)
-
-
-def _debian(suite: str, root: Path) -> None:
-    command = ["mmdebstrap", "--quiet", "--mode=root", "--architectures=s390x", "--variant=minbase"]
-    command += ["--components=main", '--aptopt=APT::Install-Recommends "false"']
-    command += [f"--dpkgopt=path-exclude={pattern}" for pattern in _LEFT_OUT]
-    command += ["--dpkgopt=force-unsafe-io", '--aptopt=Acquire::Languages "none"']
-    command += [f"--essential-hook={_DATA}/before-packages"]
-    command += [f"--include={','.join(_PACKAGES)}", suite, str(root), _mirror()]
-    _run(command)
-
-
-def _mirror() -> str:
-    """The mirror that this machine's apt uses; it has the other releases too."""
-    command = ["apt-get", "indextargets", "--format", "$(REPO_URI)", "Component: main"]
-    mirrors = _run([*command, "Release: bookworm", "Origin: Debian"]).split()
-    assert mirrors, "this machine's apt knows no mirror of Debian 12; run apt-get update"
-    return mirrors[0]
 
 
 def _compile_python(root: Path) -> None:

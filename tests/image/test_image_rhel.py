@@ -13,8 +13,9 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
@@ -28,6 +29,7 @@ from dpm_image.progress import Progress
 from dpm_image.qemu import LEAN_CPU
 from dpm_image.session import Outcome, Request, boot
 from dpm_image.verdict import judge
+from dpm_lab.debian.releases import ArchiveError
 from tests.image.el_base import RELEASES, ElBase, el_base
 
 pytestmark = [pytest.mark.image, pytest.mark.slow]
@@ -43,50 +45,68 @@ _OURS = ("DIB_", "REG_")
 
 WWPN, LUN = "0x50050763070bc5e3", "0x4010402200000000"
 
+_Thing = TypeVar("_Thing")
+
 _FAKE_KERNEL = Path(__file__).parents[1] / "elements/ipl_fake_kernel.sh"
 
 
+class ByRelease(dict[str, _Thing]):
+    """Something for each release of EL; who asks for one that cannot be made is told why."""
+
+    def __init__(self, lacking: dict[str, ArchiveError]) -> None:
+        self.lacking = lacking
+
+    def __missing__(self, release: str) -> _Thing:
+        raise self.lacking[release]
+
+
 @pytest.fixture(scope="module")
-def bases() -> dict[str, ElBase]:
-    """Both guest images; what takes long is emulated, one processor each."""
+def bases() -> ByRelease[ElBase]:
+    """The guest images; what takes long is emulated, one processor each."""
+    found = ByRelease[ElBase]({})
+
+    def make(release: str) -> None:
+        try:
+            found[release] = el_base(release)
+        except ArchiveError as error:
+            found.lacking[release] = error
+
     with ThreadPoolExecutor() as pool:
-        return dict(zip(RELEASES, pool.map(el_base, RELEASES), strict=True))
+        list(pool.map(make, RELEASES))
+    return found
 
 
 @pytest.fixture(scope="module")
 def options(
-    bases: dict[str, ElBase], tmp_path_factory: pytest.TempPathFactory
-) -> dict[str, Options]:
+    bases: ByRelease[ElBase], tmp_path_factory: pytest.TempPathFactory
+) -> ByRelease[Options]:
     """9 with a subscription, 10 with repositories only."""
     key = tmp_path_factory.mktemp("key") / "key"
     key.write_text(KEY)
-    both = {
-        release: Options(
+    found = ByRelease[Options](bases.lacking)
+    for release, base in bases.items():
+        found[release] = Options(
             distribution="rhel",
             release=release,
             local_image=base.image,
             repositories=(base.repositories,),
         )
-        for release, base in bases.items()
-    }
-    both["9"] = Options(
-        distribution="rhel",
-        release="9",
-        local_image=bases["9"].image,
-        repositories=(bases["9"].repositories,),
-        subscription={"METHOD": "portal", "ORG": "1234567"},
-        activation_key_file=key,
-    )
-    return both
+    if "9" in found:
+        subscription = {"METHOD": "portal", "ORG": "1234567"}
+        found["9"] = replace(found["9"], subscription=subscription, activation_key_file=key)
+    return found
 
 
 @pytest.fixture(scope="module")
-def images(options: dict[str, Options]) -> dict[str, Path]:
-    return {release: build(chosen) for release, chosen in options.items()}
+def images(options: ByRelease[Options]) -> ByRelease[Path]:
+    found = ByRelease[Path](options.lacking)
+    for release, chosen in options.items():
+        found[release] = build(chosen)
+    return found
 
 
 @pytest.fixture(scope="module", params=list(RELEASES))
-def image(request: pytest.FixtureRequest, images: dict[str, Path]) -> Path:
+def image(request: pytest.FixtureRequest, images: ByRelease[Path]) -> Path:
     return images[request.param]
 
 
@@ -121,7 +141,7 @@ def test_verify_finds_nothing_wrong(image: Path) -> None:
     assert {"sysconfig", "device lists", "subscription", "interfaces by MAC"} <= found.keys()
 
 
-def test_the_image_was_registered_and_is_no_more(images: dict[str, Path]) -> None:
+def test_the_image_was_registered_and_is_no_more(images: ByRelease[Path]) -> None:
     with verify.opened(images["9"]) as opened:
         asked = opened.read("/etc/el-base-subscription")
     with verify.opened(images["10"]) as opened:
@@ -134,7 +154,7 @@ def test_the_image_was_registered_and_is_no_more(images: dict[str, Path]) -> Non
 
 
 def test_the_activation_key_is_in_no_log(
-    options: dict[str, Options], images: dict[str, Path]
+    options: ByRelease[Options], images: ByRelease[Path]
 ) -> None:
     log = plan(options["9"]).log
 
@@ -301,7 +321,7 @@ class Boot:
 
 
 @pytest.fixture(scope="module")
-def booted(images: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Boot:
+def booted(images: ByRelease[Path], tmp_path_factory: pytest.TempPathFactory) -> Boot:
     """EL 9's shape, its initramfs told that the partition was IPLed over FCP."""
     overlay = tmp_path_factory.mktemp("overlay") / "fake-ipl.cpio"
     top = "usr/lib/dracut/hooks"

@@ -11,8 +11,11 @@ from contextlib import ExitStack
 
 import pytest
 
+from dpm_lab.debian.releases import ArchiveError
+from dpm_lab.osa.base import ANY_NEWER
 from dpm_lab.osa.cards import Nic
 from dpm_lab.osa.guest import Configuration, Guest
+from tests import notes
 from tests.osa.nics import NICS, TUPLES, assert_as_wanted, states
 
 pytestmark = [pytest.mark.osa, pytest.mark.slow]
@@ -27,39 +30,55 @@ _UNTIL_DONE = (
 
 
 @pytest.fixture(scope="module")
-def guests() -> Iterator[dict[str, Guest]]:
+def guests() -> Iterator[dict[str, Guest | ArchiveError]]:
     """Both guests, which boot at the same time.
 
-    Debian 12: a silent card among four, default names. Debian 13: all devices ignored, the kernel's
-    own names.
+    Debian 12: a silent card among four, default names. A newer one: all devices ignored, the
+    kernel's own names.
     """
     parameters = TUPLES.replace(NICS[3].tuple(0, "0a0000000014"), "")
     parameters += SILENT.tuple(0, "0a0000000017") + LATER.tuple(1, LATER_MAC)
     bookworm = Configuration((*NICS[:3], SILENT), parameters, init="systemd")
     parameters = f"cio_ignore=all net.ifnames=0 {TUPLES}"
-    trixie = Configuration(NICS, parameters, release="trixie", init="systemd")
+    newer = Configuration(NICS, parameters, release=ANY_NEWER, init="systemd")
     with ExitStack() as stack:
-        found = {made.release: Guest(made) for made in (bookworm, trixie)}
-        for guest in found.values():
+        found: dict[str, Guest | ArchiveError] = {}
+        for made in (bookworm, newer):
+            # Where the archive has no newer one today, the older one's tests run all the same.
+            try:
+                found[made.release] = guest = Guest(made)
+            except ArchiveError as error:
+                found[made.release] = error
+                continue
             stack.callback(guest.close)
+            notes.add(f"a guest with qeth devices under systemd: Debian {guest.made_of}")
+        there = [guest for guest in found.values() if isinstance(guest, Guest)]
+        for guest in there:
             guest.start()
-        for guest in found.values():
+        for guest in there:
             guest.boot()
-        for guest in found.values():
+        for guest in there:
             guest.run(_UNTIL_DONE)
         yield found
 
 
+def _one_of(guests: dict[str, Guest | ArchiveError], release: str) -> Guest:
+    guest = guests[release]
+    if isinstance(guest, ArchiveError):
+        raise guest
+    return guest
+
+
 @pytest.fixture
-def bookworm(guests: dict[str, Guest]) -> Guest:
+def bookworm(guests: dict[str, Guest | ArchiveError]) -> Guest:
     """Debian 12."""
-    return guests["bookworm"]
+    return _one_of(guests, "bookworm")
 
 
 @pytest.fixture
-def trixie(guests: dict[str, Guest]) -> Guest:
-    """Debian 13."""
-    return guests["trixie"]
+def newer(guests: dict[str, Guest | ArchiveError]) -> Guest:
+    """Debian 13, or what there is that is newer than Debian 12."""
+    return _one_of(guests, ANY_NEWER)
 
 
 def _since_boot(guest: Guest, unit: str, what: str) -> int:
@@ -80,11 +99,11 @@ def test_the_boot_goes_on_in_spite_of_a_silent_card(bookworm: Guest) -> None:
     assert active.split() == ["active", "active"]
 
 
-@pytest.mark.parametrize("release", ["bookworm", "trixie"])
+@pytest.mark.parametrize("release", ["bookworm", ANY_NEWER])
 def test_network_pre_is_reached_only_after_the_nics_are_up(
-    release: str, guests: dict[str, Guest]
+    release: str, guests: dict[str, Guest | ArchiveError]
 ) -> None:
-    guest = guests[release]
+    guest = _one_of(guests, release)
 
     # A unit that failed went inactive; one that succeeded remains active.
     ended = max(
@@ -124,9 +143,10 @@ def test_a_nic_that_was_ungrouped_and_grouped_gets_its_mac_back(bookworm: Guest)
     assert_as_wanted(bookworm, NICS[:1])
 
 
-def test_debian_13_with_all_devices_ignored_and_kernel_names(trixie: Guest) -> None:
-    found = assert_as_wanted(trixie)
+def test_a_newer_debian_with_all_devices_ignored_and_kernel_names(newer: Guest) -> None:
+    found = assert_as_wanted(newer)
 
     assert sorted(found[nic.bus_id].interface for nic in NICS) == ["eth0", "eth1", "eth2", "eth3"]
-    assert trixie.check("uname -r").startswith("6.12.")
-    assert trixie.run("systemctl is-active dpm-guest.service").output.strip() == "active"
+    kernel = newer.check("uname -r")
+    assert [int(part) for part in kernel.split(".")[:2]] >= [6, 12], kernel
+    assert newer.run("systemctl is-active dpm-guest.service").output.strip() == "active"

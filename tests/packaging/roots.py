@@ -1,7 +1,8 @@
 """Debian systems with the Pythons that the agent meets on EL: made once, tried in copies.
 
-Debian 11 has EL 9's Python 3.9 and pyudev 0.22, Debian 13 a Python and a pyudev that are newer than
-EL 10's 3.12 and 0.24. mmdebstrap makes each in 20 s; a copy is an overlay that costs nothing.
+Debian 11 has EL 9's Python 3.9 and pyudev 0.22, Debian 13 and what comes after it a Python and a
+pyudev that are not older than EL 10's 3.12 and 0.24. mmdebstrap makes each in 20 s; a copy is an
+overlay that costs nothing.
 """
 
 from __future__ import annotations
@@ -13,11 +14,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dpm_image.build import cache_folder
+from dpm_lab.debian.releases import BULLSEYE, FORKY, TRIXIE, Release, choose
+from dpm_lab.debian.system import System
 from dpm_lab.osa import cache
+from tests import notes
 from tests.packaging import TOP
 
-#: Releases of Debian: with EL 9's Python, and with one that EL 10's is older than.
-OLD, NEW = "bullseye", "trixie"
+#: With EL 9's Python, and with one that EL 10's is older than: what each can be made of.
+OLD, NEW = "old", "new"
+_RELEASES = {OLD: (BULLSEYE,), NEW: (TRIXIE, FORKY)}
 
 _PACKAGES = (
     "python3",
@@ -46,20 +51,18 @@ _WHEELS = (
 )
 
 _OPTIONS = (
-    "--variant=essential",
-    "--architectures=amd64",
-    '--aptopt=Acquire::Languages "none"',
-    "--aptopt=Acquire::Retries 5",
     "--dpkgopt=path-exclude=/usr/share/doc/*",
     "--dpkgopt=path-exclude=/usr/share/locale/*",
 )
+
+_SYSTEM = System("amd64", "essential", _PACKAGES, _OPTIONS)
 
 
 @dataclass(frozen=True)
 class Root:
     """A system in the cache. Nothing ever writes to it."""
 
-    release: str
+    kind: str
     folder: Path
 
     def run(self, *command: str | Path) -> subprocess.CompletedProcess[str]:
@@ -74,19 +77,28 @@ class Root:
             )
 
 
-def get(release: str) -> Root:
+def get(kind: str) -> Root:
     """Return a system, making it where the cache has none."""
-    key = cache.key(release, *_PACKAGES, *_WHEELS, *_OPTIONS)
-    folder = cache_folder() / "packaging" / f"root-{release}-{key}"
+    choice = choose(
+        _RELEASES[kind],
+        is_made=lambda release: _folder(release).is_dir(),
+        missing=_SYSTEM.missing,
+    )
+    folder = _folder(choice.release)
     with cache.made_once(folder) as new:
         if new is not None:
-            _make(release, new)
-    return Root(release, folder)
+            _make(choice.release, new)
+    notes.add(f"the {kind} Python's system: Debian {choice}")
+    return Root(kind, folder)
 
 
-def _make(release: str, folder: Path) -> None:
-    packages = f"--include={','.join(_PACKAGES)}"
-    _run("mmdebstrap", *_OPTIONS, packages, release, str(folder), mirror())
+def _folder(release: Release) -> Path:
+    key = cache.key(repr(release), repr(_SYSTEM), *_WHEELS)
+    return cache_folder() / "packaging" / f"root-{release.name}-{key}"
+
+
+def _make(release: Release, folder: Path) -> None:
+    _SYSTEM.make(release, folder)
     # By this machine's pip for the older of the interpreters: the systems need no network.
     target = folder / "opt/tests"
     wanted = ("--python-version=3.9", "--platform=any", "--abi=none", "--only-binary=:all:")
@@ -95,14 +107,6 @@ def _make(release: str, folder: Path) -> None:
         f"--target={target}", *wanted, *_WHEELS,
     )  # fmt: skip
     _run("chroot", str(folder), "python3", "-m", "compileall", "-q", "/opt/tests")
-
-
-def mirror() -> str:
-    """The mirror that this machine's apt uses; it holds the other releases too."""
-    query = ["Component: main", "Origin: Debian", "Release: bookworm"]
-    lines = _run("apt-get", "indextargets", "--format", "$(REPO_URI)", *query).split()
-    assert lines, "this machine's apt knows no mirror of Debian 12; run 'apt-get update'"
-    return lines[0]
 
 
 def _run(*command: str) -> str:

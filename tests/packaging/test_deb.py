@@ -62,13 +62,13 @@ def test_a_second_build_gives_the_same_bytes(deb: Path, tmp_path: Path) -> None:
     assert again.read_bytes() == deb.read_bytes()
 
 
-@pytest.mark.parametrize("release", [roots.OLD, roots.NEW])
+@pytest.mark.parametrize("kind", [roots.OLD, roots.NEW])
 def test_it_enables_its_unit_once_and_leaves_nothing_when_it_is_purged(
-    deb: Path, release: str
+    deb: Path, kind: str
 ) -> None:
     script = 'cp "$2" "$ROOT/agent.deb"; exec chroot "$ROOT" bash -c "$1" install /agent.deb'
 
-    done = roots.get(release).run("--", "bash", "-c", script, "copy", INSTALL, deb)
+    done = roots.get(kind).run("--", "bash", "-c", script, "copy", INSTALL, deb)
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.splitlines() == [

@@ -34,7 +34,7 @@ def test_the_agent_hears_udev_through_this_pyudev(root: roots.Root) -> None:
 
     assert done.returncode == 0, done.stdout + done.stderr
     python, pyudev = done.stdout.split()
-    if root.release == roots.OLD:
+    if root.kind == roots.OLD:
         assert (python, pyudev) == ("3.9", "0.22.0")
     else:
         assert [int(part) for part in python.split(".")] >= [3, 12]

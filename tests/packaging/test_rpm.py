@@ -93,11 +93,11 @@ def test_the_source_rpm_builds_the_same_rpm(packages: list[Path], tmp_path: Path
     assert (tmp_path / "RPMS/noarch" / rpm.name).read_bytes() == rpm.read_bytes()
 
 
-@pytest.mark.parametrize("release", [roots.OLD, roots.NEW])
+@pytest.mark.parametrize("kind", [roots.OLD, roots.NEW])
 def test_it_enables_its_unit_by_preset_and_leaves_nothing_when_it_is_erased(
-    rpm: Path, release: str
+    rpm: Path, kind: str
 ) -> None:
-    done = roots.get(release).run("--", "bash", "-c", INSTALL, "install", rpm)
+    done = roots.get(kind).run("--", "bash", "-c", INSTALL, "install", rpm)
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.splitlines() == [

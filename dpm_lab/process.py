@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 
 from dpm_lab.errors import ToolError
@@ -13,9 +14,16 @@ def run(command: list[str], hint: str) -> str:
     Raises:
         ToolError: it is missing or failed.
     """
+    path = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/local/sbin:/usr/sbin:/sbin"])
     try:
         answer = subprocess.run(
-            command, check=False, capture_output=True, text=True, stdin=subprocess.DEVNULL
+            command,
+            check=False,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            stdin=subprocess.DEVNULL,
+            env={**os.environ, "PATH": path, "LC_ALL": "C.UTF-8"},
         )
     except FileNotFoundError as error:
         raise ToolError(f"no program {command[0]}; 'make setup' installs it") from error

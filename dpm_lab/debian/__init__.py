@@ -1,0 +1,1 @@
+"""Base systems from Debian's archive: which one can be made today, and making it."""

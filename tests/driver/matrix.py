@@ -34,8 +34,8 @@ SUBJECTS = (
 something: reads fail as they do in the others."""
 
 _SLOW = 0.02
-_TOO_SLOW = 0.25
-_IMPATIENT = 0.1
+_TOO_SLOW = 0.75
+_IMPATIENT = 0.3
 
 KINDS: dict[str, Fault] = {
     "delay": Fault(kind="delay", seconds=_SLOW),
@@ -69,7 +69,7 @@ _ONLY_LASTING = ("gone",)
 _JOBS = ("job-fails", "job-never-ends")
 _TOO_LATE = ("reboot", True)
 """A stop that the HMC carries out when the partition was stopped and started again since: no client
-can call it back. (The true time-out is 300 s, not 0.1 s.)"""
+can call it back. (The true time-out is 300 s, not 0.3 s.)"""
 
 
 class Verdict(Enum):

@@ -16,7 +16,7 @@ from tests.driver.lab import Lab
 
 BUILDS = 20
 #: Seconds after which a thread that never comes is given up: the test fails then.
-_PATIENCE = 60
+_PATIENCE = 300
 
 
 @pytest.fixture(params=["z13", "z16"])

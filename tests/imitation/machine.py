@@ -23,7 +23,7 @@ SYSFS = namespace.IMITATION / "sys"
 PROCFS = namespace.IMITATION / "proc"
 CMDLINE = Path("/run/cmdline")
 # Only to end a test that hangs.
-PATIENCE = 60.0
+PATIENCE = 300.0
 
 
 @dataclass(frozen=True)

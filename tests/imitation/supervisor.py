@@ -28,7 +28,7 @@ from .tree import Tree, Virtio
 
 UDEVD_LOG = Path("/run/udevd.log")
 # Only to end a run that hangs; far beyond what udevd takes for an interface.
-PATIENCE = 30.0
+PATIENCE = 300.0
 
 
 class Supervisor:

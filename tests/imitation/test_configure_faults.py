@@ -81,7 +81,7 @@ def test_a_silent_card_costs_only_itself() -> None:
     cards = [Card("0600"), Card("0700"), Card("0800", silent=True), Card("0900")]
     tuples = f"{NIC}{SECOND}0800,0,0a0000000013;0900,1,0a0000000014;"
     with Machine(cards) as machine:
-        result = machine.run("configure", "--timeout=3", tuples=tuples)
+        result = machine.run("configure", "--timeout=10", tuples=tuples)
 
         assert result.rc == 1
         assert is_right(machine)
@@ -108,7 +108,7 @@ def test_a_slow_card_is_waited_for_while_others_finish() -> None:
 
 def test_a_missing_device_is_named_and_the_others_are_configured() -> None:
     with Machine([Card("0600", start="absent"), Card("0700")]) as machine:
-        result = machine.run("configure", "--timeout=3", tuples=NIC + SECOND)
+        result = machine.run("configure", "--timeout=10", tuples=NIC + SECOND)
 
         assert result.rc == 1
         assert "appear" in line_about("0.0.0600", result.output)
@@ -130,7 +130,7 @@ def test_a_card_that_is_plugged_while_it_is_waited_for_is_configured() -> None:
 
 def test_a_card_that_is_pulled_in_the_middle_costs_only_itself() -> None:
     with Machine([Card("0600", silent=True), Card("0700")]) as machine:
-        agent = machine.start("configure", "--timeout=3", tuples=NIC + SECOND)
+        agent = machine.start("configure", "--timeout=10", tuples=NIC + SECOND)
         machine.wait(lambda: "/sys/devices/qeth/0.0.0600/online" in machine.writing)
         machine.unplug("0600")
         _, stderr = agent.communicate()
@@ -267,7 +267,7 @@ def test_without_udevd_the_agent_sets_the_mac_itself(left: str) -> None:
         if left == "nothing":
             machine.path("/run/udev/control").unlink()
 
-        result = machine.run("configure", "--timeout=2", tuples=NIC)
+        result = machine.run("configure", "--timeout=5", tuples=NIC)
 
         assert result.rc == 0, result.output
         assert machine.interface("0600") == "eth0"

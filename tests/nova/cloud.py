@@ -33,7 +33,7 @@ from tests.nova.storage import FcCinder
 assert mode
 CONF = nova.conf.CONF
 FLAVOR = {"vcpus": 2, "ram": 4096, "disk": 0, "OS-FLV-EXT-DATA:ephemeral": 0, "swap": 0}
-PATIENCE = 30.0
+PATIENCE = 300.0
 """Seconds after which a server does not become what it should."""
 
 Result = TypeVar("Result")

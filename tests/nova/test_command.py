@@ -217,7 +217,7 @@ def start(config: Path, place: Path = ROOT) -> subprocess.Popen[str]:
 def run(config: Path) -> tuple[int, str]:
     """Run nova-compute until it ends; return its exit code and what it wrote."""
     process = start(config)
-    output, _ = process.communicate(timeout=120)
+    output, _ = process.communicate(timeout=600)
     return process.returncode, output
 
 

@@ -12,7 +12,7 @@ from tests.nova.machine import on
 if TYPE_CHECKING:
     from tests.nova.cloud import Cloud
 
-LONG, SHORT = 60, 1
+LONG, SHORT = 300, 1
 """Seconds of ``vif_plugging_timeout``."""
 
 

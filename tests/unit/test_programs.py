@@ -52,10 +52,13 @@ def _files() -> list[str]:
 def python_calls(text: str) -> Iterator[str]:
     """The programs that Python code runs: first words of what goes through a door, or is a command.
 
-    What is run by something's method, ``guest.run(["ip"])``, is run elsewhere.
+    What is run by something's method, ``guest.run(["ip"])``, is run elsewhere; a module's own
+    ``run`` runs a command of ours.
     """
-    for node in ast.walk(ast.parse(text)):
-        if isinstance(node, ast.Call) and _is_door(node.func):
+    tree = ast.parse(text)
+    own = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)} & {"run"}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and _is_door(node.func, own):
             # What a door is given first may be where to look for the program.
             for argument in [one for one in node.args if not isinstance(one, ast.Name)][:1]:
                 yield from _first_word(argument)
@@ -73,10 +76,10 @@ def python_calls(text: str) -> Iterator[str]:
                     yield from _first_word(inner.value)
 
 
-def _is_door(function: ast.expr) -> bool:
+def _is_door(function: ast.expr, own: set[str]) -> bool:
     if isinstance(function, ast.Attribute):
         return isinstance(function.value, ast.Name) and function.value.id in _MODULES
-    return isinstance(function, ast.Name) and function.id in _DOORS
+    return isinstance(function, ast.Name) and function.id in _DOORS - own
 
 
 def _first_word(value: ast.expr) -> Iterator[str]:

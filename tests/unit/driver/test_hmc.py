@@ -203,7 +203,7 @@ def test_an_expired_session_is_renewed_by_one_of_several_threads(
     subject: Subject, lab: Lab
 ) -> None:
     count = 16
-    barrier = threading.Barrier(count, lab.control.expire_sessions, timeout=60)
+    barrier = threading.Barrier(count, lab.control.expire_sessions, timeout=300)
     subject.ask("get")
     lab.control.reset_log()
 
@@ -249,7 +249,7 @@ class MeetingLock:
     """A lock that nobody gets before all threads want it."""
 
     def __init__(self, threads: int) -> None:
-        self._barrier = threading.Barrier(threads, timeout=60)
+        self._barrier = threading.Barrier(threads, timeout=300)
         self._lock = threading.Lock()
 
     def __enter__(self) -> None:

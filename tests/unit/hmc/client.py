@@ -14,7 +14,7 @@ import zhmcclient
 
 from dpm_lab.hmc import Control, HmcProcess, HmcServer
 
-_PATIENCE = 20.0
+_PATIENCE = 120.0
 
 Hmc = HmcServer | HmcProcess
 

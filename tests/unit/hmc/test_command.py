@@ -48,7 +48,7 @@ def test_the_command_says_how_to_reach_it_and_ends_with_ctrl_c(tmp_path: Path) -
         with pytest.raises(zhmcclient.HTTPError, match="409,2"):
             cpc.partitions.create({"name": "web"})
         process.send_signal(signal.SIGINT)
-        _, log = process.communicate(timeout=20)
+        _, log = process.communicate(timeout=120)
 
     assert process.returncode == 130
     assert f"cpc_object_id = {cpc.uri.rpartition('/')[2]}" in said
@@ -169,7 +169,7 @@ def test_it_works_in_a_process_that_eventlet_has_patched() -> None:
         [sys.executable, "-W", "ignore", "-c", _EVENTLET],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
 

@@ -275,4 +275,4 @@ def test_wait_for_status_of_zhmcclient_works(z16: Lab) -> None:
 
     until(lambda: z16.status(partition) == "active")
 
-    partition.wait_for_status("active", status_timeout=5)
+    partition.wait_for_status("active", status_timeout=60)

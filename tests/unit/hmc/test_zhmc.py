@@ -49,7 +49,7 @@ def zhmc(hmc: HmcServer) -> Zhmc:
     def run(*words: str) -> str:
         command = [str(Path(sys.executable).with_name("zhmc")), "-o", "json", *words]
         done = subprocess.run(
-            command, env=environment, capture_output=True, text=True, timeout=60, check=False
+            command, env=environment, capture_output=True, text=True, timeout=300, check=False
         )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout

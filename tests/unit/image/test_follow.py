@@ -26,7 +26,7 @@ Follow = Callable[..., tuple[Follower, str]]
 
 @pytest.fixture
 def follow(tmp_path: Path) -> Follow:
-    def run(script: str, *, timeout: float = 60, until_off: bool = False) -> tuple[Follower, str]:
+    def run(script: str, *, timeout: float = 300, until_off: bool = False) -> tuple[Follower, str]:
         machine = Machine(
             Path("disk"), Path("drive"), tmp_path / "console", tmp_path / "report", ()
         )

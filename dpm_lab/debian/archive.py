@@ -106,6 +106,7 @@ class Archive:
                 # mmdebstrap's apt does not read this machine's configuration: what that one
                 # refuses is refused here too.
                 "Acquire::Check-Valid-Until": "true",
+                "Acquire::Check-Date": "true",
             }
             apt = ["apt-get", *(f"-o{name}={value}" for name, value in settings.items())]
             run([*apt, "--error-on=any", "update"], _HINT)

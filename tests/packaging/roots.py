@@ -17,6 +17,7 @@ from dpm_image.build import cache_folder
 from dpm_lab.debian.releases import BULLSEYE, FORKY, TRIXIE, Release, choose
 from dpm_lab.debian.system import System
 from dpm_lab.osa import cache
+from dpm_lab.process import run
 from tests import notes
 from tests.packaging import TOP
 
@@ -102,16 +103,6 @@ def _make(release: Release, folder: Path) -> None:
     # By this machine's pip for the older of the interpreters: the systems need no network.
     target = folder / "opt/tests"
     wanted = ("--python-version=3.9", "--platform=any", "--abi=none", "--only-binary=:all:")
-    _run(
-        sys.executable, "-m", "pip", "install", "--quiet", "--no-compile", "--no-deps",
-        f"--target={target}", *wanted, *_WHEELS,
-    )  # fmt: skip
-    _run("chroot", str(folder), "python3", "-m", "compileall", "-q", "/opt/tests")
-
-
-def _run(*command: str) -> str:
-    done = subprocess.run(
-        command, check=False, capture_output=True, text=True, stdin=subprocess.DEVNULL
-    )
-    assert done.returncode == 0, f"{command[0]}: {(done.stdout + done.stderr)[-2000:]}"
-    return done.stdout
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-compile", "--no-deps"]
+    run([*pip, f"--target={target}", *wanted, *_WHEELS], "can pip reach a package index?")
+    run(["chroot", str(folder), "python3", "-m", "compileall", "-q", "/opt/tests"], "")

@@ -115,6 +115,8 @@ def run(
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            # Hooks make files with it, and whose umask it is must not be seen in the image.
+            umask=0o022,
         )
         assert process.stdout is not None
         try:

@@ -13,7 +13,7 @@ from dpm_image import distributions, host, inputs
 from dpm_image.errors import ImageError
 
 # What of an element goes into the base system that it makes; all else is applied to it afterwards.
-_BASE = ("environment.d", "mmdebstrap", "package-installs.yaml")
+_BASE = ("environment.d", "mmdebstrap", "package-installs.yaml", "root.d")
 
 _LATE = ("DIB_IMAGE_SIZE", "DIB_DPM_KERNEL_PARAMETERS")
 

@@ -149,6 +149,19 @@ def test_the_base_system_is_shared_by_images_that_differ_later(checkout: Path) -
     assert base[0] == base[1]
 
 
+@pytest.mark.parametrize(
+    ("name", "another"), [("root.d", True), ("mmdebstrap", True), ("install.d", False)]
+)
+def test_what_makes_the_base_system_decides_whether_another_is_made(
+    checkout: Path, name: str, another: bool
+) -> None:
+    before = build.plan(DEBIAN, checkout).base
+
+    (checkout / "elements/debian-dpm" / name).write_text("changed\n")
+
+    assert (build.plan(DEBIAN, checkout).base != before) is another
+
+
 def test_options_become_variables_and_arguments(checkout: Path) -> None:
     options = Options(release="trixie", size=4, kernel_parameters="a b", packages=("x", "y"))
 
@@ -189,6 +202,18 @@ def test_force_builds_again(fake_builder: Path, said: io.StringIO) -> None:
     build.build(force=True, progress=Progress(said))
 
     assert runs(fake_builder) == 2
+
+
+@pytest.mark.usefixtures("fake_builder")
+def test_the_umask_of_who_builds_is_not_that_of_the_build(said: io.StringIO) -> None:
+    mine = os.umask(0o077)
+    try:
+        image = build.build(progress=Progress(said))
+    finally:
+        os.umask(mine)
+
+    # The file is the fake builder's own.
+    assert image.stat().st_mode & 0o777 == 0o644
 
 
 @pytest.mark.usefixtures("fake_builder")

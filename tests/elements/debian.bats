@@ -68,3 +68,17 @@ PYTHON
     [ "$(stat -c %a "$TMP_HOOKS_PATH/debian-dpm-files/etc/cloud")" = 755 ]
     [ "$(stat -c %a "$TMP_HOOKS_PATH/debian-dpm-files/etc/initramfs-tools/hooks/debian-dpm")" = 755 ]
 }
+
+@test "the day on which the base system was made is not seen in the image" {
+    root=$BATS_TEST_TMPDIR/root
+    mkdir -p "$root/etc" "$root/boot"
+    printf '%s\n' 'root:*:20783:0:99999:7:::' 'sshd:!:20783::::::' 'new:!:0:0:99999:7:::' >"$root/etc/shadow"
+    touch -d @1735786800 "$root/boot/vmlinuz-6.1.0-50-s390x"
+    touch -d @1704164400 "$root/boot/vmlinuz-6.1.0-9-s390x"
+
+    "$element/post-install.d/85-debian-dpm-shadow" "$root"
+
+    [ "$(cat "$root/etc/shadow")" = "root:*:20090:0:99999:7:::
+sshd:!:20090::::::
+new:!:0:0:99999:7:::" ]
+}

@@ -45,13 +45,14 @@ def seen(image: Path) -> Built:
 def another_machine(folder: Path) -> Iterator[None]:
     """Build on disk, not in memory, with another cache, umask and time zone."""
     base = plan(Options()).base
+    base.mkdir(parents=True, exist_ok=True)
     mine = os.umask(0o077)
     try:
         with pytest.MonkeyPatch.context() as environment:
             environment.setenv("XDG_CACHE_HOME", str(folder))
             environment.setenv("DIB_NO_TMPFS", "1")
             environment.setenv("TZ", "Pacific/Auckland")
-            # The base system takes minutes to make, and says from which packages it was made.
+            # The base system takes minutes to make; which build made it does not matter.
             other = plan(Options()).base
             other.parent.mkdir(parents=True)
             other.symlink_to(base)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import codecs
 import shlex
 import socket
 import sys
@@ -14,6 +15,7 @@ from dpm_image import qemu
 from dpm_image.configdrive import Step
 from dpm_image.errors import ImageError
 from dpm_image.nics import GuestNic, machine_nics, read_nic, read_tuples
+from dpm_image.plain import plain
 from dpm_image.progress import Progress
 from dpm_image.qemu import LEAN_CPU
 from dpm_image.session import (
@@ -175,7 +177,8 @@ def run(args: argparse.Namespace) -> int:
     if args.console:
         return boot_interactively(request, progress)
     if args.run:
-        outcome = boot(request, progress, lambda _step, data: _write(data))
+        write = _writer()
+        outcome = boot(request, progress, lambda _step, data: write(data))
         return outcome.steps["run"].code
     outcome = boot(request, progress)
     return show(request.nics, outcome)
@@ -216,7 +219,7 @@ def planned(request: Request, *, interactive: bool) -> list[str]:
 def show(nics: tuple[GuestNic, ...], outcome: Outcome) -> int:
     """Print the guest's own answer and the verdict on it; return the exit status."""
     status = outcome.steps[STATUS.name]
-    print(status.output, end="", flush=True)
+    print(plain(status.output, keep="\n\t"), end="", flush=True)
     right = status.code == 0
     if not right:
         print(f"dpm-guest status ended with status {status.code}")
@@ -229,7 +232,7 @@ def show(nics: tuple[GuestNic, ...], outcome: Outcome) -> int:
         print("cloud-init left no result")
     for error in outcome.cloud_init.errors or ():
         right = False
-        print(f"cloud-init: {error}")
+        print(f"cloud-init: {plain(error)}")
     if right:
         print(
             f"All {len(nics)} NICs are right, and sysfs, addresses and packets agree. "
@@ -263,6 +266,15 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _write(data: bytes) -> None:
-    sys.stdout.buffer.write(data)
-    sys.stdout.buffer.flush()
+def _writer() -> Callable[[bytes], None]:
+    """Return what writes a command's output: as it is, but to a terminal no more than text."""
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+
+    def text(data: bytes) -> None:
+        print(plain(decoder.decode(data), keep="\n\t"), end="", flush=True)
+
+    def bytes_(data: bytes) -> None:
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+
+    return text if sys.stdout.isatty() else bytes_

@@ -7,6 +7,8 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from dpm_image.plain import plain
+
 #: How many lines a failure shows.
 TAIL = 25
 
@@ -41,6 +43,9 @@ _FATAL = (
 _CLOCK = re.compile(r"^\[ *\d+\.\d+\] ")
 _BRIEF = 90
 
+#: Where a line is broken that does not end; the longest of a boot, the command line, has 4096.
+_LONGEST = 2**16
+
 _ESCAPES = re.compile(r"\x1b(\[[0-9;?]*[A-Za-z]|[()][A-B0-2]|[=>78c])|[\x00-\x08\x0b-\x1f]")
 
 
@@ -73,7 +78,7 @@ class Console:
             if text:
                 yield self._line(text)
         rest = clean(self._rest)
-        if _fatal(rest):
+        if _fatal(rest) or len(rest) > _LONGEST:
             self._rest = ""
             yield self._line(rest)
 
@@ -94,8 +99,11 @@ class Console:
 
 
 def clean(text: str) -> str:
-    """Return a console's line without colours, cursor movements and blanks around it."""
-    return _ESCAPES.sub("", text).strip()
+    """Return a console's line without colours, cursor movements and blanks around it.
+
+    What else would do something to a terminal is escaped.
+    """
+    return plain(_ESCAPES.sub("", text).strip(), keep="\t")
 
 
 def brief(text: str) -> str:

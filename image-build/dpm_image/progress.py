@@ -7,6 +7,8 @@ import sys
 import time
 from typing import TextIO
 
+from dpm_image.plain import plain
+
 #: Without a terminal, how often a line says that it goes on.
 HEARTBEAT_SECONDS = 30.0
 
@@ -34,7 +36,7 @@ class Progress:
         """Show a line that stays."""
         self.clear()
         self._last = time.monotonic()
-        print(f"[{self.seconds:5.0f} s] {text}", file=self._stream, flush=True)
+        print(f"[{self.seconds:5.0f} s] {plain(text)}", file=self._stream, flush=True)
 
     def status(self, text: str) -> None:
         """Show what is going on just now; call it often."""
@@ -43,7 +45,8 @@ class Progress:
             if now - self._last < 0.5:
                 return
             width = shutil.get_terminal_size().columns - 1
-            print(f"\r\x1b[K[{self.seconds:5.0f} s] {text}"[: width + 4], end="", file=self._stream)
+            shown = f"\r\x1b[K[{self.seconds:5.0f} s] {plain(text)}"[: width + 4]
+            print(shown, end="", file=self._stream)
             self._stream.flush()
             self._status = True
             self._last = now

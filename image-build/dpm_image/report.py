@@ -8,6 +8,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from dpm_image.errors import ImageError
+from dpm_image.plain import cut
+
+#: The longest line: that of a piece of output has some 6000 bytes.
+_LINE = 2**20
 
 
 @dataclass(frozen=True)
@@ -73,8 +77,12 @@ class Reader:
         for line in lines:
             try:
                 yield _event(json.loads(line))
-            except (ValueError, KeyError, TypeError) as error:
-                raise ReportError(f"the guest's report has a damaged line: {line!r}") from error
+            except (ValueError, KeyError, TypeError, RecursionError) as error:
+                raise ReportError(
+                    f"the guest's report has a damaged line: {cut(repr(line))}"
+                ) from error
+        if len(self._rest) > _LINE:
+            raise ReportError(f"the guest's report has a line of more than {_LINE} bytes")
 
 
 def _event(fields: dict[str, object]) -> Event:
@@ -89,7 +97,10 @@ def _event(fields: dict[str, object]) -> Event:
     if kind == "output":
         return Output(step, base64.b64decode(str(fields["data"]), validate=True))
     if kind == "exit":
-        return Exit(step, int(str(fields["code"])))
+        code = int(str(fields["code"]))
+        if code not in range(256):
+            raise ValueError(f"exit status {code}")
+        return Exit(step, code)
     if kind == "end":
         return End()
     raise ValueError(f"unknown kind {kind!r}")

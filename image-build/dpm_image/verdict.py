@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from dpm_image.configdrive import Step
 from dpm_image.errors import ImageError
 from dpm_image.nics import GuestNic
+from dpm_image.plain import cut, plain
 from dpm_image.session import Outcome
 
 #: The commands whose answers :func:`judge` reads.
@@ -79,21 +80,26 @@ def _judge(
     wire = tuple(seen.get(devno, ()))
     if wire != (nic.wanted_mac,):
         problems.append(f"source MACs on the wire: {', '.join(wire) or 'none'}")
-    return Verdict(nic, interface, tuple(problems))
+    return Verdict(nic, plain(interface), tuple(map(plain, problems)))
 
 
 def _agent(outcome: Outcome) -> dict[str, Mapping[str, object]]:
     answer = outcome.steps[STATUS_JSON.name].output
     try:
         return {str(nic["devno"]): nic for nic in json.loads(answer)["nics"]}
-    except (ValueError, KeyError, TypeError) as error:
-        raise VerdictError(f"dpm-guest status --json did not answer JSON: {answer!r}") from error
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise VerdictError(
+            f"dpm-guest status --json did not answer JSON: {cut(repr(answer))}"
+        ) from error
 
 
 def _devices(text: str) -> dict[str, tuple[str, str]]:
     found = {}
     for line in text.splitlines():
-        interface, mac, path = line.split(" ", 2)
+        try:
+            interface, mac, path = line.split(" ", 2)
+        except ValueError as error:
+            raise VerdictError(f"the list of interfaces has a line {cut(repr(line))}") from error
         # The last one: a virtio device's path names the subchannel first.
         bus_ids = _BUS_ID.findall(path)
         if bus_ids:
@@ -107,5 +113,5 @@ def _addresses(text: str) -> dict[str, list[str]]:
             link["ifname"]: [address["local"] for address in link["addr_info"]]
             for link in json.loads(text)
         }
-    except (ValueError, KeyError, TypeError) as error:
-        raise VerdictError(f"ip -json address did not answer JSON: {text!r}") from error
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise VerdictError(f"ip -json address did not answer JSON: {cut(repr(text))}") from error

@@ -55,6 +55,33 @@ def outcome(
     return Outcome(CloudInit(errors, "ConfigDrive"), steps, SEEN if seen is None else seen, 60.0)
 
 
+def test_what_a_guest_says_does_nothing_to_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    evil = "\x1b[2J\x9b\u202e"
+    status = json.dumps({"nics": [{"devno": "0001", "ok": False, "reasons": [evil]}]})
+    said = outcome(
+        status, f"enc{evil} {evil} /sys/devices/qeth/0.0.0001\n", errors=(f"a\n{evil}",), code=1
+    )
+    said.steps["status"] = StepResult(1, f"a table\n{evil}\n")
+
+    assert show(NICS, said) == 1
+
+    text = capsys.readouterr().out
+    assert text.replace("\n", "").isprintable()
+    assert text.count(r"\x1b[2J\x9b\u202e") >= 4
+
+
+def test_a_line_that_names_no_interface_is_an_error() -> None:
+    with pytest.raises(VerdictError, match="list of interfaces has a line 'enc1'"):
+        judge(NICS, outcome(interfaces="enc1\n"))
+
+
+def test_an_answer_without_end_is_an_error_of_one_line() -> None:
+    with pytest.raises(VerdictError, match="did not answer JSON") as caught:
+        judge(NICS, outcome(status="[" * 10**6))
+
+    assert len(str(caught.value)) < 500
+
+
 def problems(result: Outcome) -> list[tuple[str, ...]]:
     return [verdict.problems for verdict in judge(NICS, result)]
 

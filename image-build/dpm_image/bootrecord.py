@@ -17,6 +17,7 @@ The layout (s390-tools ``include/boot/boot_defs.h`` and ``zipl/src/bootmap.c``; 
 
 from __future__ import annotations
 
+import os
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -35,6 +36,11 @@ _STAGE3_PARAMETERS = 0x9000
 
 #: ``MAXIMUM_PARMLINE_SIZE``: what every kernel takes. Newer ones take more (COMMAND_LINE_SIZE).
 MAX_PARAMETERS = 896
+
+#: Limits that no boot map of zipl comes near to: its whole list of extents, and what is read of the
+#: disk for the parameters of stage 3 and of the kernel, in bytes.
+_EXTENTS = 100_000
+_LARGEST = 2**20
 
 
 @dataclass(frozen=True)
@@ -77,6 +83,8 @@ def append_parameters(disk: BinaryIO, text: str) -> str:
     """
     component = _parameter_component(disk)
     whole = text[1:] if text.startswith("=") else f"{_text(disk, component)} {text}".strip()
+    if not whole.isascii():
+        raise BootRecordError(f"kernel parameters are ASCII, and these are not: {whole!r}")
     data = whole.encode("ascii") + b"\0"
     room = min(sum(extent.length for extent in component.extents), MAX_PARAMETERS)
     if len(data) > room:
@@ -86,7 +94,7 @@ def append_parameters(disk: BinaryIO, text: str) -> str:
         )
     rest = data.ljust(sum(extent.length for extent in component.extents), b"\0")
     for extent in component.extents:
-        disk.seek(extent.block * SECTOR)
+        _seek(disk, extent.block)
         disk.write(rest[: extent.length])
         rest = rest[extent.length :]
     disk.flush()
@@ -126,9 +134,12 @@ def _text(disk: BinaryIO, component: Component) -> str:
 
 
 def _read(disk: BinaryIO, component: Component) -> bytes:
+    size = sum(extent.length for extent in component.extents)
+    if size > _LARGEST:
+        raise BootRecordError(f"the boot map has {size} bytes of parameters")
     parts = []
     for extent in component.extents:
-        disk.seek(extent.block * SECTOR)
+        _seek(disk, extent.block)
         parts.append(disk.read(extent.length))
     return b"".join(parts)
 
@@ -136,7 +147,11 @@ def _read(disk: BinaryIO, component: Component) -> bytes:
 def _extents(disk: BinaryIO, pointer: Pointer) -> Iterator[Pointer]:
     # A list that is longer than one block ends in a pointer to its next block.
     per_block = SECTOR // _POINTER.size
+    seen: set[int] = set()
     while pointer.block:
+        if pointer.block in seen or len(seen) * per_block > _EXTENTS:
+            raise BootRecordError(f"the boot map's list of extents at {pointer.block} has no end")
+        seen.add(pointer.block)
         block = _block(disk, pointer.block)
         for index in range(per_block):
             entry = _pointer(block, index * _POINTER.size)
@@ -154,11 +169,17 @@ def _pointer(data: bytes, start: int) -> Pointer:
 
 
 def _block(disk: BinaryIO, number: int) -> bytes:
-    disk.seek(number * SECTOR)
+    _seek(disk, number)
     data = disk.read(SECTOR)
     if len(data) != SECTOR:
         raise BootRecordError(f"the boot map names block {number}, which the disk does not have")
     return data
+
+
+def _seek(disk: BinaryIO, number: int) -> None:
+    if number > disk.seek(0, os.SEEK_END) // SECTOR:
+        raise BootRecordError(f"the boot map names block {number}, which the disk does not have")
+    disk.seek(number * SECTOR)
 
 
 def _magic(block: bytes, what: str) -> bytes:

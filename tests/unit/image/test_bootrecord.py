@@ -66,6 +66,36 @@ def test_a_leading_equals_sign_replaces_the_parameters_as_the_firmware_has_it() 
     assert parameters(image) == "0001,0;"
 
 
+def with_block(number: int, content: bytes) -> io.BytesIO:
+    image = disk()
+    image.seek(number * 512)
+    image.write(content.ljust(512, b"\0"))
+    return image
+
+
+@pytest.mark.parametrize(
+    ("image", "said"),
+    [
+        (with_block(22, pointer(100) * 31 + pointer(22)), "list of extents at 22 has no end"),
+        (with_block(24, pointer(300) * 31 + pointer(22)), "list of extents at 22 has no end"),
+        (with_block(25, pointer(2**62)), "block 4611686018427387904, which the disk does not have"),
+        (with_block(11, b"zIPL" + bytes(28) + component(2**62, 0x9000)), "which the disk does not"),
+        (with_block(25, pointer(40, 2**16)), "the boot map has 33554432 bytes of parameters"),
+    ],
+    ids=["names itself", "names a former one", "extent", "component", "length"],
+)
+def test_a_map_that_leads_nowhere_is_an_error(image: io.BytesIO, said: str) -> None:
+    with pytest.raises(BootRecordError, match=said):
+        parameters(image)
+
+
+def test_parameters_that_are_no_text_are_an_error_where_something_is_appended() -> None:
+    image = with_block(40, b"root=\xff\xfe")
+
+    with pytest.raises(BootRecordError, match="are ASCII, and these are not"):
+        append_parameters(image, "0001,0;")
+
+
 def test_nothing_but_the_parameters_changes() -> None:
     before, image = disk().getvalue(), disk()
 

@@ -6,10 +6,8 @@ has to be. It never writes. It says for which family of distributions it holds; 
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,10 +15,13 @@ from typing import Any
 import yaml
 
 from dpm_image import initramfs
-from dpm_image.bootentry import BootEntry, read_entry
+from dpm_image.bootentry import FILE_LIMIT, BootEntry, read_entry
+from dpm_image.files import Files
 
 #: What a check may say of a list of things that should not be there.
 _SHOWN = 3
+
+_ALIASES = 16
 
 
 class Wrong(Exception):
@@ -44,15 +45,24 @@ class Image:
     agent: Path | None = None
 
     @cached_property
+    def tree(self) -> Files:
+        """The files in it. Checks have no other way to them: names and links may lead anywhere."""
+        return Files(self.root)
+
+    def read(self, name: str) -> str:
+        """Return the text of a file, empty where there is none."""
+        return self.tree.read(name)
+
+    def files(self, *patterns: str) -> list[str]:
+        """Return what the patterns match, folders left out, as absolute names in the image."""
+        return self.tree.matching(*patterns)
+
+    @cached_property
     def os_release(self) -> dict[str, str]:
         """The fields of os-release."""
-        for place in ("etc/os-release", "usr/lib/os-release"):
-            path = self.path(place)
-            if path.is_file():
-                lines = path.read_text("utf-8").splitlines()
-                pairs = (line.partition("=") for line in lines if "=" in line)
-                return {key: value.strip("\"'") for key, _, value in pairs}
-        return {}
+        text = self.read("etc/os-release") or self.read("usr/lib/os-release")
+        pairs = (line.partition("=") for line in text.splitlines() if "=" in line)
+        return {key: value.strip("\"'") for key, _, value in pairs}
 
     @property
     def family(self) -> str:
@@ -67,12 +77,14 @@ class Image:
     @cached_property
     def entry(self) -> BootEntry:
         """What the boot loader's configuration boots."""
-        return read_entry(self.root)
+        return read_entry(self.tree)
 
     @cached_property
     def initramfs(self) -> frozenset[str]:
         """The names of the files in the initial RAM disk that is booted."""
-        return initramfs.names(self.path(self.entry.initrd))
+        name = self.entry.initrd
+        with self.tree.open(name, FILE_LIMIT) as stream:
+            return initramfs.names(stream, name)
 
     @cached_property
     def cloud(self) -> dict[str, tuple[Any, str]]:
@@ -88,63 +100,31 @@ class Image:
 
     @cached_property
     def _cloud_files(self) -> list[tuple[str, dict[str, Any]]]:
-        found = []
-        for name in ["/etc/cloud/cloud.cfg", *self.files("etc/cloud/cloud.cfg.d/*.cfg")]:
-            try:
-                found.append((name, yaml.safe_load(self.read(name)) or {}))
-            except yaml.YAMLError as error:
-                raise Wrong(f"{name}: {error}") from error
-        return found
+        names = ["/etc/cloud/cloud.cfg", *self.files("etc/cloud/cloud.cfg.d/*.cfg")]
+        return [(name, _mapping(name, self.read(name))) for name in names]
 
-    def path(self, name: str) -> Path:
-        """Return the file `name` of the image, links followed inside the image."""
-        parts = [part for part in Path(name).parts if part != "/"]
-        path, links = self.root, 0
-        while parts:
-            part = parts.pop(0)
-            if part == "..":
-                path = path.parent if path != self.root else path
-                continue
-            path = path / part
-            if path.is_symlink() and links < 40:
-                links += 1
-                target = path.readlink()
-                path = self.root if target.is_absolute() else path.parent
-                parts = [piece for piece in target.parts if piece != "/"] + parts
-        return path
 
-    def read(self, name: str) -> str:
-        """Return the text of a file, empty where there is none."""
-        path = self.path(name)
-        return path.read_text("utf-8", errors="replace") if path.is_file() else ""
+class _Loader(yaml.SafeLoader):
+    """YAML with few aliases: cloud-init's own files have four, and thirty can fill a memory."""
 
-    def files(self, *patterns: str) -> list[str]:
-        """Return what the patterns match, folders left out, as absolute names in the image.
+    _aliases = 0
 
-        A link counts as what it is: its target's name means something in the image only.
-        """
-        found: set[Path] = set()
-        for pattern in patterns:
-            folder, _, name = pattern.rpartition("/")
-            # glob() would follow a link that it need not list a folder for.
-            found |= {
-                path
-                for parent in self.root.glob(folder)
-                if parent.is_dir() and parent.is_relative_to(self.root)
-                for path in parent.iterdir()
-                if fnmatchcase(path.name, name) and (path.is_symlink() or not path.is_dir())
-            }
-        return sorted(f"/{path.relative_to(self.root)}" for path in found)
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            self._aliases += 1
+            if self._aliases > _ALIASES:
+                raise yaml.YAMLError(f"more than {_ALIASES} aliases")
+        return super().compose_node(parent, index)
 
-    def inside(self, *command: str) -> subprocess.CompletedProcess[str]:
-        """Run a command of the image, in the image."""
-        return subprocess.run(
-            ["chroot", str(self.root), *command],
-            check=False,
-            capture_output=True,
-            text=True,
-            env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "PYTHONDONTWRITEBYTECODE": "1"},
-        )
+
+def _mapping(name: str, text: str) -> dict[str, Any]:
+    try:
+        content = yaml.load(text, _Loader) or {}
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise Wrong(f"{name}: {error}") from error
+    if not isinstance(content, dict):
+        raise Wrong(f"{name}: not a mapping")
+    return content
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import re
 from pathlib import PurePath
 
 from dpm_image import bootrecord
+from dpm_image.bootentry import ENTRIES
 from dpm_image.checks import Image, Wrong, check
 from dpm_image.rawdisk import partitions
 
@@ -88,10 +89,10 @@ def boot_files_exist(image: Image) -> str:
     """The files that the configuration names."""
     found = []
     for name in (image.entry.kernel, image.entry.initrd):
-        path = image.path(name)
-        if not path.is_file() or not path.stat().st_size:
+        status = image.tree.status(name) if image.tree.is_file(name) else None
+        if status is None or not status.st_size:
             raise Wrong(f"{name} is missing")
-        found.append(path.name)
+        found.append(image.tree.path(name).name)
     return ", ".join(found)
 
 
@@ -99,8 +100,9 @@ def boot_files_exist(image: Image) -> str:
 def initramfs_has_drivers(image: Image) -> str:
     """The root disk is reached before the root file system with all other drivers is."""
     there = {match[1] for name in image.initramfs if (match := _MODULE.search(name))}
-    for path in image.root.glob("usr/lib/modules/*/modules.builtin"):
-        there |= {PurePath(line).name.removesuffix(".ko") for line in path.read_text().splitlines()}
+    for name in image.files("usr/lib/modules/*/modules.builtin"):
+        lines = image.read(name).splitlines()
+        there |= {PurePath(line).name.removesuffix(".ko") for line in lines}
     there = {name.replace("-", "_") for name in there}
     if missing := [name for name in (*DRIVERS, _root_type(image)) if name not in there]:
         raise Wrong(f"no {', '.join(missing)}")
@@ -135,13 +137,12 @@ def grows_to_its_volume(image: Image) -> str:
     wanted = ("growpart", "sfdisk", tools.get(_root_type(image), "resize2fs"))
     places = ("usr/bin", "usr/sbin", "bin", "sbin")
     missing = [
-        tool
-        for tool in wanted
-        if not any(image.path(f"{place}/{tool}").exists() for place in places)
+        tool for tool in wanted if not any(image.tree.exists(f"{place}/{tool}") for place in places)
     ]
     modules, _ = image.cloud.get("cloud_init_modules", ([], ""))
+    modules = modules if isinstance(modules, list) else []
     # A module may be given with its frequency, as a list of both.
-    listed = [module[0] if isinstance(module, list) else module for module in modules]
+    listed = [module[0] if isinstance(module, list) and module else module for module in modules]
     missing += [name for name in ("growpart", "resizefs") if name not in listed]
     if image.disk is not None:
         with image.disk.open("rb") as disk:
@@ -163,14 +164,14 @@ def _root_type(image: Image) -> str:
 @check("boot entries", "el")
 def entries_name_what_is_there(image: Image) -> str:
     """An entry whose kernel is gone is a boot that fails, one day."""
-    entries = sorted(image.root.glob("boot/loader/entries/*.conf"))
+    entries = image.files(ENTRIES)
     if not entries:
-        raise Wrong("no /boot/loader/entries/*.conf")
-    for path in entries:
-        text = path.read_text("utf-8")
+        raise Wrong(f"no /{ENTRIES}")
+    for entry in entries:
+        text = image.read(entry)
         for name in re.findall(r"^(?:linux|initrd)\s+(\S+)", text, re.MULTILINE):
-            if not image.path(name).is_file() and not image.path(f"boot/{name}").is_file():
-                raise Wrong(f"{path.name} names {name}, which is missing")
+            if not image.tree.is_file(name) and not image.tree.is_file(f"boot/{name}"):
+                raise Wrong(f"{PurePath(entry).name} names {name}, which is missing")
         if f"root=LABEL={image.label}" not in text:
-            raise Wrong(f"{path.name} has no root=LABEL={image.label}")
+            raise Wrong(f"{PurePath(entry).name} has no root=LABEL={image.label}")
     return f"{len(entries)}, all of whose files are there"

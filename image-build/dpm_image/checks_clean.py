@@ -11,14 +11,13 @@ from dpm_image.checks import Image, Wrong, check, none_of
 @check("machine-id")
 def machine_id_is_empty(image: Image) -> str:
     """An empty one is made at boot; a missing one, or "uninitialized", runs all presets anew."""
-    path = image.path("etc/machine-id")
-    if not path.is_file():
+    if not image.tree.is_file("etc/machine-id"):
         raise Wrong("/etc/machine-id is missing")
-    if text := path.read_text("ascii", errors="replace").strip():
+    if text := image.read("etc/machine-id").strip():
         raise Wrong(f"/etc/machine-id: {text}")
-    dbus = image.root / "var/lib/dbus/machine-id"
-    if dbus.is_file() and not dbus.is_symlink() and dbus.read_text("ascii").strip():
-        raise Wrong("/var/lib/dbus/machine-id has one")
+    dbus = "/var/lib/dbus/machine-id"
+    if image.tree.link(dbus) is None and image.read(dbus).strip():
+        raise Wrong(f"{dbus} has one")
     return "empty"
 
 
@@ -41,10 +40,15 @@ def no_passwords(image: Image) -> str:
 @check("logs")
 def no_logs(image: Image) -> str:
     """The first line that an administrator reads should be the partition's."""
-    files = (image.root / name[1:] for name in image.files("var/log/**/*", "root/*.log"))
     # Links are part of packages: systemd's /var/log/README.
-    written = (path for path in files if not path.is_symlink() and path.stat().st_size)
-    return none_of((f"/{path.relative_to(image.root)}" for path in written), "log lines")
+    written = (
+        name
+        for name in image.files("var/log/**/*", "root/*.log")
+        if image.tree.link(name) is None
+        and (status := image.tree.status(name)) is not None
+        and status.st_size
+    )
+    return none_of(written, "log lines")
 
 
 @check("package caches")
@@ -97,9 +101,8 @@ def no_build_leftovers(image: Image) -> str:
 @check("name servers")
 def resolver_is_not_the_builders(image: Image) -> str:
     """The name servers of the machine that built the image mean nothing elsewhere."""
-    path = image.root / "etc/resolv.conf"
-    if path.is_symlink():
-        return f"a link to {path.readlink()}"
+    if target := image.tree.link("etc/resolv.conf"):
+        return f"a link to {target}"
     if servers := re.findall(r"^nameserver\s+(\S+)", image.read("etc/resolv.conf"), re.MULTILINE):
         raise Wrong(f"/etc/resolv.conf: {', '.join(servers)}")
     return "none"
@@ -111,7 +114,7 @@ def labels_come_at_boot_or_are_there(image: Image) -> str:
     mode = re.search(r"^SELINUX=(\w+)", image.read("etc/selinux/config"), re.MULTILINE)
     if mode is None or mode[1] == "disabled":
         return "SELinux is off"
-    if image.path(".autorelabel").exists():
+    if image.tree.exists(".autorelabel"):
         return f"{mode[1]}; the first boot labels all files"
     label = _label(image)
     if not label:
@@ -121,6 +124,7 @@ def labels_come_at_boot_or_are_there(image: Image) -> str:
 
 def _label(image: Image) -> str:
     try:
-        return os.getxattr(image.path("etc/passwd"), "security.selinux").decode().rstrip("\0")
+        label = os.getxattr(image.tree.path("etc/passwd"), "security.selinux")
+        return label.decode(errors="replace").rstrip("\0")
     except OSError:
         return ""

@@ -50,8 +50,8 @@ def network_manager_finds_interfaces(image: Image) -> str:
     renderers = _renderers(image)
     if renderers[:1] != ["network-manager"]:
         raise Wrong(f"cloud-init's renderers: {', '.join(renderers) or 'its default'}")
-    program = image.path(_BY_MAC)
-    if not program.is_file() or not program.stat().st_mode & 0o111:
+    program = image.tree.status(_BY_MAC)
+    if program is None or not image.tree.is_file(_BY_MAC) or not program.st_mode & 0o111:
         raise Wrong(f"/{_BY_MAC} is missing, or not a program")
     drop_ins = image.files("etc/systemd/system/cloud-init-local.service.d/*.conf")
     if not any(f"ExecStartPost=/{_BY_MAC}" in image.read(name) for name in drop_ins):
@@ -69,7 +69,8 @@ def _renderers(image: Image) -> list[str]:
     for system in image.cloud_values("system_info"):
         network = system.get("network") if isinstance(system, dict) else None
         listed = network.get("renderers") if isinstance(network, dict) else None
-        found = [str(name) for name in listed] if isinstance(listed, list) else found
+        if isinstance(listed, list):
+            found = [name if isinstance(name, str) else "no name" for name in listed]
     return found
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import PurePath
+
+from dpm_image import imports
 from dpm_image.checks import Image, Wrong, check
+from dpm_image.imports import AGENT
 
 #: In this order: a drive is found at once, a service has to be asked, and without both it goes on.
 DATASOURCES = ["ConfigDrive", "OpenStack", "None"]
 
-_MODULES = "usr/lib/dpm-guest/dpm_guest"
+_MODULES = f"{AGENT}/dpm_guest"
 
 
 @check("agent")
@@ -17,10 +21,9 @@ def agent_is_the_checkouts(image: Image) -> str:
         raise Wrong("nothing to compare with")
     names = [path.relative_to(image.agent) for path in image.agent.rglob("*") if path.is_file()]
     for name in sorted(names):
-        path = image.path(str(name))
-        if not path.is_file():
+        if not image.tree.is_file(str(name)):
             raise Wrong(f"/{name} is missing")
-        if path.read_bytes() != (image.agent / name).read_bytes():
+        if image.tree.content(str(name)) != (image.agent / name).read_bytes():
             raise Wrong(f"/{name} is not the checkout's")
     return f"{len(names)} files, as in the checkout"
 
@@ -28,15 +31,17 @@ def agent_is_the_checkouts(image: Image) -> str:
 @check("agent's bytecode")
 def agent_is_compiled(image: Image) -> str:
     """No boot compiles anything, and none compares times (flags 1: by hash, not checked)."""
-    modules = sorted(image.path(_MODULES).glob("*.py"))
+    modules = [PurePath(name) for name in image.files(f"{_MODULES}/*.py")]
     if not modules:
         raise Wrong(f"/{_MODULES} has no modules")
     for module in modules:
-        compiled = sorted(module.parent.glob(f"__pycache__/{module.stem}.cpython-*.pyc"))
+        compiled = image.files(f"{_MODULES}/__pycache__/{module.stem}.cpython-*.pyc")
         if not compiled:
             raise Wrong(f"{module.name} is not compiled")
-        if compiled[0].read_bytes()[4:8] != b"\1\0\0\0":
-            raise Wrong(f"{compiled[0].name} is checked against its source at every start")
+        if image.tree.content(compiled[0])[4:8] != b"\1\0\0\0":
+            raise Wrong(
+                f"{PurePath(compiled[0]).name} is checked against its source at every start"
+            )
     return f"{len(modules)} modules, never checked against their source"
 
 
@@ -53,25 +58,17 @@ def unit_is_enabled(image: Image) -> str:
 def rules_are_there(image: Image) -> str:
     """udev asks the agent about devices that come later."""
     rules = "usr/lib/udev/rules.d/80-dpm-guest.rules"
-    if not image.path(rules).is_file():
+    if not image.tree.is_file(rules):
         raise Wrong(f"/{rules} is missing")
-    if image.root.joinpath("etc/udev/rules.d/80-dpm-guest.rules").exists():
+    if image.tree.exists("etc/udev/rules.d/80-dpm-guest.rules", follow=False):
         raise Wrong("/etc/udev/rules.d/80-dpm-guest.rules hides them")
     return f"/{rules}"
 
 
 @check("Python imports")
 def python_has_what_the_agent_imports(image: Image) -> str:
-    """The distribution's Python, run as the partition would run it."""
-    program = (
-        "import sys; sys.path.insert(0, '/usr/lib/dpm-guest'); import dpm_guest, pyudev; "
-        "print(*sys.version_info[:2], sep='.', end=', pyudev '); print(pyudev.__version__)"
-    )
-    answer = image.inside("python3", "-I", "-c", program)
-    if answer.returncode:
-        words = answer.stderr.strip().splitlines() or [f"exit status {answer.returncode}"]
-        raise Wrong(f"python3: {words[-1]}")
-    return f"Python {answer.stdout.strip()}"
+    """Python, pyudev and all that the agent's modules import, by their files."""
+    return imports.check(image.tree)
 
 
 @check("datasources")
@@ -79,7 +76,9 @@ def cloud_init_has_our_datasources(image: Image) -> str:
     """The last file that names them wins; on Debian the package's own is 90_dpkg.cfg."""
     found, place = image.cloud.get("datasource_list", (None, ""))
     # A bare None is a word to cloud-init's own reader of this list, and null to YAML's.
-    names = [str(name) for name in found or []]
+    listed = found if isinstance(found, list) else []
+    words = ("None" if name is None else name for name in listed)
+    names = [word if isinstance(word, str) else "no name" for word in words]
     if names != DATASOURCES:
         raise Wrong(f"{place}: {', '.join(names)}" if names else "no datasource_list")
     return f"{', '.join(names)} ({place})"

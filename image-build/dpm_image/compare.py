@@ -10,7 +10,7 @@ import argparse
 import hashlib
 import os
 import stat
-import subprocess
+import sys
 import textwrap
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,8 +18,10 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from dpm_image.rawdisk import exported, partitions, root_partition
-from dpm_image.rootfs import mounted
+from dpm_image.apart import apart
+from dpm_image.plain import plain
+from dpm_image.rawdisk import DiskError, exported, partitions, root_partition
+from dpm_image.rootfs import mounted, probe
 
 # Reasons stand below what they explain.
 _UNDER = " " * 9
@@ -105,28 +107,37 @@ def read(image: Path) -> Tree:
     Raises :class:`dpm_image.errors.ImageError`: it cannot be opened.
     """
     found: dict[str, Entry] = {}
-    with exported(image) as disk, disk.open("rb") as stream:
-        record = stream.read(512)[_BOOT_RECORD]
-        found["(disk) boot record"] = Entry("disk", hashlib.sha256(record).hexdigest())
-        found["(disk) partitions"] = Entry("disk", repr(partitions(stream)))
-        offset = root_partition(stream, str(image)).offset
+    with apart(), exported(image) as disk:
+        with disk.open("rb") as stream:
+            record = stream.read(512)[_BOOT_RECORD]
+            found["(disk) boot record"] = Entry("disk", hashlib.sha256(record).hexdigest())
+            found["(disk) partitions"] = Entry("disk", repr(partitions(stream)))
+            offset = root_partition(stream, str(image)).offset
+            size = stream.seek(0, os.SEEK_END)
         for name in ("TYPE", "LABEL", "UUID"):
-            command = ["blkid", "-p", "-O", str(offset), "-o", "value", "-s", name, str(disk)]
-            answer = subprocess.run(command, check=False, capture_output=True, text=True)
             path = f"(disk) {name if name == 'UUID' else name.lower()} of the file system"
-            found[path] = Entry("disk", answer.stdout.strip())
-    with mounted(image) as root:
-        return found | tree(root)
+            found[path] = Entry("disk", probe(disk, offset, name))
+        with mounted(disk, image) as root:
+            try:
+                return found | tree(root, size)
+            except (OSError, RecursionError) as error:
+                raise DiskError(f"{image}: its files cannot be read: {error}") from error
 
 
-def tree(root: Path) -> dict[str, Entry]:
-    """Return what is below the folder `root`, and the folder itself as ``/``."""
-    found = {"/": _entry(str(root))}
+def tree(root: Path, largest: int = sys.maxsize) -> dict[str, Entry]:
+    """Return what is below the folder `root`, and the folder itself as ``/``.
+
+    Raises :class:`dpm_image.errors.ImageError`: a file has more bytes than `largest`.
+    """
+    found = {"/": _entry(str(root), largest)}
     start = len(str(root))
     for folder, folders, files in os.walk(root, onerror=_unreadable):
         for name in (*folders, *files):
             path = os.path.join(folder, name)  # noqa: PTH118, 16000 times
-            found[path[start:]] = _entry(path)
+            try:
+                found[path[start:]] = _entry(path, largest)
+            except DiskError as error:
+                raise DiskError(f"{path[start:]}: {error}") from error
     return found
 
 
@@ -134,11 +145,14 @@ def _unreadable(error: OSError) -> None:
     raise error
 
 
-def _entry(path: str) -> Entry:
+def _entry(path: str, largest: int) -> Entry:
     status = os.lstat(path)
     kind = next(name for name, holds in _TYPES if holds(status.st_mode))
     content = ""
     if kind == "file":
+        # One that is nothing but holes could be read for days.
+        if status.st_size > largest:
+            raise DiskError(f"it has {status.st_size} bytes, the whole disk {largest}")
         with open(path, "rb") as stream:  # noqa: PTH123, as above
             content = hashlib.file_digest(stream, "sha256").hexdigest()
     elif kind == "link":
@@ -190,7 +204,7 @@ def _name(path: str, kind: str, table: Sequence[Named]) -> Named | None:
 def shown(found: Sequence[Difference], paths: int, *, everything: bool = False) -> str:
     """Return what differs as lines: what no row of the table names, then how often each row did."""
     lines = [
-        f"{', '.join(one.kinds):<12}  {one.path}"
+        f"{', '.join(one.kinds):<12}  {plain(one.path)}"
         for one in (found if everything else unnamed(found))
     ]
     rows = (_name(one.path, kind, NAMED) for one in found for kind in one.kinds)

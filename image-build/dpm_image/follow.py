@@ -4,16 +4,31 @@ from __future__ import annotations
 
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from dpm_image.console import Console, brief
 from dpm_image.errors import ImageError
 from dpm_image.progress import Progress
-from dpm_image.qemu import Machine
-from dpm_image.report import Begin, CloudInit, End, Event, Exit, Output, Reader, StepResult
+from dpm_image.qemu import Machine, outputs
+from dpm_image.report import (
+    Begin,
+    CloudInit,
+    End,
+    Event,
+    Exit,
+    Output,
+    Reader,
+    ReportError,
+    StepResult,
+)
 
 _POLL_SECONDS = 0.1
+
+#: What a guest may write to its console, its report or one of its networks. A boot's console has
+#: some 50 KiB; the report has what commands write, half as long again.
+_LIMIT = 256 * 2**20
+_PIECE = 2**20
 
 
 class BootError(ImageError):
@@ -27,15 +42,21 @@ class _Tail:
         self._path = path
         self._position = 0
 
-    def read(self) -> bytes:
+    def read(self) -> Iterator[bytes]:
         try:
             with self._path.open("rb") as file:
                 file.seek(self._position)
-                data = file.read()
+                while data := file.read(_PIECE):
+                    self._position += len(data)
+                    yield data
         except FileNotFoundError:
-            return b""
-        self._position += len(data)
-        return data
+            return
+
+
+def flooded(machine: Machine) -> str:
+    """Return which of its files a guest wrote more to than it may, empty where it did not."""
+    sizes = ((path, path.stat().st_size) for path in outputs(machine) if path.exists())
+    return next((path.name for path, size in sizes if size > _LIMIT), "")
 
 
 class Follower:
@@ -80,17 +101,15 @@ class Follower:
         while not self._ended or until_off:
             # Looked at first: what it wrote before it ended is read below.
             status = process.poll()
-            for line in self._console.feed(console.read()):
-                if line.phase:
-                    self._progress.line(f"{line.phase}: {brief(line.text)}")
-                elif line.interesting:
-                    self._progress.line(f"  {brief(line.text)}")
-                if line.fatal:
-                    raise self._failure(line.fatal)
-            for event in self._reader.feed(report.read()):
-                self._take(event)
-                if isinstance(event, CloudInit):
-                    done = time.monotonic() - start
+            if file := flooded(self._machine):
+                raise self._failure(f"the guest wrote more than {_LIMIT >> 20} MiB to {file}")
+            for data in console.read():
+                self._show(data)
+            for data in report.read():
+                for event in self._reader.feed(data):
+                    self._take(event)
+                    if isinstance(event, CloudInit):
+                        done = time.monotonic() - start
             if status is not None:
                 if self._ended:
                     break
@@ -103,6 +122,15 @@ class Follower:
             time.sleep(_POLL_SECONDS)
         self._progress.clear()
         return done
+
+    def _show(self, data: bytes) -> None:
+        for line in self._console.feed(data):
+            if line.phase:
+                self._progress.line(f"{line.phase}: {brief(line.text)}")
+            elif line.interesting:
+                self._progress.line(f"  {brief(line.text)}")
+            if line.fatal:
+                raise self._failure(line.fatal)
 
     def _phase(self) -> str:
         if self._step:
@@ -118,6 +146,10 @@ class Follower:
             case Begin(step):
                 self._step = step
                 self._outputs[step] = bytearray()
+            case Output(step) | Exit(step) if step not in self._outputs:
+                raise ReportError(
+                    f"the guest's report has a command that it did not begin: {step!r}"
+                )
             case Output(step, data):
                 self._outputs[step] += data
                 self._progress.clear()
@@ -127,6 +159,8 @@ class Follower:
                 self.results[step] = StepResult(code, text)
                 self._step = ""
             case End():
+                if self.cloud_init is None:
+                    raise ReportError("the guest's report ends before cloud-init is done")
                 self._ended = True
 
     def _failure(self, reason: str) -> BootError:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from dpm_image import qcow2
 from dpm_image.in_guest import PORT_NAME
 from dpm_image.nics import GuestNic
 
@@ -18,6 +20,14 @@ ROOT_DEVNO = "fe.3.0001"
 DRIVE_DEVNO = "fe.3.0002"
 SERIAL_DEVNO = "fe.3.0003"
 RANDOM_DEVNO = "fe.3.0004"
+
+#: What a guest that has taken QEMU over cannot do: start programs, become somebody else, or get at
+#: processor time and memory of others. QEMU's emulation is no boundary by QEMU's own word
+#: (docs/system/security.rst), so this is one more, not the one.
+SANDBOX = "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"
+
+#: Bytes that are recorded of each frame: its addresses are in the first twelve.
+CAPTURED = 64
 
 
 @dataclass(frozen=True)
@@ -44,6 +54,8 @@ class Machine:
     console_log: Path
     report: Path
     nics: Sequence[GuestNic]
+    #: The image that `disk` is an overlay on.
+    backing: Path | None = None
     direct: DirectKernel | None = None
     memory: int = 1024
     #: A second processor costs more than it brings where each is emulated: the Debian image's boot
@@ -56,6 +68,8 @@ class Machine:
     ssh_port: int | None = None
     #: Folder for one capture file per NIC.
     captures: Path | None = None
+    #: Whether this QEMU can have the kernel refuse it what it has no need of.
+    sandbox: bool = True
 
 
 def capture_file(folder: Path, nic: GuestNic) -> Path:
@@ -71,6 +85,7 @@ def command(machine: Machine) -> list[str]:
     """
     words = [PROGRAM, "-name", "nova-dpm", *_accelerator(machine.cpu)]
     words += ["-smp", str(machine.smp), "-m", str(machine.memory)]
+    words += ["-sandbox", SANDBOX] if machine.sandbox else []
     # A guest that reboots would start all over; it ends here instead, as one that panics does.
     words += ["-nodefaults", "-display", "none", "-no-reboot"]
     words += _console(machine)
@@ -79,8 +94,7 @@ def command(machine: Machine) -> list[str]:
         *("-chardev", f"file,id=report,path={_value(machine.report)}"),
         *("-device", f"virtserialport,chardev=report,name={PORT_NAME}"),
         *("-device", f"virtio-rng-ccw,devno={RANDOM_DEVNO}"),
-        # The overlay is thrown away, or the guest powers off before it is kept: no flushes.
-        *("-drive", f"if=none,id=root,format=qcow2,cache=unsafe,file={_value(machine.disk)}"),
+        *("-blockdev", json.dumps(_root(machine))),
         *("-device", f"virtio-blk-ccw,drive=root,devno={ROOT_DEVNO},bootindex=1"),
         *("-drive", f"if=none,id=drive,format=raw,readonly=on,file={_value(machine.drive)}"),
         *("-device", f"virtio-blk-ccw,drive=drive,devno={DRIVE_DEVNO}"),
@@ -92,6 +106,15 @@ def command(machine: Machine) -> list[str]:
         words += ["-kernel", str(machine.direct.kernel), "-initrd", str(machine.direct.initrd)]
         words += ["-append", machine.direct.parameters]
     return words
+
+
+def _root(machine: Machine) -> dict[str, object]:
+    return {
+        "node-name": "root",
+        # The overlay is thrown away, or the guest powers off before it is kept: no flushes.
+        "cache": {"direct": False, "no-flush": True},
+        **qcow2.blockdev(machine.disk, writable=True, backing=machine.backing),
+    }
 
 
 def _accelerator(cpu: str) -> list[str]:
@@ -119,11 +142,21 @@ def _nic(machine: Machine, nic: GuestNic) -> list[str]:
     words = ["-netdev", backend]
     if machine.captures is not None:
         target = _value(capture_file(machine.captures, nic))
-        words += ["-object", f"filter-dump,id=dump{nic.number},netdev={name},file={target}"]
+        words += [
+            "-object",
+            f"filter-dump,id=dump{nic.number},netdev={name},file={target},maxlen={CAPTURED}",
+        ]
     device = (
         f"virtio-net-ccw,netdev={name},mac={nic.firmware_mac},devno=fe.0.{nic.params.bus_id.devno}"
     )
     return [*words, "-device", device]
+
+
+def outputs(machine: Machine) -> tuple[Path, ...]:
+    """Return the files that a guest writes to, its disk left out."""
+    captured = machine.nics if machine.captures is not None else ()
+    captures = (capture_file(machine.captures or Path(), nic) for nic in captured)
+    return (machine.console_log, machine.report, *captures)
 
 
 def _value(path: Path) -> str:

@@ -7,6 +7,8 @@ some seconds every time, and ``qemu-nbd`` a kernel module that many machines do 
 
 from __future__ import annotations
 
+import json
+import os
 import struct
 import subprocess
 import tempfile
@@ -17,12 +19,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from dpm_image import qcow2
+from dpm_image.apart import dying_with_us
 from dpm_image.errors import ImageError
 
 SECTOR = 512
 
 #: The export appears within milliseconds; a very busy machine may need some seconds.
 EXPORT_SECONDS = 60.0
+
+#: How often, one second apart, it is asked to end before it is made to.
+_ASKED_TO_END = 10
 
 _MBR_SIGNATURE = b"\x55\xaa"
 _MBR_TABLE = 446
@@ -44,50 +51,69 @@ class DiskError(ImageError):
 
 
 @contextmanager
-def exported(image: Path, *, writable: bool = False) -> Iterator[Path]:
-    """Yield a file that reads (and writes, where asked for) like the disk in the qcow2 `image`."""
-    if not image.is_file():
-        raise DiskError(f"{image}: no such image; build one with `dpm-image build`")
+def exported(image: Path, *, writable: bool = False, backing: Path | None = None) -> Iterator[Path]:
+    """Yield a file that reads (and writes, where asked for) like the disk in the qcow2 `image`.
+
+    It is one file, or an overlay on `backing`: nothing else is opened, whatever its header says.
+    """
+    if backing is not None:
+        qcow2.check(backing)
+    qcow2.check(image, backing=backing)
     with tempfile.TemporaryDirectory(prefix="dpm-image-") as folder:
         raw = Path(folder, "disk.raw")
         raw.touch()
         log = Path(folder, "log")
         with log.open("wb") as sink:
             daemon = subprocess.Popen(
-                _export_command(image, raw, writable=writable),
+                dying_with_us(_export_command(image, raw, writable=writable, backing=backing)),
                 stdin=subprocess.DEVNULL,
                 stdout=sink,
                 stderr=sink,
+                # Ctrl-C reaches the whole foreground group; the daemon is ended by us, below.
+                start_new_session=True,
             )
         try:
             _wait_for_export(daemon, raw, image, log)
             yield raw
         finally:
             _end(daemon)
+            _unmount_if_there(raw)
 
 
 def _end(daemon: subprocess.Popen[bytes]) -> None:
     # It looks whether it shall end, then waits for events: a signal in between wakes nobody (seen
     # with QEMU 7.2). The next one does.
-    while True:
+    for _ in range(_ASKED_TO_END):
         daemon.terminate()
         try:
             daemon.wait(1.0)
         except subprocess.TimeoutExpired:
             continue
         return
+    daemon.kill()
+    daemon.wait()
 
 
-def _export_command(image: Path, raw: Path, *, writable: bool) -> list[str]:
-    switch = "off" if writable else "on"
-    # A comma in a path would end the value; QEMU's way to write one is to double it.
-    source = str(image.resolve()).replace(",", ",,")
+def _unmount_if_there(raw: Path) -> None:
+    # A daemon that was killed leaves its mount, and what is below a mount cannot be removed.
+    if _mounted(raw):
+        command = ["umount", "--lazy"] if os.geteuid() == 0 else ["fusermount3", "-u", "-z"]
+        subprocess.run([*command, str(raw)], check=True, capture_output=True)
+
+
+def _mounted(raw: Path) -> bool:
+    # The export is a mount on the file itself, another device than that of its folder.
+    try:
+        return raw.stat().st_dev != raw.parent.stat().st_dev
+    except OSError:
+        return True
+
+
+def _export_command(image: Path, raw: Path, *, writable: bool, backing: Path | None) -> list[str]:
+    node = {"node-name": "disk", **qcow2.blockdev(image, writable=writable, backing=backing)}
     return [
         "qemu-storage-daemon",
-        "--blockdev",
-        f"driver=file,node-name=file,filename={source},read-only={switch}",
-        "--blockdev",
-        f"driver=qcow2,node-name=disk,file=file,read-only={switch}",
+        *("--blockdev", json.dumps(node)),
         "--export",
         "type=fuse,id=export,node-name=disk,allow-other=off,"
         f"mountpoint={raw},writable={'on' if writable else 'off'}",
@@ -95,10 +121,8 @@ def _export_command(image: Path, raw: Path, *, writable: bool) -> list[str]:
 
 
 def _wait_for_export(daemon: subprocess.Popen[bytes], raw: Path, image: Path, log: Path) -> None:
-    # The export is a mount on the file itself: the device number changes when it is there.
-    before = raw.parent.stat().st_dev
     deadline = time.monotonic() + EXPORT_SECONDS
-    while raw.stat().st_dev == before:
+    while not _mounted(raw):
         if daemon.poll() is not None or time.monotonic() > deadline:
             reason = log.read_text(errors="replace").strip() or "it did not say why"
             raise DiskError(

@@ -10,19 +10,20 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from dpm_image import bootrecord, configdrive, qemu
+from dpm_image import bootrecord, configdrive, qcow2, qemu
+from dpm_image.apart import apart, dying_with_us
 from dpm_image.bootentry import extract
 from dpm_image.build import cache_folder
 from dpm_image.configdrive import Instance, Step
-from dpm_image.follow import BootError, Follower
+from dpm_image.follow import BootError, Follower, flooded
 from dpm_image.nics import GuestNic
 from dpm_image.progress import Progress
 from dpm_image.rawdisk import exported
-from dpm_image.report import CloudInit, StepResult
+from dpm_image.report import CloudInit, ReportError, StepResult
 from dpm_image.wire import seen_macs
 
 Ipl = Literal["disk", "kernel"]
@@ -103,6 +104,8 @@ def boot(
         seen = seen_macs(folder, request.nics)
     if request.log is None:
         log.unlink(missing_ok=True)
+    if missing := [step.name for step in request.steps if step.name not in follower.results]:
+        raise ReportError(f"the guest's report ends without an answer to {', '.join(missing)}")
     assert follower.cloud_init is not None
     return Outcome(follower.cloud_init, follower.results, seen, seconds)
 
@@ -113,9 +116,14 @@ def boot_interactively(request: Request, progress: Progress) -> int:
     log.parent.mkdir(parents=True, exist_ok=True)
     with prepared(request, log, progress, interactive=True) as (machine, _):
         progress.line("console follows; Ctrl-A x ends the machine, Ctrl-A h lists the other keys")
-        status = subprocess.run(_dying_with_us(qemu.command(machine)), check=False).returncode
+        with _ended(subprocess.Popen(dying_with_us(qemu.command(machine)))) as process:
+            while process.poll() is None:
+                if file := flooded(machine):
+                    raise BootError(f"{request.image}: the guest wrote too much to {file}")
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(1.0)
     print(f"console log: {log}")
-    return 1 if status else 0
+    return 1 if process.returncode else 0
 
 
 @contextlib.contextmanager
@@ -123,14 +131,16 @@ def prepared(
     request: Request, log: Path, progress: Progress, *, interactive: bool = False
 ) -> Iterator[tuple[qemu.Machine, Path]]:
     """Yield the machine to start, and the folder that holds its files until the end."""
-    if not request.image.is_file():
-        raise BootError(f"{request.image}: no such image; build one with `dpm-image build`")
+    qcow2.check(request.image)
+    if shutil.which(qemu.PROGRAM) is None:
+        raise BootError(f"{qemu.PROGRAM} is not installed; `make setup` installs it")
     with _signals_end_us(), tempfile.TemporaryDirectory(prefix="dpm-image-") as name:
         folder = Path(name)
         disk = request.keep or folder / OVERLAY
         again = disk.is_file()
         if not again:
             _make_overlay(request, disk)
+        qcow2.check(disk, backing=request.image)
         direct = None
         if request.ipl == "kernel":
             progress.line(f"taking kernel and initial RAM disk out of {request.image.name}")
@@ -142,11 +152,12 @@ def prepared(
         elif request.parameters:
             progress.line("appending the boot parameters, as the firmware would")
             try:
-                append_to_disk(disk, request.parameters)
+                append_to_disk(disk, request.image, request.parameters)
             except bootrecord.BootRecordError as error:
                 raise BootError(f"{request.image}: {error}") from error
         configdrive.write(instance(request, interactive=interactive), folder / CONFIG_DRIVE)
-        yield machine_for(request, folder, log, direct, interactive=interactive), folder
+        machine = machine_for(request, folder, log, direct, interactive=interactive)
+        yield replace(machine, sandbox=_has_sandbox()), folder
 
 
 def machine_for(
@@ -164,6 +175,7 @@ def machine_for(
         console_log=log,
         report=folder / "report",
         nics=request.nics,
+        backing=request.image,
         direct=direct,
         memory=request.memory,
         smp=request.smp,
@@ -186,9 +198,13 @@ def instance(request: Request, *, interactive: bool = False) -> Instance:
     )
 
 
-def append_to_disk(disk: Path, parameters: str) -> None:
-    """Append `parameters` to those in the boot map of the qcow2 `disk`, unless they are there."""
-    with exported(disk, writable=True) as raw, raw.open("r+b") as file:
+def append_to_disk(disk: Path, image: Path, parameters: str) -> None:
+    """Append `parameters` to those in the boot map of an overlay, unless they are there."""
+    with (
+        apart(),
+        exported(disk, writable=True, backing=image) as raw,
+        raw.open("r+b") as file,
+    ):
         if not bootrecord.parameters(file).endswith(parameters):
             bootrecord.append_parameters(file, parameters)
 
@@ -201,7 +217,7 @@ def _append(initrd: Path, archive: Path) -> None:
 
 def _make_overlay(request: Request, disk: Path) -> None:
     words = ["qemu-img", "create", "-q", "-f", "qcow2", "-F", "qcow2"]
-    words += ["-b", str(request.image.resolve()), str(disk)]
+    words += ["-b", str(request.image.resolve()), str(disk.absolute())]
     words += [request.disk_size] if request.disk_size else []
     answer = subprocess.run(words, check=False, text=True, capture_output=True)
     if answer.returncode:
@@ -234,24 +250,30 @@ def _signals_end_us() -> Iterator[None]:
 _ENDING = (signal.SIGTERM, signal.SIGHUP)
 
 
-def _dying_with_us(command: list[str]) -> list[str]:
-    # Even SIGKILL of this process must not leave a machine behind.
-    return ["setpriv", "--pdeathsig", "KILL", "--", *command]
+def _has_sandbox() -> bool:
+    # A QEMU that was built without libseccomp knows no such option.
+    command = [qemu.PROGRAM, "-sandbox", qemu.SANDBOX, "-version"]
+    return not subprocess.run(command, check=False, capture_output=True).returncode
 
 
 @contextlib.contextmanager
 def _running(command: list[str], errors: Path) -> Iterator[subprocess.Popen[bytes]]:
-    if shutil.which(qemu.PROGRAM) is None:
-        raise BootError(f"{qemu.PROGRAM} is not installed; `make setup` installs it")
     with errors.open("wb") as sink:
         process = subprocess.Popen(
-            _dying_with_us(command),
+            dying_with_us(command),
             stdin=subprocess.DEVNULL,
             stdout=sink,
             stderr=sink,
             # Ctrl-C reaches the whole foreground group; QEMU is ended by us, below.
             start_new_session=True,
         )
+    with _ended(process):
+        yield process
+
+
+@contextlib.contextmanager
+def _ended(process: subprocess.Popen[bytes]) -> Iterator[subprocess.Popen[bytes]]:
+    """See to it that a process has ended in the end."""
     try:
         yield process
     finally:

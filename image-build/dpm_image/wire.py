@@ -25,7 +25,8 @@ def source_macs(capture: Path) -> tuple[str, ...]:
     position = _HEADER
     while position + _RECORD.size <= len(data):
         _, _, length, _ = _RECORD.unpack_from(data, position)
-        frame = data[position + _RECORD.size :][:length]
+        start = position + _RECORD.size
+        frame = data[start : start + length]
         position += _RECORD.size + length
         if len(frame) >= 12 and not frame[6:12].startswith(_QEMU):
             found[frame[6:12]] = None

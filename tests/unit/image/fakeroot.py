@@ -6,6 +6,7 @@ The texts are those of a built Debian image, shortened; the EL parts follow RHEL
 from __future__ import annotations
 
 import atexit
+import importlib.util
 import shutil
 import subprocess
 import sys
@@ -22,6 +23,33 @@ PARAMETERS = f"root=LABEL={LABEL} console=ttyS0 console=ttysclp0"
 KERNEL = "6.1.0-50-s390x"
 
 _DRIVERS = ("zfcp", "sd_mod", "dasd_mod", "dasd_eckd_mod", "virtio_blk", "nvme", "ext4")
+
+#: Of the standard library: what the agent and pyudev import, and Python to start.
+_STANDARD = (
+    *("collections/__init__.py", "ctypes/__init__.py", "encodings/__init__.py", "json/__init__.py"),
+    *("re/__init__.py", "__future__.py", "abc.py", "codecs.py", "copy.py", "datetime.py"),
+    *("functools.py", "io.py", "os.py", "site.py", "socket.py", "stat.py", "struct.py"),
+    *("subprocess.py", "textwrap.py", "threading.py"),
+    "lib-dynload/_ctypes.cpython-311-s390x-linux-gnu.so",
+)
+
+#: Version, standard library, pyudev and what is said of it, libraries: of Debian 12 and RHEL 9.
+_PYTHON = {
+    "debian": (
+        "3.11",
+        "usr/lib/python3.11",
+        "usr/lib/python3/dist-packages",
+        "pyudev-0.24.0.egg-info",
+        "usr/lib/s390x-linux-gnu",
+    ),
+    "el": (
+        "3.9",
+        "usr/lib64/python3.9",
+        "usr/lib/python3.9/site-packages",
+        "pyudev-0.22.0-py3.9.egg-info",
+        "usr/lib64",
+    ),
+}
 
 _TEXTS = {
     "etc/machine-id": "",
@@ -85,6 +113,7 @@ def image(folder: Path, *, family: str = "debian") -> Image:
         )
     agent = _agent()
     shutil.copytree(agent, root, dirs_exist_ok=True)
+    python(root, family)
     link(
         root,
         "etc/systemd/system/sysinit.target.wants/dpm-guest.service",
@@ -102,6 +131,25 @@ def image(folder: Path, *, family: str = "debian") -> Image:
         used=390 * 2**20,
         agent=agent,
     )
+
+
+def python(root: Path, family: str) -> None:
+    """Put Python and pyudev in, where the family has them: what is read of pyudev is real."""
+    version, library, modules, information, libraries = _PYTHON[family]
+    program = root / f"usr/bin/python{version}"
+    program.write_bytes(b"\x7fELF\2\2\1".ljust(18, b"\0") + (22).to_bytes(2, "big"))
+    program.chmod(0o755)
+    link(root, "usr/bin/python3", program.name)
+    for name in _STANDARD:
+        write(root, f"{library}/{name}", "")
+    found = importlib.util.find_spec("pyudev")
+    assert found is not None
+    assert found.origin is not None
+    leave = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(Path(found.origin).parent, root / modules / "pyudev", ignore=leave)
+    write(root, f"{modules}/{information}/PKG-INFO", "")
+    write(root, f"{libraries}/libudev.so.1.7.5", "")
+    link(root, f"{libraries}/libudev.so.1", "libudev.so.1.7.5")
 
 
 @cache

@@ -34,7 +34,7 @@ def test_machine_options_reach_qemu(capsys: pytest.CaptureFixture[str]) -> None:
 
     assert words[words.index("-m") + 1] == "2048"
     assert words[words.index("-smp") + 1] == "4"
-    assert any(word.endswith("file=mine.qcow2") for word in words)
+    assert any('"filename": "mine.qcow2"' in word for word in words)
 
 
 @pytest.mark.parametrize(

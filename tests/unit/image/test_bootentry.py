@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from dpm_image.bootentry import BootEntry, BootEntryError, read_entry
+from dpm_image.files import Files
 
 CLASSIC = """\
 # After a change run zipl.
@@ -43,7 +44,7 @@ def root_with(folder: Path, **files: str) -> Path:
 def test_the_default_section_of_zipl_conf_is_read(tmp_path: Path) -> None:
     root = root_with(tmp_path, etc__zipl_conf=CLASSIC)
 
-    assert read_entry(root) == BootEntry(
+    assert read_entry(Files(root)) == BootEntry(
         "/boot/vmlinuz",
         "/boot/initrd.img",
         "root=LABEL=cloudimg-rootfs console=ttyS0 console=ttysclp0",
@@ -59,7 +60,7 @@ def test_the_newest_entry_of_the_boot_loader_specification_is_read(tmp_path: Pat
             f"initrd /boot/initramfs-{version}.img $tuned_initrd\noptions root=LABEL=x quiet\n"
         )
 
-    assert read_entry(tmp_path) == BootEntry(
+    assert read_entry(Files(tmp_path)) == BootEntry(
         "/boot/vmlinuz-5.14.0-611", "/boot/initramfs-5.14.0-611.img", "root=LABEL=x quiet"
     )
 
@@ -67,7 +68,7 @@ def test_the_newest_entry_of_the_boot_loader_specification_is_read(tmp_path: Pat
 def test_entries_of_a_separate_boot_file_system_name_files_from_its_top(tmp_path: Path) -> None:
     root = root_with(tmp_path, boot__loader__entries__a_conf="linux /vmlinuz\ninitrd /initrd\n")
 
-    assert read_entry(root).kernel == "/boot/vmlinuz"
+    assert read_entry(Files(root)).kernel == "/boot/vmlinuz"
 
 
 @pytest.mark.parametrize(
@@ -80,16 +81,16 @@ def test_entries_of_a_separate_boot_file_system_name_files_from_its_top(tmp_path
 )
 def test_a_zipl_conf_that_says_nothing_is_named(tmp_path: Path, text: str, said: str) -> None:
     with pytest.raises(BootEntryError, match=said):
-        read_entry(root_with(tmp_path, etc__zipl_conf=text))
+        read_entry(Files(root_with(tmp_path, etc__zipl_conf=text)))
 
 
 def test_an_entry_without_initrd_is_named(tmp_path: Path) -> None:
     root = root_with(tmp_path, boot__loader__entries__a_conf="linux /vmlinuz\n")
 
     with pytest.raises(BootEntryError, match=r"a\.conf"):
-        read_entry(root)
+        read_entry(Files(root))
 
 
 def test_an_image_without_either_is_said_to_have_neither(tmp_path: Path) -> None:
     with pytest.raises(BootEntryError, match="zipl-dpm"):
-        read_entry(tmp_path)
+        read_entry(Files(tmp_path))

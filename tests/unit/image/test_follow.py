@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from dpm_image.follow import BootError, Follower
+from dpm_image.nics import machine_nics, read_tuples
 from dpm_image.progress import Progress
 from dpm_image.qemu import Machine
-from dpm_image.report import StepResult
+from dpm_image.report import ReportError, StepResult
 
 DONE = '{"kind": "cloud-init", "errors": [], "datasource": "ConfigDrive"}'
 # "aGVsbG8K" is "hello".
@@ -28,7 +29,12 @@ Follow = Callable[..., tuple[Follower, str]]
 def follow(tmp_path: Path) -> Follow:
     def run(script: str, *, timeout: float = 300, until_off: bool = False) -> tuple[Follower, str]:
         machine = Machine(
-            Path("disk"), Path("drive"), tmp_path / "console", tmp_path / "report", ()
+            Path("disk"),
+            Path("drive"),
+            tmp_path / "console",
+            tmp_path / "report",
+            machine_nics(read_tuples("0001,0;")),
+            captures=tmp_path,
         )
         errors = tmp_path / "errors"
         said = io.StringIO()
@@ -93,6 +99,60 @@ def test_a_failure_names_phase_reason_last_lines_and_log(
     assert "phase: kernel" in said
     assert "    [1] Linux version 6\n" in said
     assert said.endswith(str(console))
+
+
+@pytest.mark.parametrize(
+    ("report", "said"),
+    [
+        ('{"kind": "output", "step": "other", "data": ""}', "did not begin: 'other'"),
+        ('{"kind": "exit", "step": "other", "code": 0}', "did not begin: 'other'"),
+        ('{"kind": "end"}', "ends before cloud-init is done"),
+        ("[" * 100_000, "damaged line"),
+        ('{"kind": "exit", "step": "run", "code": 1e999}', "damaged line"),
+        ('{"kind": "exit", "step": "run", "code": 256}', "damaged line"),
+    ],
+    ids=["output", "exit", "end", "deep", "infinite", "code"],
+)
+def test_a_report_that_is_not_our_programs_is_an_error(
+    follow: Follow, tmp_path: Path, report: str, said: str
+) -> None:
+    (tmp_path / "report").write_text(f"{report}\n")
+
+    with pytest.raises(ReportError, match=said):
+        follow("sleep 60")
+
+
+def test_a_line_without_end_is_an_error(follow: Follow) -> None:
+    with pytest.raises(ReportError, match="a line of more than"):
+        follow("head -c 3000000 /dev/zero >report; sleep 60")
+
+
+@pytest.mark.parametrize("file", ["console", "report", "0001.pcap"])
+def test_a_guest_that_fills_the_disk_is_ended(
+    follow: Follow, file: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dpm_image.follow._LIMIT", 2**20)
+
+    with pytest.raises(BootError, match=f"wrote more than 1 MiB to {file}"):
+        follow(f"yes '' | head -c 2000000 >{file}; sleep 60")
+
+
+def test_a_console_without_line_ends_is_told_in_pieces(follow: Follow, tmp_path: Path) -> None:
+    (tmp_path / "report").write_text(f"{DONE}\n{STEP}\n")
+
+    follower, _ = follow("tr '\\0' x </dev/zero | head -c 3000000 >console; sleep 60", timeout=60)
+
+    assert follower.results["run"].code == 7
+
+
+def test_nothing_of_a_console_moves_the_cursor(follow: Follow, tmp_path: Path) -> None:
+    (tmp_path / "console").write_text("dpm-guest\x9b2J\u202e\x1b]0;title\x07\n")
+    (tmp_path / "report").write_text(f"{DONE}\n{STEP}\n")
+
+    _, said = follow("sleep 60")
+
+    assert r"dpm-guest\x9b2J\u202e" in said
+    assert said.replace("\n", "").isprintable()
 
 
 def test_a_command_that_hangs_is_the_phase_that_is_named(follow: Follow, tmp_path: Path) -> None:

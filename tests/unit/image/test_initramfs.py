@@ -6,6 +6,7 @@ import gzip
 import lzma
 import shutil
 import subprocess
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +16,11 @@ from dpm_image import initramfs, session
 from tests.unit.image.fakeroot import cpio
 
 NAMES = ["init", "usr/lib/modules/6.1/kernel/zfcp.ko", "scripts/init-premount/dpm-ipl"]
+
+
+def names(file: Path) -> frozenset[str]:
+    with file.open("rb") as stream:
+        return initramfs.names(stream, file.name)
 
 
 def zstd(data: bytes) -> bytes:
@@ -30,19 +36,60 @@ def test_names_are_found_in_every_compression(
     file = tmp_path / "initrd.img"
     file.write_bytes(compress(cpio(NAMES)))
 
-    assert initramfs.names(file) == set(NAMES)
+    assert names(file) == set(NAMES)
 
 
 def test_an_archive_before_the_compressed_one_counts_too(tmp_path: Path) -> None:
     file = tmp_path / "initrd.img"
     file.write_bytes(cpio(["early"]).ljust(1024, b"\0") + gzip.compress(cpio(["late"])))
 
-    assert initramfs.names(file) == {"early", "late"}
+    assert names(file) == {"early", "late"}
+
+
+def entry(*, size: bytes = b"0" * 8, length: bytes = b"00000002") -> bytes:
+    """An entry "x" of an archive, with these two fields of its header."""
+    return b"070701" + b"0" * 48 + size + b"0" * 32 + length + b"0" * 8 + b"x\0"
+
+
+@pytest.mark.parametrize("compress", [bytes, gzip.compress, lzma.compress, zstd])
+def test_one_that_grows_without_end_is_refused_and_takes_no_memory(
+    tmp_path: Path, compress: Callable[[bytes], bytes]
+) -> None:
+    file = tmp_path / "initrd.img"
+    mib = 2**20
+    file.write_bytes(compress(entry(size=b"7fffffff").ljust(64 * mib, b"\0")))
+
+    tracemalloc.start()
+    try:
+        with (
+            file.open("rb") as stream,
+            pytest.raises(initramfs.InitramfsError, match="more than 16 MiB in it"),
+        ):
+            initramfs.names(stream, "initrd.img", 16 * mib)
+        assert tracemalloc.get_traced_memory()[1] < 16 * mib
+    finally:
+        tracemalloc.stop()
+
+
+def test_members_one_after_the_other_are_one_archive(tmp_path: Path) -> None:
+    whole = cpio(NAMES)
+    for compress in (gzip.compress, lzma.compress, zstd):
+        file = tmp_path / compress.__module__
+        file.write_bytes(compress(whole[:100]) + compress(whole[100:]))
+
+        assert names(file) == set(NAMES)
 
 
 @pytest.mark.parametrize(
     ("content", "said"),
     [
+        (entry(size=b"no hex!!"), "damaged: non-hexadecimal"),
+        (entry(size=b"-0000001"), "damaged: non-hexadecimal"),
+        (entry(length=b"00000000"), "a name of 0 bytes"),
+        (entry(length=b"7fffffff"), "a name of 2147483647 bytes"),
+        (entry(size=b"00001000"), "damaged: it ends too early"),
+        (zstd(cpio(["x"]))[:-4], "damaged"),
+        (lzma.compress(cpio(["x"]))[:-4], "damaged"),
         (b"something else", "neither a cpio archive"),
         (cpio(["x"])[:-124], "no end"),
         (gzip.compress(cpio(["x"]))[:-4], "damaged"),
@@ -53,7 +100,7 @@ def test_what_is_no_initramfs_is_an_error(tmp_path: Path, content: bytes, said: 
     file.write_bytes(content)
 
     with pytest.raises(initramfs.InitramfsError, match=said):
-        initramfs.names(file)
+        names(file)
 
 
 def test_an_archive_appended_for_a_boot_is_part_of_it(tmp_path: Path) -> None:

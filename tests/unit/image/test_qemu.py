@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from itertools import pairwise
 from pathlib import Path
 
@@ -80,6 +81,24 @@ def test_the_console_is_a_file_or_the_terminal_with_a_way_out() -> None:
 
 
 def test_a_comma_in_a_path_does_not_end_the_option() -> None:
-    words = command(machine(disk=Path("a,b")))
+    words = command(machine(drive=Path("a,b")))
 
     assert any(drive.endswith("file=a,,b") for drive in options(words, "-drive"))
+
+
+def test_qemu_is_told_each_file_of_the_disk_and_takes_none_from_a_header() -> None:
+    (text,) = options(command(machine(backing=Path("image,1"))), "-blockdev")
+
+    root = json.loads(text)
+    assert (root["driver"], root["file"]["filename"]) == ("qcow2", "disk")
+    assert root["file"]["driver"] == "file"
+    image = root["backing"]
+    assert (image["driver"], image["file"]["filename"]) == ("qcow2", "image,1")
+    assert (image["read-only"], image["file"]["read-only"], image["backing"]) == (True, True, None)
+
+
+def test_the_kernel_refuses_qemu_what_it_has_no_need_of() -> None:
+    (sandbox,) = options(command(machine()), "-sandbox")
+
+    assert {"on", "spawn=deny", "elevateprivileges=deny"} <= set(sandbox.split(","))
+    assert options(command(machine(sandbox=False)), "-sandbox") == []

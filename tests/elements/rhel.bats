@@ -112,6 +112,43 @@ refused() {
     DIB_LOCAL_IMAGE=$BATS_TEST_TMPDIR/mbr.qcow2 refused "boots on POWER, not on s390x"
 }
 
+@test "a base image that names another file is refused, and nobody opens that" {
+    ready
+    disk base.qcow2 zIPL 0
+    cd "$BATS_TEST_TMPDIR"
+    qemu-img create -q -f qcow2 -b base.qcow2 -F qcow2 backing.qcow2
+    qemu-img create -q -f qcow2 -o data_file=data.raw,data_file_raw=on data.qcow2 64K
+    qemu-img create -q -f qcow2 --object secret,id=s,data=x \
+        -o encrypt.format=luks,encrypt.key-secret=s,encrypt.iter-time=10 luks.qcow2 64K
+    cp base.qcow2 unknown.qcow2
+    printf '\040' | dd of=unknown.qcow2 bs=1 seek=79 conv=notrunc status=none
+    cp base.qcow2 old.qcow2
+    printf '\001' | dd of=old.qcow2 bs=1 seek=7 conv=notrunc status=none
+    xz --keep backing.qcow2
+    # Whatever program of QEMU's is called now has looked too late.
+    printf '#!/bin/sh\ntouch called\n' >bin/qemu-img
+    chmod +x bin/qemu-img
+
+    DIB_LOCAL_IMAGE=$PWD/backing.qcow2 refused "has a backing file"
+    DIB_LOCAL_IMAGE=$PWD/data.qcow2 refused "has its data in another file"
+    DIB_LOCAL_IMAGE=$PWD/luks.qcow2 refused "is encrypted"
+    DIB_LOCAL_IMAGE=$PWD/unknown.qcow2 refused "features that are unknown here"
+    DIB_LOCAL_IMAGE=$PWD/old.qcow2 refused "is a qcow2 of version 1"
+    DIB_LOCAL_IMAGE=$PWD/backing.qcow2.xz refused "has a backing file"
+    [ ! -e called ]
+}
+
+@test "a base image of any kind that is one file is taken" {
+    ready
+    for options in compat=0.10 compression_type=zstd extended_l2=on; do
+        qemu-img convert -O qcow2 -o "$options" "$DIB_LOCAL_IMAGE" "$BATS_TEST_TMPDIR/kind.qcow2"
+
+        DIB_LOCAL_IMAGE=$BATS_TEST_TMPDIR/kind.qcow2 run -0 "$element/bin/rhel-dpm-check"
+        xz --force "$BATS_TEST_TMPDIR/kind.qcow2"
+        DIB_LOCAL_IMAGE=$BATS_TEST_TMPDIR/kind.qcow2.xz run -0 "$element/bin/rhel-dpm-check"
+    done
+}
+
 @test "a disk that says nothing of its architecture is taken" {
     ready
     disk blank.qcow2

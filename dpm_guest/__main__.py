@@ -6,7 +6,7 @@ import os
 import sys
 
 from dpm_guest.bootparams import Parsed, parse
-from dpm_guest.console import Console
+from dpm_guest.console import Console, discard, words
 from dpm_guest.errors import DpmGuestError, InvalidIdError, UsageError
 from dpm_guest.ids import CcwId
 from dpm_guest.options import Options
@@ -21,7 +21,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; 0: everything is as wanted, 1: something is not, 2: usage."""
     try:
         options = parse_arguments(sys.argv[1:] if argv is None else argv)
-        return _run(options)
+        code = _run(options)
+        sys.stdout.flush()
+        return code
     except (UsageError, InvalidIdError) as error:
         print(f"dpm-guest: {error}\nTry 'dpm-guest --help'.", file=sys.stderr)
         return 2
@@ -29,7 +31,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         Console().error(str(error))
         return 1
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # `dpm-guest status | head`
+        discard(sys.stdout)  # `dpm-guest status | head`
+        return 1
+    except OSError as error:
+        discard(sys.stdout)
+        Console().error(f"{error.filename or 'standard output'}: {words(error)}")
         return 1
 
 
@@ -79,7 +85,8 @@ def _run(options: Options) -> int:
 def _read_parameters(options: Options) -> Parsed:
     path = options.cmdline or f"{options.procfs}/cmdline"
     try:
-        with open(path, encoding="utf-8", errors="replace") as file:
+        # One character a byte, as the kernel splits the line.
+        with open(path, encoding="iso-8859-1") as file:
             return parse(file.read())
     except OSError as error:
         raise DpmGuestError(f"cannot read {path}: {error.strerror}") from error

@@ -23,6 +23,10 @@ LIMIT = 256
 
 MAX_PORT = 15
 
+_BLANKS = "\t\n\v\f\r \xa0"
+"""What the kernel's ``isspace`` takes for white space (``lib/ctype.c``), a byte a character;
+``str.isspace`` knows U+001C, U+0085, U+2028 and more, which the kernel takes for letters."""
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -89,7 +93,8 @@ class Parsed:
 def parse(text: str) -> Parsed:
     """Read the NICs out of a whole kernel command line.
 
-    The line is split at white space (not inside double quotes, as in the kernel's ``next_arg``).
+    The line is split at the kernel's white space (not inside double quotes: ``next_arg`` in its
+    ``lib/cmdline.c``).
     Only a token that begins like a tuple is looked into; in it every piece up to a ``;`` must be
     a tuple, and a piece that is not is reported while the others count. So nothing is found
     inside another parameter, nor inside a MAC.
@@ -162,7 +167,7 @@ def compose(existing: str, nics: Iterable[NicParams]) -> str:
     """
     kept = _without_tuples(existing)
     tuples = encode(nics)
-    text = f"{kept.rstrip()} {tuples}" if kept.strip() and tuples else (tuples or kept)
+    text = f"{kept.rstrip(_BLANKS)} {tuples}" if kept.strip(_BLANKS) and tuples else (tuples or kept)
     if len(text) > LIMIT:
         raise TooLongError(
             f"the boot parameters need {len(text)} characters, of which {len(tuples)} for NICs and "
@@ -182,7 +187,7 @@ def _spans(text: str) -> Iterator[tuple[int, int]]:
     for index, character in enumerate(text):
         if character == '"':
             quoted = not quoted and text.find('"', index + 1) >= 0
-        if character.isspace() and not quoted:
+        if character in _BLANKS and not quoted:
             if start >= 0:
                 yield start, index
             start = -1
@@ -199,11 +204,11 @@ def _without_tuples(text: str) -> str:
     for start, end in _spans(text):
         token = text[start:end]
         if _begins_like_a_tuple(token) and all(map(_is_tuple, _pieces(token))):
-            kept.append(text[position:start].rstrip())
+            kept.append(text[position:start].rstrip(_BLANKS))
             position = end
     if not kept:
         return text
-    return " ".join(filter(None, [*kept, text[position:].strip()]))
+    return " ".join(filter(None, [*kept, text[position:].strip(_BLANKS)]))
 
 
 def _begins_like_a_tuple(token: str) -> bool:

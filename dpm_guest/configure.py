@@ -116,11 +116,17 @@ def _differs(job: Job, tree: Sysfs) -> bool:
 
 
 def _write_links(nics: tuple[NicParams, ...], console: Console) -> bool:
-    try:
-        return udevlink.write(nics)
-    except OSError as error:
-        console.warning(f"udev can't be told the MACs: {error.filename}: {words(error)}")
-        return False
+    """Tell udev the MACs, NIC by NIC; say whether anything changed."""
+    policy = udevlink.naming_policy()
+    changed = False
+    for nic in nics:
+        try:
+            changed = udevlink.write(nic, policy) or changed
+        except OSError as error:
+            console.warning(
+                f"{nic.bus_id}: udev can't be told the MAC: {error.filename}: {words(error)}"
+            )
+    return changed
 
 
 def _work(
@@ -274,13 +280,17 @@ def _report(job: Job, tree: Sysfs, console: Console) -> bool:
 
 
 def _write_markers(nics: tuple[NicParams, ...], console: Console) -> None:
-    try:
-        os.makedirs(MARKERS, exist_ok=True)
-        for nic in nics:
-            with open(f"{MARKERS}/{nic.bus_id}", "w", encoding="ascii") as file:
-                file.write(f"{nic}\n")
-    except OSError as error:
-        console.warning(f"a NIC that comes later will be left alone: {MARKERS}: {words(error)}")
+    """Let the rules know the NICs. The files are empty: those fit into a full ``/run``, too."""
+    for nic in nics:
+        try:
+            os.makedirs(MARKERS, exist_ok=True)
+            with open(f"{MARKERS}/{nic.bus_id}", "w", encoding="ascii"):
+                pass
+        except OSError as error:
+            console.warning(
+                f"{nic.bus_id}: will be left alone when it comes back: "
+                f"{error.filename}: {words(error)}"
+            )
 
 
 def _dry_run(nics: tuple[NicParams, ...], tree: Sysfs) -> int:

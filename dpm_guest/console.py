@@ -6,6 +6,10 @@ import errno
 import os
 import sys
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import TextIO
+
 ERROR, WARNING, NOTICE, DEBUG = 3, 4, 5, 7  # the journal's priorities, sd-daemon(3)
 
 
@@ -35,9 +39,20 @@ class Console:
 
     def _say(self, priority: int, text: str) -> None:
         prefix = f"<{priority}>" if self._prefixed else "dpm-guest: "
-        # One write a line: several threads speak.
-        sys.stderr.write(f"{prefix}{text}\n")
-        sys.stderr.flush()
+        try:
+            # One write a line: several threads speak.
+            sys.stderr.write(f"{prefix}{text}\n")
+            sys.stderr.flush()
+        except OSError:
+            # A full disk, or a journal that is gone: no reason to leave a NIC half way.
+            discard(sys.stderr)
+
+
+def discard(stream: TextIO) -> None:
+    """Have what is in a stream's buffer, and what is still written to it, go nowhere."""
+    sink = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(sink, stream.fileno())
+    os.close(sink)
 
 
 def words(error: OSError) -> str:

@@ -61,24 +61,32 @@ def naming_policy(directories: tuple[str, ...] = _SEARCHED) -> tuple[str, ...]:
     return _FALLBACK
 
 
-def write(nics: tuple[NicParams, ...]) -> bool:
-    """Write the files of those NICs that have a usable MAC; say whether anything changed.
+def write(nic: NicParams, policy: tuple[str, ...]) -> bool:
+    """Write the file of a NIC that has a usable MAC; say whether anything changed.
 
     Raises:
-        OSError: ``/run`` cannot be written.
+        OSError: it cannot be written; the error has the name of the file.
     """
-    policy = naming_policy()
-    changed = False
-    for nic in nics:
-        if nic.mac is None or nic.mac.why_unusable():
-            continue
-        wanted = text(nic, policy)
-        if read(path(nic)) == wanted.strip():
-            continue
+    if nic.mac is None or nic.mac.why_unusable():
+        return False
+    wanted = text(nic, policy)
+    if read(path(nic)) == wanted.strip():
+        return False
+    temporary = path(nic) + ".new"
+    try:
         os.makedirs(DIRECTORY, exist_ok=True)
-        temporary = path(nic) + ".new"
         with open(temporary, "w", encoding="ascii") as file:
             file.write(wanted)
         os.replace(temporary, path(nic))
-        changed = True
-    return changed
+    except OSError as error:
+        error.filename = error.filename or temporary  # write(2) to a full disk names none
+        _remove(temporary)
+        raise
+    return True
+
+
+def _remove(path: str) -> None:
+    try:
+        os.unlink(path)
+    except OSError:
+        pass  # it was not made

@@ -299,3 +299,51 @@ def test_a_card_that_the_driver_gives_up_is_reported_in_the_kernels_words() -> N
         line = line_about("0.0.0600", result.output)
         assert "bringing it online failed: No such device (ENODEV)" in line
         assert is_right(machine, "0700", 0, MAC_OF_SECOND)
+
+
+_FULL = """
+mkdir -p {place} && mount -t tmpfs -o size=4k tmpfs {place}
+printf old > {place}/70-dpm-0700.link
+head -c 4096 /dev/zero > {place}/rest 2>/dev/null
+[ "$(df --output=avail {place} | tail -n 1)" -eq 0 ]
+"""
+
+
+def test_a_full_run_is_said_with_the_file_and_costs_no_nic_its_mac() -> None:
+    place = "/run/systemd/network"
+    with Machine([Card("0600"), Card("0700")]) as machine:
+        assert machine.shell(_FULL.format(place=place)).rc == 0
+
+        result = machine.run("configure", tuples=NIC + SECOND)
+
+        assert result.rc == 0, result.output
+        assert is_right(machine)
+        assert is_right(machine, "0700", 0, MAC_OF_SECOND)
+        for devno in ("0600", "0700"):
+            file = f"{place}/70-dpm-{devno}.link.new"
+            assert f"{file}: No space left on device (ENOSPC)" in result.output
+        assert [path.name for path in machine.path(place).glob("*.new")] == []
+
+
+def test_markers_are_made_in_a_full_run_too() -> None:
+    with Machine([Card("0600")]) as machine:
+        assert machine.shell(_FULL.format(place="/run/dpm-guest")).rc == 0
+
+        result = machine.run("configure", tuples=NIC)
+
+        assert result.rc == 0, result.output
+        assert "No space left" not in result.output
+        assert machine.path("/run/dpm-guest/0.0.0600").exists()
+
+
+def test_a_nic_whose_link_file_cannot_be_written_leaves_the_others_theirs() -> None:
+    with Machine([Card("0600"), Card("0700")]) as machine:
+        machine.path("/run/systemd/network/70-dpm-0600.link").mkdir(parents=True)
+
+        result = machine.run("configure", tuples=NIC + SECOND)
+
+        assert result.rc == 0, result.output
+        assert is_right(machine)
+        assert "70-dpm-0600.link" in line_about("0.0.0600", result.output)
+        assert machine.announced("0700").properties["ID_NET_LINK_FILE"].endswith("0700.link")
+        assert result.output.count("MAC set by dpm-guest") == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 
 import pytest
 from hypothesis import given
@@ -37,7 +38,7 @@ def nic_lists(draw: st.DrawFn) -> list[NicParams]:
 
 
 # Text that is likely to come near a tuple.
-NEAR = st.text(alphabet='0123456789abcdefABCDEFxg,;:.= \t"-\u0661\xa0', max_size=120)
+NEAR = st.text(alphabet='0123456789abcdefABCDEFxg,;:.= \t"-\u0661\xa0\x1c\x85', max_size=120)
 
 
 @pytest.mark.parametrize(
@@ -86,6 +87,23 @@ def test_reads_what_drivers_write(line: str, expected: list[str]) -> None:
 )
 def test_finds_nothing_inside_other_parameters(line: str) -> None:
     assert parse(line).nics == ()
+
+
+# lib/ctype.c of the kernel: bytes 9 to 13, 32 and 160 have the bit _S.
+KERNELS_BLANKS = frozenset([*range(9, 14), 32, 160])
+
+
+@pytest.mark.parametrize("number", [*range(1, 256), 0x2028, 0x3000])
+def test_white_space_is_what_the_kernel_takes_for_it(number: int) -> None:
+    character = chr(number)
+    line = f"quiet{character}0001,0;{character}ro"
+
+    found = parse(line).nics
+
+    assert bool(found) == (number in KERNELS_BLANKS)
+    assert compose(f"{character}a{character}", [nic("0004")]) == (
+        f"{character}a 0004,0;" if number in KERNELS_BLANKS else f"{character}a{character} 0004,0;"
+    )
 
 
 def test_says_nothing_of_other_parameters() -> None:
@@ -177,7 +195,7 @@ def test_random_text_yields_only_whole_tuples(text: str) -> None:
 
 def check_whole(text: str) -> None:
     """Every NIC found is a whole piece, up to its ';', of a word that has no other beginning."""
-    words = text.split()
+    words = re.split("[\t-\r \xa0]", text)
     for found in parse(text).nics:
         spellings = [
             piece

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -157,6 +159,17 @@ def test_setmac_ends_with_an_honest_code_and_one_sentence(
     assert why in capsys.readouterr().err
 
 
+def test_a_byte_that_the_kernel_takes_for_a_blank_ends_a_parameter(
+    tree: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tree / "line").write_bytes(b"quiet\xa00600,1,0a0000000011;\xa0ro\xff\n")
+
+    code = main(["status", "--sysfs", str(tree), "--cmdline", str(tree / "line")])
+
+    assert code == 0
+    assert "0.0.0600  1     enc600" in capsys.readouterr().out
+
+
 def test_configure_dry_run_says_each_step_and_does_none(
     tree: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -178,3 +191,38 @@ def test_changing_commands_say_that_they_need_root(
 
     assert run(tree, "0600,0;", "configure") == 1
     assert "has to be run as root" in capsys.readouterr().err
+
+
+def onto_full_disk(
+    tree: Path, line: str, stream: str, *words: str
+) -> subprocess.CompletedProcess[str]:
+    """The agent as a process of its own, one of whose streams goes to a full disk."""
+    (tree / "cmdline").write_text(line + "\n")
+    command = [sys.executable, "-m", "dpm_guest", *words, "--cmdline", str(tree / "cmdline")]
+    command += ["--sysfs", str(tree), "--procfs", str(tree)]
+    with Path("/dev/full").open("w") as full:
+        streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, stream: full.fileno()}
+        return subprocess.run(
+            command,
+            stdout=streams["stdout"],
+            stderr=streams["stderr"],
+            text=True,
+            check=False,
+            cwd=Path(__file__).parents[3],
+        )
+
+
+def test_a_report_that_does_not_fit_on_the_disk_is_said_in_one_line(tree: Path) -> None:
+    done = onto_full_disk(tree, "0600,1,0a0000000011;", "stdout", "status")
+
+    assert done.returncode == 1
+    assert done.stderr == "dpm-guest: standard output: No space left on device (ENOSPC)\n"
+
+
+def test_messages_that_nobody_can_read_change_nothing_else(tree: Path) -> None:
+    line = "0600,0;0600,1,0a0000000012;"
+
+    done = onto_full_disk(tree, line, "stderr", "configure", "-n")
+
+    assert done.stdout == "0.0.0600: setting the MAC 0a:00:00:00:00:12\n"
+    assert done.returncode == 1

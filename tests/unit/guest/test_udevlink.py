@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import resource
 from pathlib import Path
 
 import pytest
 
 from dpm_guest import udevlink
 from dpm_guest.bootparams import NicParams, parse
+
+POLICY = ("NamePolicy=path",)
 
 DEBIAN = """\
 # comment
@@ -27,8 +30,9 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "network"
 
 
-def nics(text: str) -> tuple[NicParams, ...]:
-    return parse(text).nics
+def nic(text: str) -> NicParams:
+    (found,) = parse(text).nics
+    return found
 
 
 def test_the_distributions_naming_is_kept_and_its_mac_policy_is_not(tmp_path: Path) -> None:
@@ -59,8 +63,12 @@ def test_a_system_without_a_default_gets_systemds(tmp_path: Path) -> None:
 
 
 def test_only_nics_with_a_usable_mac_get_a_file(run: Path) -> None:
-    assert udevlink.write(nics("0600,1,0a0000000011;0700,0;0800,0,010000000001;"))
+    changed = [
+        udevlink.write(nic(text), POLICY)
+        for text in ("0600,1,0a0000000011;", "0700,0;", "0800,0,010000000001;")
+    ]
 
+    assert changed == [True, False, False]
     assert [file.name for file in run.iterdir()] == ["70-dpm-0600.link"]
     text = (run / "70-dpm-0600.link").read_text()
     assert "Path=ccwgroup-0.0.0600 ccw-0.0.0600\n" in text
@@ -68,10 +76,25 @@ def test_only_nics_with_a_usable_mac_get_a_file(run: Path) -> None:
 
 
 def test_a_second_time_nothing_changes_and_that_is_said(run: Path) -> None:
-    assert udevlink.write(nics("0600,1,0a0000000011;"))
+    assert udevlink.write(nic("0600,1,0a0000000011;"), POLICY)
     first = (run / "70-dpm-0600.link").stat()
 
-    assert not udevlink.write(nics("0600,1,0a0000000011;"))
+    assert not udevlink.write(nic("0600,1,0a0000000011;"), POLICY)
 
     assert (run / "70-dpm-0600.link").stat() == first
-    assert udevlink.write(nics("0600,1,0a0000000012;"))
+    assert udevlink.write(nic("0600,1,0a0000000012;"), POLICY)
+
+
+def test_a_full_disk_leaves_no_half_written_file_and_is_named(run: Path) -> None:
+    """A limit on the size of files stands in for the full disk: write(2) fails in the same place."""
+    udevlink.write(nic("0700,0,0a0000000012;"), POLICY)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (16, hard))
+    try:
+        with pytest.raises(OSError) as caught:
+            udevlink.write(nic("0600,1,0a0000000011;"), POLICY)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    assert str(caught.value.filename).startswith(str(run / "70-dpm-0600.link"))
+    assert [file.name for file in run.iterdir()] == ["70-dpm-0700.link"]

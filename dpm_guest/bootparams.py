@@ -167,7 +167,9 @@ def compose(existing: str, nics: Iterable[NicParams]) -> str:
     """
     kept = _without_tuples(existing)
     tuples = encode(nics)
-    text = f"{kept.rstrip(_BLANKS)} {tuples}" if kept.strip(_BLANKS) and tuples else (tuples or kept)
+    text = (
+        f"{kept.rstrip(_BLANKS)} {tuples}" if kept.strip(_BLANKS) and tuples else (tuples or kept)
+    )
     if len(text) > LIMIT:
         raise TooLongError(
             f"the boot parameters need {len(text)} characters, of which {len(tuples)} for NICs and "

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 
 from dpm_guest import plan, sysfs
 from dpm_guest.bootparams import NicParams
@@ -28,6 +29,8 @@ _OTHER_TRIES = 3
 # Steps of which nobody needs more; past them somebody undoes what we do.
 _MOST_STEPS = 200
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 0.1
+# Seconds for udev to load the driver of a device, where we may not.
+_UDEV_LOADS = 10.0
 
 
 class BringUpError(DpmGuestError):
@@ -162,7 +165,10 @@ def _free(nic: NicParams, shared: Shared) -> None:
 
 
 def _load_qeth(shared: Shared) -> None:
-    """Load the driver; ``qeth_l2`` follows by itself when ``layer2`` is written.
+    """Load the driver; the kernel itself loads ``qeth_l2`` when ``layer2`` is written.
+
+    In our units nobody may load modules: ``modprobe@qeth.service`` has done it before. Where that
+    one is masked, udev does, for a device that has been found.
 
     Raises:
         BringUpError: there is no such module, or it can't be loaded.
@@ -172,8 +178,11 @@ def _load_qeth(shared: Shared) -> None:
             return
         shared.console.step("loading qeth")
         code = run("modprobe", "qeth")
-        if code or not os.path.isdir(shared.tree.qeth_driver):
+    end = time.monotonic() + _UDEV_LOADS
+    while not os.path.isdir(shared.tree.qeth_driver):
+        if time.monotonic() > end:
             raise BringUpError(
                 f"loading the module qeth failed (modprobe ended with {code}); "
                 f"is it in the image? see 'modinfo qeth'"
             )
+        shared.pause(_LONGEST_PAUSE)

@@ -158,6 +158,28 @@ def test_a_missing_module_is_named(module: str) -> None:
         assert module in line_about("0.0.0600", result.output)
 
 
+_MAY_NOT_LOAD = """
+mkdir /run/sandbox && cd /run/sandbox
+printf '#!/bin/sh\n: >/run/sandbox/asked\nexit 1\n' >modprobe && chmod 755 modprobe
+"""
+IN_SANDBOX = ("sh", "-c", 'PATH=/run/sandbox:$PATH exec "$@"', "sh")
+
+
+def test_a_driver_that_only_udev_may_load_is_waited_for() -> None:
+    """So it is in our units where ``modprobe@qeth.service`` is masked."""
+    with Machine([Card("0600"), Card("0700")], modules_loaded=()) as machine:
+        assert machine.shell(_MAY_NOT_LOAD).rc == 0
+        agent = machine.start("configure", tuples=NIC + SECOND, through=IN_SANDBOX)
+        machine.wait(machine.path("/run/sandbox/asked").exists)
+
+        assert machine.shell("modprobe qeth").rc == 0
+        _, stderr = agent.communicate()
+
+        assert agent.returncode == 0, stderr
+        assert is_right(machine)
+        assert is_right(machine, "0700", 0, MAC_OF_SECOND)
+
+
 def test_a_device_that_another_group_holds_is_named_with_its_holder() -> None:
     card = Card("0600", start="grouped", grouped_as=("0601", "0602", "0603"))
     with Machine([card, Card("0603")]) as machine:

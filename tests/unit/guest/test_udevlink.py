@@ -86,7 +86,7 @@ def test_a_second_time_nothing_changes_and_that_is_said(run: Path) -> None:
 
 
 def test_a_full_disk_leaves_no_half_written_file_and_is_named(run: Path) -> None:
-    """A limit on the size of files stands in for the full disk: write(2) fails in the same place."""
+    """A limit on the size of files stands in for the full disk: write(2) fails as there."""
     udevlink.write(nic("0700,0,0a0000000012;"), POLICY)
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (16, hard))

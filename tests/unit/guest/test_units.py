@@ -21,10 +21,10 @@ def section(unit: Path, name: str) -> list[str]:
     return [line for line in lines if line and not line.startswith("#")]
 
 
-@pytest.mark.parametrize("unit", [BOOT, LATE])
-def test_the_unit_is_exposed_by_no_more_than_3_0(unit: Path) -> None:
+@pytest.mark.parametrize("unit", sorted(UNITS.glob("*.service")), ids=lambda unit: unit.name)
+def test_the_unit_is_exposed_by_no_more_than_1_4(unit: Path) -> None:
     done = subprocess.run(
-        ["systemd-analyze", "security", "--offline=true", "--threshold=30", unit],
+        ["systemd-analyze", "security", "--offline=true", "--threshold=14", unit],
         capture_output=True,
         text=True,
         check=False,
@@ -48,7 +48,7 @@ def test_systemd_finds_nothing_wrong_with_the_unit(unit: Path, tmp_path: Path) -
     ):
         path = tmp_path / f"usr/lib/systemd/system/{target}.target"
         path.write_text("[Unit]\nDescription=x\nDefaultDependencies=no\n")
-    for service in ("systemd-udevd", "systemd-udev-trigger"):
+    for service in ("systemd-udevd", "systemd-udev-trigger", "modprobe@"):
         path = tmp_path / f"usr/lib/systemd/system/{service}.service"
         path.write_text("[Service]\nExecStart=/usr/bin/dpm-guest\n")
     name = unit.name.replace("@", "@0.0.0600")
@@ -73,11 +73,14 @@ def test_both_units_may_do_the_same() -> None:
     assert sandbox(BOOT) == sandbox(LATE)
 
 
-def test_modules_can_be_loaded() -> None:
-    """The last word on system calls allows what @privileged took away."""
-    filters = [line for line in section(BOOT, "Service") if line.startswith("SystemCallFilter=")]
+@pytest.mark.parametrize("unit", [BOOT, LATE])
+def test_qeth_is_there_before_the_unit_which_may_not_load_it(unit: Path) -> None:
+    words = [line.partition("=")[::2] for line in section(unit, "Unit")]
 
-    assert filters[-1] == "SystemCallFilter=@module"
+    for relation in ("Wants", "After"):
+        named = [name for key, value in words if key == relation for name in value.split()]
+        assert "modprobe@qeth.service" in named, relation
+    assert "ProtectKernelModules=yes" in section(unit, "Service")
 
 
 @pytest.mark.parametrize("unit", [BOOT, LATE])

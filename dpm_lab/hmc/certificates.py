@@ -17,6 +17,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from dpm_lab.hmc.files import PUBLIC, SECRET, write_new
+
 #: Names under which the server is reached.
 HOSTS = ("localhost", "127.0.0.1", "::1")
 _DAYS = 30
@@ -75,16 +77,14 @@ def make(folder: Path, host: str) -> Certificates:
     )
     folder.mkdir(parents=True, exist_ok=True)
     files = Certificates(folder / "ca.pem", folder / "server.pem", folder / "server.key")
-    files.ca.write_bytes(ca.public_bytes(serialization.Encoding.PEM))
-    files.server.write_bytes(server.public_bytes(serialization.Encoding.PEM))
-    files.key.touch(mode=0o600)
-    files.key.write_bytes(
-        server_key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
+    key = server_key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
     )
+    write_new(files.ca, ca.public_bytes(serialization.Encoding.PEM), PUBLIC)
+    write_new(files.server, server.public_bytes(serialization.Encoding.PEM), PUBLIC)
+    write_new(files.key, key, SECRET)
     return files
 
 

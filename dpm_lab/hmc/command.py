@@ -114,7 +114,7 @@ def run(args: argparse.Namespace) -> int:
     """Serve until interrupted."""
     # Late: zhmcclient takes a while, and the other subcommands do without it.
     from dpm_lab.hmc.faults import Fault
-    from dpm_lab.hmc.log import write_secret
+    from dpm_lab.hmc.files import SECRET, write_new
     from dpm_lab.hmc.machines import Machine, names
     from dpm_lab.hmc.server import HmcServer
 
@@ -133,7 +133,7 @@ def run(args: argparse.Namespace) -> int:
         password_file = args.password_file
         if password_file is None:
             password_file = folder / "password"
-            write_secret(password_file, secrets.token_urlsafe(12))
+            write_new(password_file, secrets.token_urlsafe(12), SECRET)
         logs: list[TextIO] = [sys.stderr] if args.verbose else []
         if args.log is not None:
             logs.append(stack.enter_context(args.log.open("a", encoding="utf-8")))

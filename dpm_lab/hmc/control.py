@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from dpm_lab.hmc import bodies
 from dpm_lab.hmc.errors import ControlError
 from dpm_lab.hmc.faults import Fault
 from dpm_lab.hmc.log import Request
@@ -127,8 +128,8 @@ class Desk:
     def answer(self, order: str, content: bytes) -> Answer:
         """Carry out an order that came over HTTPS."""
         try:
-            return Answer(200, {"result": self.call(order, json.loads(content or b"{}"))})
-        except (ControlError, ValueError) as error:
+            return Answer(200, {"result": self.call(order, bodies.parse(content) or {})})
+        except (ControlError, Refusal) as error:
             return Answer(400, {"error": str(error)})
 
     def _set_latency(self, seconds: float) -> None:

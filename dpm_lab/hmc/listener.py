@@ -10,6 +10,9 @@ from collections.abc import Callable
 
 from dpm_lab.hmc.errors import StartError
 
+#: Most connections at a time; each has a thread, or two. One more is closed as soon as it is there.
+MOST_CONNECTIONS = 256
+
 _HANDSHAKE = 30.0  # seconds
 _DAY = 86400.0  # seconds
 
@@ -37,6 +40,7 @@ class Listener:
         self._closing = False
         self._connections: set[ssl.SSLSocket] = set()
         self._lock = threading.Lock()
+        self._room = threading.Semaphore(MOST_CONNECTIONS)
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -70,11 +74,20 @@ class Listener:
                 connection, _ = self._socket.accept()
             except OSError:
                 continue
+            if not self._room.acquire(blocking=False):
+                connection.close()
+                continue
             threading.Thread(
                 target=self._connected, args=(connection,), name="hmc-client", daemon=True
             ).start()
 
     def _connected(self, plain: socket.socket) -> None:
+        try:
+            self._speak(plain)
+        finally:
+            self._room.release()
+
+    def _speak(self, plain: socket.socket) -> None:
         # Plain HTTP, an unknown CA, a client that goes away: its own affair.
         with contextlib.suppress(OSError), plain:
             plain.settimeout(_HANDSHAKE)

@@ -6,10 +6,14 @@ import json
 import re
 import threading
 import time
-from collections import Counter
-from dataclasses import dataclass
-from pathlib import Path
+from collections import Counter, deque
+from dataclasses import dataclass, replace
 from typing import Any, TextIO
+
+#: How many requests are kept, and how many characters of each one's body and URI: whoever reaches
+#: the port may send both without a session, a mebibyte at a time.
+MOST_REQUESTS = 10_000
+MOST_CHARACTERS = 4096
 
 #: Fields of bodies that never are written down.
 _SECRET = re.compile(r"password|credential|-pw$|secret|session", re.IGNORECASE)
@@ -64,14 +68,24 @@ class Request:
         """Return it as a line of a log."""
         clock = time.strftime("%H:%M:%S", time.localtime(self.time))
         status = str(self.status) if self.status else "dropped"
-        return (
-            f"{clock} {status} {self.seconds * 1000:6.1f} ms {self.method} {self.uri} {self.body}"
-        ).rstrip()
+        took = f"{self.seconds * 1000:6.1f} ms"
+        return f"{clock} {status} {took} {self.method} {_visible(self.uri)} {self.body}".rstrip()
 
 
 def shown(body: Any) -> str:
     """Return a request's body as JSON, with secrets hidden."""
     return "" if body is None else json.dumps(_hidden(body), sort_keys=True)
+
+
+def _visible(text: str) -> str:
+    """Return text without what a terminal would obey. (JSON is plain ASCII.)"""
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
+
+
+def _cut(text: str) -> str:
+    if len(text) <= MOST_CHARACTERS:
+        return text
+    return f"{text[:MOST_CHARACTERS]}... ({len(text)} characters)"
 
 
 def _hidden(value: Any) -> Any:
@@ -84,23 +98,17 @@ def _hidden(value: Any) -> Any:
     return value
 
 
-def write_secret(path: Path, text: str) -> None:
-    """Write a file that only its owner can read."""
-    path.unlink(missing_ok=True)
-    path.touch(mode=0o600)
-    path.write_text(text, encoding="utf-8")
-
-
 class RequestLog:
-    """All requests since the last reset."""
+    """The requests since the last reset, the last `MOST_REQUESTS` of them."""
 
     def __init__(self, *streams: TextIO) -> None:
         self._lock = threading.Lock()
-        self._requests: list[Request] = []
+        self._requests: deque[Request] = deque(maxlen=MOST_REQUESTS)
         self._streams = streams
 
     def add(self, request: Request) -> None:
-        """Write one down."""
+        """Write one down, cut to what is of use."""
+        request = replace(request, uri=_cut(request.uri), body=_cut(request.body))
         with self._lock:
             self._requests.append(request)
             for stream in self._streams:

@@ -18,7 +18,7 @@ from typing import Any, Self
 
 from dpm_lab.hmc.control import Control
 from dpm_lab.hmc.errors import ControlError, StartError
-from dpm_lab.hmc.log import write_secret
+from dpm_lab.hmc.files import SECRET, write_new
 from dpm_lab.hmc.machines import Machine
 
 _START = 30.0
@@ -72,8 +72,8 @@ class HmcProcess:
         self.folder = Path(tempfile.mkdtemp(prefix="dpm-hmc-"))
         self.ca_file = self.folder / "ca.pem"
         # In files, so that no process list shows them.
-        write_secret(self.folder / "password", self.password)
-        write_secret(self.folder / "token", self._token)
+        write_new(self.folder / "password", self.password, SECRET)
+        write_new(self.folder / "token", self._token, SECRET)
         command = [sys.executable, "-m", "dpm_lab", "hmc", "--user", self.userid]
         for name in self._names:
             command += ["--machine", name]

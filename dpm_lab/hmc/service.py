@@ -13,6 +13,7 @@ from typing import Any, TextIO
 from zhmcclient.mock._hmc import InputError
 from zhmcclient.mock._urihandler import FakedHTTPError
 
+from dpm_lab.hmc import bodies
 from dpm_lab.hmc.calls import Accepted, Context
 from dpm_lab.hmc.faults import Fault, Faults
 from dpm_lab.hmc.log import Request, RequestLog, shown
@@ -82,9 +83,9 @@ class Service:
         began = time.time()
         body: Any = None
         try:
-            body = json.loads(content) if content else None
-        except ValueError:
-            answer = _refused(Refusal(400, 9, "The request body is no JSON"), method, uri)
+            body = bodies.parse(content)
+        except Refusal as refusal:
+            answer = _refused(refusal, method, uri)
         else:
             answer = self._answer(method, uri, session, body)
         took = time.time() - began

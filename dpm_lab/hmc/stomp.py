@@ -9,6 +9,7 @@ import contextlib
 import json
 import queue
 import re
+import socket
 import ssl
 import threading
 from collections.abc import Callable
@@ -20,6 +21,7 @@ from dpm_lab.hmc.sessions import Sessions
 
 _TOPIC = "/topic/"
 _LARGEST_FRAME = 1 << 16
+_MOST_WAITING = 10_000  # frames that a client has yet to read
 _ESCAPES = {"\\": "\\\\", "\n": "\\n", ":": "\\c", "\r": "\\r"}
 _PLAIN = {escaped: plain for plain, escaped in _ESCAPES.items()}
 
@@ -114,7 +116,7 @@ class Broker:
         session = self._sessions.find(login)
         return frame.command in {"CONNECT", "STOMP"} and (
             self._sessions.password_is(login, passcode)
-            or (session is not None and session.credential == passcode)
+            or (session is not None and session.credential_is(passcode))
         )
 
     def _obey(self, client: _Client, frame: Frame) -> None:
@@ -141,8 +143,12 @@ class _Client:
         self._thread.start()
 
     def send(self, frame: Frame) -> None:
-        """Have a frame sent."""
-        self._queue.put(frame.encode())
+        """Have a frame sent; a client that does not read any more is cut off."""
+        if self._queue.qsize() < _MOST_WAITING:
+            self._queue.put(frame.encode())
+            return
+        with contextlib.suppress(OSError):
+            self._connection.shutdown(socket.SHUT_RDWR)
 
     def publish(self, notification: Notification) -> None:
         """Have a notification sent, if the client has subscribed to its topic."""

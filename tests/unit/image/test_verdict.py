@@ -16,7 +16,7 @@ NICS = machine_nics(read_tuples("0001,1,0a0000000011;0600,0,0a0000000012;"))
 
 # As guests say it: a virtio device's path names subchannel and device, a qeth device's the group.
 INTERFACES = """\
-enc1 0a:00:00:00:00:11 /sys/devices/css0/0.0.0001/0.0.0001/virtio3
+enc1 0a:00:00:00:00:11 /sys/devices/css0/0.0.0003/0.0.0001/virtio3
 enc600 0a:00:00:00:00:12 /sys/devices/qeth/0.0.0600
 """
 ADDRESSES = json.dumps(

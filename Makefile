@@ -24,10 +24,10 @@ test: setup ## everything that CI runs
 
 .PHONY: test-fast
 test-fast: setup lint ## lint, types and unit tests only
-	@pytest -q -m "not slow and not imitation and not image and not osa and not driver and not nova" tests
+	@tools/unit-tests --fast
 
 .PHONY: lint
-lint: setup ## ruff, mypy --strict, shellcheck, dib-lint
+lint: setup ## ruff, mypy --strict, shellcheck, dib-lint, known vulnerabilities
 	@tools/lint
 
 .PHONY: bench

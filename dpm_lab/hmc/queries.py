@@ -7,7 +7,7 @@ from typing import Any
 from zhmcclient.mock._urihandler import FakedHTTPError
 
 from dpm_lab.hmc.calls import Accepted, Call
-from dpm_lab.hmc.refusals import Refusal, missing, not_found, of_mock
+from dpm_lab.hmc.refusals import Refusal, bad, missing, not_found, of_mock
 
 #: Since HMC 2.16.0: listings with additional properties (zhmcclient), and a list of API features,
 #: which zhmcclient takes for empty where the URI is unknown.
@@ -59,9 +59,12 @@ def submit(call: Call) -> Any:
     The mock sends them through a session of zhmcclient; here they go the way of all others.
     """
     answers = []
-    for item in call.object("requests")["requests"]:
+    requests = call.object("requests")["requests"]
+    if not isinstance(requests, list) or not all(isinstance(item, dict) for item in requests):
+        raise bad("requests", requests, "it is no list of objects")
+    for item in requests:
         for name in ("method", "uri"):
-            if name not in item:
+            if not isinstance(item.get(name), str):
                 raise missing(name)
         status, body = _one(call, item)
         answer = {"status": status, "headers": [], "body": body}

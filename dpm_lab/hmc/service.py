@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 import time
 import traceback
@@ -19,7 +20,7 @@ from dpm_lab.hmc.faults import Fault, Faults
 from dpm_lab.hmc.log import Request, RequestLog, shown
 from dpm_lab.hmc.machines import Machine
 from dpm_lab.hmc.notifications import Notifier
-from dpm_lab.hmc.refusals import Refusal, missing, of_mock
+from dpm_lab.hmc.refusals import Refusal, bad, missing, of_mock
 from dpm_lab.hmc.sessions import Session, Sessions
 from dpm_lab.hmc.stomp import Broker
 from dpm_lab.hmc.tree import Tree
@@ -111,6 +112,8 @@ class Service:
             answer = _refused(of_mock(error), method, uri)
         except InputError as error:
             answer = _refused(Refusal(400, 7, str(error)), method, uri)
+        except re.error as error:
+            answer = _refused(bad("name", uri, f"no regular expression: {error}"), method, uri)
         except Refusal as refusal:
             answer = _refused(refusal, method, uri)
         except Exception as error:  # noqa: BLE001 - the outermost boundary: one of many

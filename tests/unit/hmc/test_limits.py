@@ -63,6 +63,30 @@ def test_a_body_that_nothing_can_work_with_is_refused(
     assert capfd.readouterr().err == ""
 
 
+SUBMIT = "/api/services/aggregation/submit"
+
+
+@pytest.mark.parametrize(
+    ("method", "uri", "body"),
+    [
+        ("GET", "/api/cpcs?name=(", None),
+        ("GET", "/api/cpcs?name=%5B", None),
+        ("POST", SUBMIT, {"requests": None}),
+        ("POST", SUBMIT, {"requests": ["GET"]}),
+        ("POST", SUBMIT, {"requests": [{"method": 1, "uri": []}]}),
+        ("POST", SUBMIT, {"requests": [{"method": "GET", "uri": "/api/cpcs?name=("}]}),
+    ],
+)
+def test_a_request_that_makes_no_sense_is_refused(
+    z16: Lab, method: str, uri: str, body: Any, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(zhmcclient.HTTPError) as caught:
+        z16.session.get(uri) if method == "GET" else z16.session.post(uri, body=body)
+
+    assert caught.value.http_status == 400
+    assert capfd.readouterr().err == ""
+
+
 def test_a_body_as_deep_as_the_api_has_them_is_read(z16: Lab) -> None:
     deep: Any = "labuser"
     for _ in range(10):

@@ -68,8 +68,26 @@ def check_tools(distribution: str = "debian") -> None:
         raise HostError(
             f"building needs packages that are missing: apt install {' '.join(missing)}"
         )
+    _check_sudo(path)
     if not _which("disk-image-create", _tool_path()):
         raise HostError("building needs diskimage-builder: pip install 'nova-dpm[image]'")
+
+
+def _check_sudo(path: str) -> None:
+    # diskimage-builder takes all that a command prints for its answer. sudo complains of a machine
+    # whose own name it cannot look up, and that comes to light when the image is all but made.
+    if os.geteuid() != 0:
+        return  # it may ask for a password
+    command = ["sudo", "-n", "true"]
+    answer = subprocess.run(
+        command, check=False, capture_output=True, text=True, env={**os.environ, "PATH": path}
+    )
+    if said := answer.stderr.strip():
+        cure = " Add its name to /etc/hosts: 127.0.1.1 " + platform.node()
+        raise HostError(
+            f"sudo complains, which diskimage-builder takes for a program's answer: {said}."
+            + (cure if "resolve host" in said else "")
+        )
 
 
 def disk_image_create() -> str:

@@ -11,7 +11,7 @@ import re
 import struct
 import sys
 import sysconfig
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -138,7 +138,7 @@ def _imports(tree: Files, name: str, file: str) -> list[tuple[str, list[str]]]:
         raise ImportsError(f"{file}: {error}") from error
     # The agent's functions import what only they need. Elsewhere that, and what is in a condition
     # or a try, may well be missing.
-    nodes = ast.walk(parsed) if file.startswith(f"/{AGENT}/") else parsed.body
+    nodes = _running(parsed) if file.startswith(f"/{AGENT}/") else parsed.body
     package = name.split(".") if file.endswith("/__init__.py") else name.split(".")[:-1]
     found: list[tuple[str, list[str]]] = []
     for node in nodes:
@@ -149,6 +149,18 @@ def _imports(tree: Files, name: str, file: str) -> list[tuple[str, list[str]]]:
             module = ".".join([*above, *filter(None, [node.module])])
             found.append((module, [alias.name for alias in node.names]))
     return found
+
+
+def _running(module: ast.Module) -> Iterator[ast.AST]:
+    """Yield all that is in a module but for what only a checker of types looks at."""
+    waiting: list[ast.AST] = [module]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            waiting += node.orelse
+        else:
+            waiting += ast.iter_child_nodes(node)
 
 
 def _version(tree: Files, python: Python) -> str:

@@ -14,8 +14,10 @@ import pytest
 
 from dpm_image import compare
 from dpm_image.__main__ import main
+from dpm_image.apart import apart
 from dpm_image.build import Options, build, cache_folder, plan
 from dpm_image.compare import Entry, Tree
+from dpm_image.rawdisk import exported
 from dpm_image.rootfs import mounted
 from tests.image.test_image_build import changed
 
@@ -35,7 +37,7 @@ class Built:
 
 def seen(image: Path) -> Built:
     """Return what is in `image`."""
-    with mounted(image) as root:
+    with apart(), exported(image) as disk, mounted(disk, image) as root:
         listed = json.loads((root / PACKAGES[1:]).read_text())["packages"]
     packages = tuple(f"{one['package']} {one['version']}" for one in listed)
     return Built(compare.read(image), packages)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,30 @@ def test_missing_tools_are_named_by_their_debian_packages(monkeypatch: pytest.Mo
     monkeypatch.setattr(host, "_which", lambda tool, _: None if tool in missing else tool)
 
     with pytest.raises(host.HostError, match=r"apt install mmdebstrap qemu-utils$"):
+        host.check_tools()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="sudo may ask others for a password")
+@pytest.mark.parametrize(
+    ("said", "cure"),
+    [
+        (
+            "sudo: unable to resolve host vm: Name or service not known",
+            r"/etc/hosts: 127\.0\.1\.1 \S+$",
+        ),
+        ("sudo: a new complaint", r"\.$"),
+    ],
+)
+def test_a_sudo_that_complains_ends_a_build_before_it_begins(
+    said: str, cure: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the build ends after a quarter of an hour, when it reads a device's name of sudo."""
+    sudo = tmp_path / "sudo"
+    sudo.write_text(f"#!/bin/sh\necho '{said}' >&2\n")
+    sudo.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+
+    with pytest.raises(host.HostError, match=f"{said}.*{cure}"):
         host.check_tools()
 
 

@@ -42,8 +42,8 @@ def with_data_file(folder: Path) -> Path:
 
 
 def encrypted(folder: Path) -> Path:
-    luks = "encrypt.format=luks,encrypt.key-secret=key,encrypt.iter-time=10"
-    return create(image(folder), "--object", "secret,id=key,data=x", "-o", luks)
+    """An image that says it has LUKS; for a true one, qemu-img needs a machine that is not busy."""
+    return poke(create(image(folder)), 32, struct.pack(">I", 2))
 
 
 def extended(folder: Path, magic: int, size: int = 8) -> Path:

@@ -26,7 +26,16 @@ class ConfigError(DpmError):
 
 
 class RefusedError(DpmError):
-    """A server was asked for that this host cannot run; another try would end the same."""
+    """A server was asked for that this host cannot run; another try would end the same.
+
+    Args:
+        reason: for the user, who may see nothing but what is their own
+        detail: for the operator's log: what the storage, the HMC or the options have to do with it
+    """
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(f"{reason} ({detail})" if detail else reason)
+        self.reason = reason
 
 
 class HmcError(DpmError):
@@ -39,6 +48,10 @@ class UnreachableError(HmcError):
 
 class UnansweredError(HmcError):
     """The connection broke after the request was sent: it may have been carried out, or not."""
+
+
+class AnswerError(UnansweredError):
+    """What came back is not what an HMC answers; the request may have been carried out, or not."""
 
 
 class CertificateError(UnreachableError):

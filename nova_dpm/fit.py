@@ -8,9 +8,11 @@ from http import HTTPStatus
 
 from oslo_log import log
 
+from nova_dpm import answers
+from nova_dpm.answers import Properties
 from nova_dpm.conf import Settings, StoragePort
 from nova_dpm.errors import ConfigError, DpmError, HttpError
-from nova_dpm.hmc import Hmc, Properties
+from nova_dpm.hmc import Hmc
 from nova_dpm.host import Check, Cpc, Finding, listing, object_id
 
 LOG = log.getLogger(__name__)
@@ -71,12 +73,12 @@ def check_storage_port(hmc: Hmc, cpc: Cpc, port: StoragePort) -> Finding:
         if error.status not in (HTTPStatus.NOT_FOUND, HTTPStatus.FORBIDDEN):
             raise
         raise wrong(f"HMC {hmc.host} shows no such adapter to this user") from None
-    label = f"adapter {adapter['name']}"
+    label = f"adapter {answers.text(adapter, 'name')}"
     if adapter.get("parent", cpc.uri) != cpc.uri:
         raise wrong(f"{label} is not one of CPC {cpc.name}")
     if adapter.get("type") != "fcp":
         raise wrong(f"{label} is of type {adapter.get('type')}, not fcp")
-    if port.uri not in (adapter.get("storage-port-uris") or ()):
+    if port.uri not in answers.uris(adapter, "storage-port-uris"):
         raise wrong(f"{label} has no port {port.port}")
     found = f"{port}, {label}"
     problem = adapter_problem(adapter)
@@ -104,11 +106,11 @@ def adapter_problem(adapter: Properties) -> str:
 
 def _fcp_ports(hmc: Hmc, cpc: Cpc) -> str:
     try:
-        shown = hmc.get(f"{cpc.uri}/adapters?type=fcp")["adapters"]
+        shown = answers.objects(hmc.get(f"{cpc.uri}/adapters?type=fcp"), "adapters")
+        # The first port of each: so far there is no FCP adapter with more.
+        return listing((answers.text(each, "name"), f"{object_id(each)}:0") for each in shown)
     except DpmError as error:
         return f"none that is shown ({error})"
-    # The first port of each: so far there is no FCP adapter with more.
-    return listing((each["name"], f"{object_id(each)}:0") for each in shown)
 
 
 def _check_limit(option: str, value: int, available: int, what: str, cpc: Cpc) -> Finding:

@@ -25,6 +25,8 @@ from typing import Any, TypeVar
 import zhmcclient
 from oslo_log import log
 
+from nova_dpm import answers
+from nova_dpm.answers import Properties
 from nova_dpm.conf import HmcSettings
 from nova_dpm.errors import (
     HmcError,
@@ -37,19 +39,21 @@ from nova_dpm.errors import (
     UnreachableError,
 )
 from nova_dpm.failures import (
+    UNREADABLE,
     cause,
     certificate_error,
     http_error,
     is_busy,
     is_certificate,
+    is_redirect,
+    no_answer_of_an_hmc,
     session_is_gone,
     was_not_sent,
 )
-from nova_dpm.session import ATTEMPTS, SharedSession, is_worth_repeating, pause
+from nova_dpm.session import ATTEMPTS, PLAIN, SharedSession, is_worth_repeating, pause
 
 LOG = log.getLogger(__name__)
 
-Properties = dict[str, Any]
 Result = TypeVar("Result")
 
 
@@ -74,7 +78,8 @@ class Hmc:
     def api_version(self) -> tuple[int, int]:
         """Return the version of the Web Services API, for which nobody has to be logged on."""
         answer = self.get("/api/version")
-        return int(answer["api-major-version"]), int(answer["api-minor-version"])
+        major, minor = ("api-major-version", "api-minor-version")
+        return answers.number(answer, major), answers.number(answer, minor)
 
     def get(self, uri: str) -> Properties:
         """Return what `uri` shows.
@@ -83,7 +88,22 @@ class Hmc:
             NotFoundError: there is nothing at `uri`.
             HmcError: any other failure.
         """
-        result: Properties = self._send(f"GET {uri}", lambda session: session.get(uri, **_PLAIN))
+        what = f"GET {uri}"
+        result = self._send(what, lambda session: session.get(uri, **PLAIN))
+        if not isinstance(result, dict):
+            raise no_answer_of_an_hmc(what)
+        return result
+
+    def get_list(self, uri: str) -> list[Any]:
+        """Return the list that `uri` shows.
+
+        Raises:
+            HmcError: as `get`.
+        """
+        what = f"GET {uri}"
+        result = self._send(what, lambda session: session.get(uri, **PLAIN))
+        if not isinstance(result, list):
+            raise no_answer_of_an_hmc(what)
         return result
 
     def update(self, uri: str, body: Properties) -> None:
@@ -109,7 +129,7 @@ class Hmc:
         """
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                answer = self.post(uri, body)
+                return self._made(uri, self.post(uri, body))
             except (UnansweredError, NameTakenError) as error:
                 # The name is taken in the second attempt: the first one was only slow.
                 may_be_ours = attempt > 1 or isinstance(error, UnansweredError)
@@ -118,8 +138,6 @@ class Hmc:
                     return found
                 if attempt == ATTEMPTS or isinstance(error, NameTakenError):
                     raise
-            else:
-                return str(answer.get("object-uri") or answer["element-uri"])
         raise AssertionError  # the last attempt returns or raises
 
     def post(self, uri: str, body: Properties) -> Any:
@@ -137,6 +155,18 @@ class Hmc:
             repeatable=False,
         )
 
+    def begin(self, uri: str, body: Properties) -> zhmcclient.Job:
+        """Ask for an operation that takes its time; return the job to `wait` for.
+
+        Raises:
+            HmcError: as `post`.
+        """
+        job = self.post(uri, body)
+        if not isinstance(job, zhmcclient.Job):
+            raise no_answer_of_an_hmc(f"POST {uri}")
+        answers.uri({"job-uri": job.uri}, "job-uri")
+        return job
+
     def delete(self, uri: str) -> None:
         """Delete something; that it is gone already is as good.
 
@@ -144,7 +174,7 @@ class Hmc:
             HmcError: it failed.
         """
         try:
-            self._send(f"DELETE {uri}", lambda session: session.delete(uri, **_PLAIN))
+            self._send(f"DELETE {uri}", lambda session: session.delete(uri, **PLAIN))
         except NotFoundError:
             LOG.debug("%s was not there any more", uri)
 
@@ -164,7 +194,7 @@ class Hmc:
         begin = time.monotonic()
         while True:
             answer = self.get(job.uri)
-            if answer["status"] in ("complete", "canceled"):
+            if answers.text(answer, "status") in ("complete", "canceled"):
                 self._forget(job)
                 return _job_result(job, answer)
             elapsed = time.monotonic() - begin
@@ -207,6 +237,11 @@ class Hmc:
         except HmcError as error:
             LOG.debug("The HMC keeps the ended job %s: %s", job.uri, error)
 
+    def _made(self, uri: str, answer: Any) -> str:
+        if not isinstance(answer, dict):
+            raise no_answer_of_an_hmc(f"POST {uri}")
+        return answers.optional_uri(answer, "object-uri") or answers.uri(answer, "element-uri")
+
     def close(self) -> None:
         """Log off, if it can be done."""
         self._sessions.close()
@@ -219,7 +254,11 @@ class Hmc:
         while True:
             session = self._sessions.get()
             try:
-                return request(session)
+                result = request(session)
+                # What zhmcclient makes of HTML, with whatever status.
+                if isinstance(result, dict) and "http-status" in result:
+                    raise zhmcclient.ParseError(str(result.get("message")))
+                return result
             except zhmcclient.ServerAuthError as error:
                 logons += 1
                 if not session_is_gone(error) or logons >= ATTEMPTS:
@@ -235,8 +274,7 @@ class Hmc:
             except zhmcclient.ConnectionError as error:
                 failures += 1
                 not_sent = was_not_sent(error)
-                if is_certificate(error):
-                    raise certificate_error(session.actual_host, error) from None
+                _raise_lasting(what, session.actual_host, error)
                 reason = cause(error)
                 LOG.warning("%s: no answer from HMC %s: %s", what, session.actual_host, reason)
                 if failures >= ATTEMPTS or not (not_sent or repeatable):
@@ -246,18 +284,27 @@ class Hmc:
                 pause(0, least=0.3 * failures)
                 if not_sent:
                     self._sessions.renew(session)
+            except UNREADABLE as error:
+                LOG.debug("%s: %s: %s", what, type(error).__name__, error)
+                raise no_answer_of_an_hmc(what, error) from None
             except zhmcclient.Error as error:
                 raise HmcError(f"{what}: {error}") from None
 
 
-#: A request as it is: logging on and repeating is done here.
-_PLAIN: dict[str, Any] = {"logon_required": False, "renew_session": False}
-_PLAIN_POST: dict[str, Any] = {**_PLAIN, "wait_for_completion": False}
+def _raise_lasting(what: str, host: str, error: zhmcclient.ConnectionError) -> None:
+    """Raise what comes of a connection that another try would not make better."""
+    if is_redirect(error):
+        raise no_answer_of_an_hmc(what, error) from None
+    if is_certificate(error):
+        raise certificate_error(host, error) from None
+
+
+_PLAIN_POST: dict[str, Any] = {**PLAIN, "wait_for_completion": False}
 
 
 def _job_result(job: zhmcclient.Job, answer: Properties) -> Properties | None:
-    result: Properties = answer.get("job-results") or {}
-    status = answer.get("job-status-code")
+    result = answers.optional_object(answer, "job-results")
+    status = answers.optional_number(answer, "job-status-code")
     if answer["status"] == "canceled":
         raise JobError(f"{job.op_method} {job.op_uri}: somebody canceled it on the HMC")
     if status is None or status >= HTTPStatus.BAD_REQUEST:

@@ -7,9 +7,11 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from http import HTTPStatus
 
+from nova_dpm import answers
+from nova_dpm.answers import Properties
 from nova_dpm.conf import Settings
 from nova_dpm.errors import ConfigError, DpmError, HttpError, StateError
-from nova_dpm.hmc import Hmc, Properties
+from nova_dpm.hmc import Hmc
 
 STORAGE_MANAGEMENT = "dpm-storage-management"
 ALWAYS_STORAGE_MANAGEMENT = (2, 23)
@@ -64,7 +66,7 @@ def version_number(se_version: str) -> int:
     2016000
     """
     number = 0
-    parts = [int(part) for part in re.findall(r"\d+", se_version)[:3]]
+    parts = [int(part) for part in re.findall(r"[0-9]{1,9}", se_version)[:3]]
     for part in parts + [0] * (3 - len(parts)):
         number = number * 1000 + part
     return number
@@ -118,16 +120,16 @@ def find(hmc: Hmc, cpc_object_id: str) -> Cpc:
             f"HMC {hmc.host} shows no such CPC to this user; it shows {shown_cpcs(hmc)}",
             "Take the object id of a CPC that it shows, or give the user access to it",
         ) from None
-    is_dpm = bool(properties.get("dpm-enabled", False))
-    status = str(properties.get("status"))
+    is_dpm = properties.get("dpm-enabled") is True
+    status = answers.text(properties, "status")
     features = _api_features(hmc, uri, api_version) if is_dpm and status in _UP else []
     return Cpc(
         uri=uri,
-        name=str(properties["name"]),
-        se_version=str(properties.get("se-version") or ""),
-        processors=int(properties.get("processor-count-ifl") or 0),
-        memory=int(properties.get("storage-customer") or 0),
-        maximum_partitions=properties.get("maximum-partitions"),
+        name=answers.text(properties, "name"),
+        se_version=answers.optional_text(properties, "se-version"),
+        processors=answers.optional_number(properties, "processor-count-ifl") or 0,
+        memory=answers.optional_number(properties, "storage-customer") or 0,
+        maximum_partitions=answers.optional_number(properties, "maximum-partitions"),
         has_storage_management=_has_storage_management(properties, api_version),
         has_virtual_switches=NETWORK_EXPRESS not in features,
         api_version=api_version,
@@ -159,10 +161,10 @@ def state_checks(cpc: Cpc) -> Iterator[Check]:
 def shown_cpcs(hmc: Hmc) -> str:
     """Return names and object ids of the CPCs that the HMC shows, as a sentence's part."""
     try:
-        shown = hmc.get("/api/cpcs")["cpcs"]
+        shown = answers.objects(hmc.get("/api/cpcs"), "cpcs")
+        return listing((answers.text(each, "name"), object_id(each)) for each in shown)
     except DpmError as error:
         return f"none ({error})"
-    return listing((each["name"], object_id(each)) for each in shown)
 
 
 def listing(named: Iterable[tuple[str, str]]) -> str:
@@ -175,7 +177,7 @@ def listing(named: Iterable[tuple[str, str]]) -> str:
 
 def object_id(listed: Properties) -> str:
     """Return the object id of something that the HMC listed."""
-    return str(listed["object-uri"]).rsplit("/", 1)[-1]
+    return answers.uri(listed, "object-uri").rsplit("/", 1)[-1]
 
 
 def _check_mode(cpc: Cpc) -> Finding:
@@ -201,24 +203,29 @@ def _check_status(cpc: Cpc) -> Finding:
 
 
 def _has_storage_management(properties: Properties, api_version: tuple[int, int]) -> bool:
-    features = properties.get("available-features-list")
-    if features is None:
+    if properties.get("available-features-list") is None:
         return api_version >= ALWAYS_STORAGE_MANAGEMENT and _is_z14_or_later(properties)
-    return any(each["name"] == STORAGE_MANAGEMENT and each["state"] for each in features)
+    features = answers.objects(properties, "available-features-list")
+    return any(
+        answers.text(each, "name") == STORAGE_MANAGEMENT and each.get("state") is True
+        for each in features
+    )
 
 
 def _is_z14_or_later(properties: Properties) -> bool:
     # A z13 has SE version 2.13, whatever HMC manages it.
-    return version_number(str(properties.get("se-version") or "")) >= version_number("2.14.0")
+    return version_number(answers.optional_text(properties, "se-version")) >= version_number(
+        "2.14.0"
+    )
 
 
 def _api_features(hmc: Hmc, cpc_uri: str, api_version: tuple[int, int]) -> list[str]:
     if api_version < LISTS_FEATURES:
         return []
     try:
-        answer: object = hmc.get(f"{cpc_uri}/operations/list-features")
+        answer = hmc.get_list(f"{cpc_uri}/operations/list-features")
     except HttpError as error:
         if error.status != HTTPStatus.NOT_FOUND:
             raise
         return []
-    return [str(each) for each in answer] if isinstance(answer, list) else []
+    return [str(each) for each in answer]

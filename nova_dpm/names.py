@@ -61,6 +61,10 @@ def nic_description(host: str, mac: Mac) -> str:
 
 
 def mac_in(description: str) -> Mac | None:
-    """Return the MAC that a NIC's description promises, or None where there is none."""
-    found = re.search(r"\bmac=([0-9A-Fa-f:]{17})(?![0-9A-Fa-f:])", description)
-    return Mac.parse(found.group(1)) if found else None
+    """Return the MAC that a NIC's description promises, or None where there is no usable one.
+
+    Anybody may have written there who may change the NIC on the HMC.
+    """
+    found = re.search(r"\bmac=((?:[0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2})(?![0-9A-Fa-f:])", description)
+    mac = Mac.parse(found.group(1)) if found else None
+    return mac if mac is not None and mac.why_unusable() is None else None

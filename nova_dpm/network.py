@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any
 
@@ -12,9 +13,18 @@ from oslo_log import log
 from dpm_guest import bootparams
 from dpm_guest.errors import DpmGuestError
 from dpm_guest.ids import LAST_DEVNO, CcwId, Mac
-from nova_dpm import names
-from nova_dpm.errors import ConflictError, HttpError, NotFoundError, RefusedError
-from nova_dpm.hmc import Hmc, Properties
+from nova_dpm import answers, names
+from nova_dpm.answers import Properties
+from nova_dpm.conf import ObjectIdType
+from nova_dpm.errors import (
+    AnswerError,
+    ConflictError,
+    DpmError,
+    HttpError,
+    NotFoundError,
+    RefusedError,
+)
+from nova_dpm.hmc import Hmc
 from nova_dpm.partition import Partition
 
 LOG = log.getLogger(__name__)
@@ -33,6 +43,8 @@ MAC_SETTABLE = (2, 20)
 
 VLAN_SETTABLE = (2, 2)
 """API version from which a NIC can have a VLAN id."""
+
+_VLANS = range(1, 4095)
 
 _PCI_TYPES = frozenset({"neth", "netd", "roce", "cna"})
 """Adapters and NICs that Linux sees as PCI functions: there is no devno to tell the guest."""
@@ -88,36 +100,65 @@ class _Backing:
     is_ccw: bool
 
 
+def port_id_of(vif: object) -> str:
+    """Return the uuid of a VIF's port.
+
+    Raises:
+        RefusedError: it has none.
+    """
+    port_id = vif.get("id") if isinstance(vif, Mapping) else None
+    if not isinstance(port_id, str) or not re.fullmatch(r"[0-9A-Za-z-]{1,36}", port_id):
+        raise RefusedError("one of its ports has no id")
+    return port_id
+
+
 def wanted_nic(vif: Mapping[str, Any]) -> WantedNic:
     """Read a VIF of Nova (``nova.network.model.VIF``).
 
     Raises:
         RefusedError: this driver cannot make a NIC of it.
     """
-    port_id = vif["id"]
+    port_id = port_id_of(vif)
     kind = vif.get("type")
-    details = vif.get("details") or {}
     if kind not in (VSWITCH, ADAPTER):
         raise RefusedError(
             f"port {port_id} has vif_type {kind}, and a partition can have {VSWITCH} and "
             f"{ADAPTER} only; "
             "check the mechanism driver and the agent of Neutron for this host"
         )
-    object_id = details.get("object_id")
-    if not object_id:
+    details = vif.get("details") or {}
+    if not isinstance(details, Mapping) or not details.get("object_id"):
         raise RefusedError(f"port {port_id} has no object_id in its vif_details")
     try:
-        mac = Mac.parse(vif["address"])
-        port = int(details.get("port") or 0)
-        vlan = int(details["vlan"]) if details.get("vlan") else None
-    except (DpmGuestError, ValueError) as error:
+        object_id = ObjectIdType()(details["object_id"])
+        port = _detail(details, "port", range(bootparams.MAX_PORT + 1))
+        vlan = _detail(details, "vlan", _VLANS)
+    except ValueError as error:
+        raise RefusedError(
+            f"port {port_id} has vif_details that no NIC can have", str(error)
+        ) from None
+    address = vif.get("address")
+    try:
+        mac = Mac.parse(address if isinstance(address, str) else "")
+    except DpmGuestError as error:
         raise RefusedError(f"port {port_id}: {error}") from None
     why_not = mac.why_unusable()
     if why_not is not None:
         raise RefusedError(
             f"port {port_id}: {why_not}, which the adapter would refuse; give the port another MAC"
         )
-    return WantedNic(port_id, mac, kind, str(object_id), port, vlan)
+    return WantedNic(port_id, mac, kind, object_id, port or 0, vlan)
+
+
+def _detail(details: Mapping[str, Any], name: str, allowed: range) -> int | None:
+    value = details.get(name)
+    if value is None or value == "":
+        return None
+    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,4}", value):
+        value = int(value)
+    if type(value) is not int or value not in allowed:
+        raise ValueError(f"{name} {value!r} is not {allowed[0]} to {allowed[-1]}")
+    return value
 
 
 def wanted_nics(network_info: Iterable[Mapping[str, Any]]) -> list[WantedNic]:
@@ -150,12 +191,12 @@ def boot_parameters(existing: str, nics: Iterable[Nic]) -> str:
     Raises:
         RefusedError: the text is longer than the property may be.
     """
-    params = [
-        bootparams.NicParams(CcwId.parse(nic.devno), nic.port, nic.mac)
-        for nic in nics
-        if nic.devno is not None and nic.is_ours
-    ]
     try:
+        params = [
+            bootparams.NicParams(CcwId.parse(nic.devno), nic.port, nic.mac)
+            for nic in nics
+            if nic.devno is not None and nic.is_ours
+        ]
         return bootparams.compose(existing, params)
     except DpmGuestError as error:
         raise RefusedError(f"the NICs do not fit into the boot parameters: {error}") from None
@@ -207,7 +248,7 @@ class Networks:
         """
         for nic in present:
             if nic.is_of(wanted.port_id):
-                return nic
+                return replace(nic, mac=wanted.mac)  # whatever its description says
         backing = self._backings([wanted])[_place(wanted)]
         used = {int(nic.devno, 16) for nic in present if nic.devno is not None}
         free = next(
@@ -225,24 +266,31 @@ class Networks:
         """
         found = []
         ports: dict[str, _Backing] = {}
+        told = {
+            nic.bus_id.devno: nic.mac for nic in bootparams.parse(partition.boot_parameters).nics
+        }
         for uri in partition.nic_uris:
             try:
                 properties = self._hmc.get(uri)
             except NotFoundError:
                 continue  # removed meanwhile
-            backing_uri = properties.get("virtual-switch-uri") or properties.get(
-                "network-adapter-port-uri"
-            )
+            backing_uri = answers.optional_uri(
+                properties, "virtual-switch-uri"
+            ) or answers.optional_uri(properties, "network-adapter-port-uri")
             if backing_uri and backing_uri not in ports:
-                ports[backing_uri] = self._backing_of(backing_uri, properties.get("type"))
-            backing = ports.get(backing_uri or "", _Backing({}, 0, is_ccw=False))
-            devno = properties.get("device-number") if backing.is_ccw else None
+                nic_type = answers.optional_text(properties, "type")
+                ports[backing_uri] = self._backing_of(backing_uri, nic_type)
+            backing = ports.get(backing_uri, _Backing({}, 0, is_ccw=False))
+            has_devno = backing.is_ccw and bool(properties.get("device-number"))
+            devno = _devno_in(properties) if has_devno else None
+            # Where somebody has changed the description, the guest keeps what it was told.
+            mac = names.mac_in(answers.optional_text(properties, "description"))
             found.append(
                 Nic(
                     uri,
-                    properties["name"],
-                    names.mac_in(properties.get("description") or ""),
-                    devno.lower() if devno else None,
+                    answers.text(properties, "name"),
+                    mac or told.get(devno or ""),
+                    devno,
                     backing.port,
                 )
             )
@@ -286,13 +334,17 @@ class Networks:
             # Something else of the partition has the number: the HMC knows which are free.
             LOG.info("NIC %s cannot have device number %s: %s", name, number, error)
             nic_uri = self._hmc.create(uri, body, find)
-            number = str(self._hmc.get(nic_uri)["device-number"]).lower()
+            try:
+                number = _devno_in(self._hmc.get(nic_uri))
+            except DpmError:
+                self._hmc.delete(nic_uri)
+                raise
         return Nic(nic_uri, name, wanted.mac, number, backing.port)
 
     def _find(self, partition_uri: str, name: str) -> str | None:
-        for uri in self._hmc.get(partition_uri).get("nic-uris", ()):
-            if self._hmc.get(uri)["name"] == name:
-                return str(uri)
+        for uri in answers.uris(self._hmc.get(partition_uri), "nic-uris"):
+            if answers.text(self._hmc.get(uri), "name") == name:
+                return uri
         return None
 
     def _backings(self, wanted: Iterable[WantedNic]) -> dict[tuple[str, str, int], _Backing]:
@@ -301,31 +353,33 @@ class Networks:
             if _place(nic) in found:
                 continue
             try:
-                found[_place(nic)] = self._backing_of(_backing_uri(nic), None)
+                found[_place(nic)] = self._backing_of(_backing_uri(nic), "")
             except HttpError as error:
                 if error.status != HTTPStatus.NOT_FOUND:
                     raise
                 what = "virtual switch" if nic.kind == VSWITCH else "adapter"
                 raise RefusedError(
-                    f"port {nic.port_id} wants {what} {nic.object_id}, which the HMC does not "
-                    "show; "
-                    "check the mapping of physical networks in the Neutron agent's configuration"
+                    f"port {nic.port_id} wants a {what} which the HMC does not show",
+                    f"{nic.object_id}; check the mapping of physical networks in the Neutron "
+                    "agent's configuration",
                 ) from None
         return found
 
-    def _backing_of(self, uri: str, nic_type: str | None) -> _Backing:
+    def _backing_of(self, uri: str, nic_type: str) -> _Backing:
         """Ask the HMC what a NIC is plugged into.
 
         Not kept: a virtual switch can be moved to another port, and a guest that is told the
         wrong one has no network.
         """
         if uri.startswith("/api/virtual-switches/"):
-            port = self._hmc.get(uri)["port"]
-            return _Backing({"virtual-switch-uri": uri}, int(port), is_ccw=True)
-        adapter_uri, _, port = uri.partition("/network-ports/")
-        adapter_type = nic_type or self._hmc.get(adapter_uri)["type"]
+            port = answers.number(self._hmc.get(uri), "port", bootparams.MAX_PORT)
+            return _Backing({"virtual-switch-uri": uri}, port, is_ccw=True)
+        adapter_uri, _, element = uri.partition("/network-ports/")
+        if not re.fullmatch(r"[0-9]|1[0-5]", element):
+            raise AnswerError(f"The HMC's answer cannot be used: {uri} names no port from 0 to 15")
+        adapter_type = nic_type or answers.text(self._hmc.get(adapter_uri), "type")
         return _Backing(
-            {"network-adapter-port-uri": uri}, int(port), is_ccw=adapter_type not in _PCI_TYPES
+            {"network-adapter-port-uri": uri}, int(element), is_ccw=adapter_type not in _PCI_TYPES
         )
 
 
@@ -337,6 +391,10 @@ def _backing_uri(nic: WantedNic) -> str:
     if nic.kind == VSWITCH:
         return f"/api/virtual-switches/{nic.object_id}"
     return f"/api/adapters/{nic.object_id}/network-ports/{nic.port}"
+
+
+def _devno_in(properties: Properties) -> str:
+    return answers.matching(properties, "device-number", "[0-9a-f]{4}", "4 hex digits")
 
 
 def _devno(place: int) -> int:

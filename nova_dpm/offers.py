@@ -6,9 +6,10 @@ import re
 from collections.abc import Iterator
 from urllib.parse import quote
 
-from nova_dpm import names
+from nova_dpm import answers, names
+from nova_dpm.answers import Properties
 from nova_dpm.fit import adapter_problem
-from nova_dpm.hmc import Hmc, Properties
+from nova_dpm.hmc import Hmc
 from nova_dpm.host import Cpc, Finding, object_id
 from nova_dpm.network import ADAPTER, MAC_SETTABLE, VLAN_SETTABLE, VSWITCH
 
@@ -54,7 +55,8 @@ def networks(hmc: Hmc, cpc: Cpc) -> list[Finding]:
     Raises:
         HmcError: the HMC cannot be asked.
     """
-    adapters = {each["object-uri"]: each for each in hmc.get(f"{cpc.uri}/adapters")["adapters"]}
+    shown = answers.objects(hmc.get(f"{cpc.uri}/adapters"), "adapters")
+    adapters = {answers.uri(each, "object-uri"): each for each in shown}
     if cpc.has_virtual_switches:
         return list(_switches(hmc, cpc, adapters))
     return list(_ports(hmc, adapters))
@@ -66,7 +68,8 @@ def partitions(hmc: Hmc, cpc: Cpc, host: str) -> Finding:
     Raises:
         HmcError: they cannot be listed.
     """
-    shown = [each["name"] for each in hmc.get(f"{cpc.uri}/partitions")["partitions"]]
+    listed = answers.objects(hmc.get(f"{cpc.uri}/partitions"), "partitions")
+    shown = [answers.text(each, "name") for each in listed]
     ours = [name for name in shown if names.instance_uuid(host, name) is not None]
     text = f"{len(ours)} of host {host}, {len(shown)} of the CPC shown to this user"
     if cpc.maximum_partitions is None:
@@ -84,8 +87,9 @@ def storage_groups(hmc: Hmc, host: str) -> Finding:
         HmcError: they cannot be listed.
     """
     pattern = re.escape(f"OpenStack-{host}-") + ".*"
-    shown = hmc.get(f"/api/storage-groups?name={quote(pattern)}")["storage-groups"]
-    ours = [each for each in shown if names.instance_uuid(host, each["name"]) is not None]
+    answer = hmc.get(f"/api/storage-groups?name={quote(pattern)}")
+    shown = [answers.text(each, "name") for each in answers.objects(answer, "storage-groups")]
+    ours = [name for name in shown if names.instance_uuid(host, name) is not None]
     return Finding(f"{len(ours)} of host {host}")
 
 
@@ -100,12 +104,14 @@ def permissions(cpc: Cpc) -> str:
 
 
 def _switches(hmc: Hmc, cpc: Cpc, adapters: dict[str, Properties]) -> Iterator[Finding]:
-    for listed in hmc.get(f"{cpc.uri}/virtual-switches")["virtual-switches"]:
-        switch = hmc.get(listed["object-uri"])
-        backing = adapters.get(switch["backing-adapter-uri"], {})
+    answer = hmc.get(f"{cpc.uri}/virtual-switches")
+    for listed in answers.objects(answer, "virtual-switches"):
+        switch = hmc.get(answers.uri(listed, "object-uri"))
+        backing = adapters.get(answers.uri(switch, "backing-adapter-uri"), {})
+        name, kind = answers.text(switch, "name"), answers.text(switch, "type")
         text = (
-            f"{VSWITCH} object_id {object_id(listed)}: {switch['name']}, {switch['type']}, port "
-            f"{switch['port']} of adapter {backing.get('name', 'unknown')}"
+            f"{VSWITCH} object_id {object_id(listed)}: {name}, {kind}, port "
+            f"{answers.number(switch, 'port')} of adapter {backing.get('name', 'unknown')}"
         )
         yield _network(text, backing)
 
@@ -115,11 +121,11 @@ def _ports(hmc: Hmc, adapters: dict[str, Properties]) -> Iterator[Finding]:
         if listed.get("type") not in _NETWORK_TYPES:
             continue
         adapter = hmc.get(uri)
-        for port_uri in adapter.get("network-port-uris") or ():
-            port = str(port_uri).rsplit("/", 1)[-1]
+        for port_uri in answers.uris(adapter, "network-port-uris"):
+            port = port_uri.rsplit("/", 1)[-1]
             text = (
                 f"{ADAPTER} object_id {object_id(listed)}, port {port}: adapter "
-                f"{adapter['name']}, {adapter['type']}"
+                f"{answers.text(adapter, 'name')}, {answers.text(adapter, 'type')}"
             )
             yield _network(text, adapter)
 

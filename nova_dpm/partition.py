@@ -13,7 +13,8 @@ from urllib.parse import quote
 
 from oslo_log import log
 
-from nova_dpm import names
+from nova_dpm import answers, names
+from nova_dpm.answers import Properties
 from nova_dpm.errors import (
     ConflictError,
     JobTimeoutError,
@@ -21,7 +22,7 @@ from nova_dpm.errors import (
     StateError,
     UnansweredError,
 )
-from nova_dpm.hmc import Hmc, Properties
+from nova_dpm.hmc import Hmc
 
 LOG = log.getLogger(__name__)
 
@@ -57,15 +58,19 @@ class Partition:
 
     @classmethod
     def of(cls, properties: Properties) -> Partition:
-        """Read the properties of a partition."""
+        """Read the properties of a partition.
+
+        Raises:
+            AnswerError: they are none.
+        """
         return cls(
-            properties["object-uri"],
-            properties["name"],
-            properties["status"],
-            tuple(properties.get("nic-uris") or ()),
-            tuple(properties.get("hba-uris") or ()),
-            tuple(properties.get("storage-group-uris") or ()),
-            properties.get("boot-os-specific-parameters") or "",
+            answers.uri(properties, "object-uri"),
+            answers.text(properties, "name"),
+            answers.text(properties, "status"),
+            answers.uris(properties, "nic-uris"),
+            answers.uris(properties, "hba-uris"),
+            answers.uris(properties, "storage-group-uris"),
+            answers.optional_text(properties, "boot-os-specific-parameters"),
             properties,
         )
 
@@ -195,13 +200,13 @@ class Partitions:
             NotFoundError: it is not there.
             HmcError: the HMC failed.
         """
-        return str(self._hmc.get(uri)["status"])
+        return answers.text(self._hmc.get(uri), "status")
 
     def _run(self, uri: str, operation: str, is_done: Callable[[str], bool]) -> None:
         """Do an operation once, or join the one that is under way, and see it to its end."""
         for attempt in range(1, _BRIEF_TIMES + 1):
             try:
-                job = self._hmc.post(f"{uri}/operations/{operation}", {})
+                job = self._hmc.begin(f"{uri}/operations/{operation}", {})
             except (UnansweredError, ConflictError) as error:
                 # It was carried out and the answer lost, or the state is not right for it.
                 status = self._settled(uri)
@@ -246,6 +251,10 @@ class Partitions:
     def _list(self, pattern: str) -> list[Listed]:
         answer = self._hmc.get(f"{self._list_uri}?name={quote(pattern)}")
         return [
-            Listed(each["object-uri"], each["name"], each["status"])
-            for each in answer["partitions"]
+            Listed(
+                answers.uri(each, "object-uri"),
+                answers.text(each, "name"),
+                answers.text(each, "status"),
+            )
+            for each in answers.objects(answer, "partitions")
         ]

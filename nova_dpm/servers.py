@@ -13,15 +13,17 @@ from typing import Any
 
 from oslo_log import log
 
+from nova_dpm.answers import Properties
 from nova_dpm.conf import Settings
 from nova_dpm.errors import DpmError, NameTakenError, NotFoundError, RefusedError, StateError
-from nova_dpm.hmc import Hmc, Properties
+from nova_dpm.hmc import Hmc
 from nova_dpm.host import Cpc
 from nova_dpm.network import (
     Networks,
     Nic,
     WantedNic,
     boot_parameters,
+    port_id_of,
     told_macs,
     wanted_nic,
     wanted_nics,
@@ -175,17 +177,15 @@ class Servers:
         partition = self._needed(uuid)
         if partition.status != STOPPED and not self._networks.sets_macs:
             raise RefusedError(
-                f"partition {partition.name} is {partition.status}, and this HMC cannot set the "
-                "MAC of a NIC: the running system would not have the port's. "
-                "Stop the server, attach, start"
+                f"its partition is {partition.status}, and this HMC cannot set the MAC of a NIC: "
+                "the running system would not have the port's. Stop the server, attach, start"
             )
         present = self._networks.present(partition)
         nic = self._networks.add(partition, wanted, present)
-        is_new = nic not in present
         try:
-            self._tell(partition, [*present, nic] if is_new else present)
+            self._tell(partition, _with(present, nic))
         except DpmError:
-            if is_new:
+            if all(nic.uri != each.uri for each in present):
                 self._networks.remove(nic)
             raise
 
@@ -195,11 +195,12 @@ class Servers:
         Raises:
             HmcError: the HMC failed.
         """
+        port_id = port_id_of(vif)
         partition = self._partitions.find(uuid)
         if partition is None:
             return
         present = self._networks.present(partition)
-        gone = [nic for nic in present if nic.is_of(vif["id"])]
+        gone = [nic for nic in present if nic.is_of(port_id)]
         for nic in gone:
             self._networks.remove(nic)
         self._tell(partition, [nic for nic in present if nic not in gone])
@@ -215,12 +216,9 @@ class Servers:
             wanted = wanted_nics(vifs)
             told = told_macs(partition.boot_parameters)
             if told != {nic.mac for nic in wanted} or len(partition.nic_uris) < len(wanted):
-                present = self._networks.present(partition)
-                nics = list(present)
+                nics = self._networks.present(partition)
                 for nic in wanted:
-                    made = self._networks.add(partition, nic, nics)
-                    if made not in nics:
-                        nics.append(made)
+                    nics = _with(nics, self._networks.add(partition, nic, nics))
                 properties = _news(partition, nics)
         except RefusedError as error:
             LOG.warning("The NICs of partition %s stay as they are: %s", partition.name, error)
@@ -236,6 +234,13 @@ class Servers:
 
     def _name(self, uuid: str) -> str:
         return self._partitions.name(uuid)
+
+
+def _with(nics: Sequence[Nic], nic: Nic) -> list[Nic]:
+    """Return NICs with one more, or with what is known better of one of them."""
+    if all(each.uri != nic.uri for each in nics):
+        return [*nics, nic]
+    return [nic if each.uri == nic.uri else each for each in nics]
 
 
 def _news(partition: Partition, nics: Iterable[Nic]) -> Properties:

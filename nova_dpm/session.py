@@ -8,21 +8,24 @@ from __future__ import annotations
 
 import threading
 import time
+from typing import Any
 
-import requests
-import urllib3
 import zhmcclient
 from oslo_log import log
 
 from nova_dpm.conf import HmcSettings
-from nova_dpm.errors import HmcError, LogonError, UnreachableError
+from nova_dpm.connection import HmcSession, new_session
+from nova_dpm.errors import CertificateError, HmcError, LogonError, UnreachableError
 from nova_dpm.failures import (
+    UNREADABLE,
     cause,
     certificate_error,
     http_error,
     is_busy,
     is_certificate,
     is_failure,
+    is_redirect,
+    no_answer_of_an_hmc,
 )
 
 LOG = log.getLogger(__name__)
@@ -30,8 +33,8 @@ LOG = log.getLogger(__name__)
 ATTEMPTS = 4
 """How often a request is sent at most while connections break or the HMC fails."""
 
-CONNECTIONS = 64
-"""Connections kept open at most: more than nova-compute has builds and audits at once."""
+#: A request as it is: logging on and repeating is done here.
+PLAIN: dict[str, Any] = {"logon_required": False, "renew_session": False}
 
 
 class SharedSession:
@@ -43,7 +46,8 @@ class SharedSession:
 
     def __init__(self, settings: HmcSettings) -> None:
         self._settings = settings
-        self._session: zhmcclient.Session | None = None
+        self._session: HmcSession | None = None
+        self._replaced: list[HmcSession] = []
         self._logon_lock = threading.Lock()
         self._vain_logons = 0
         self._no_answer = ""
@@ -54,7 +58,7 @@ class SharedSession:
         session = self._session
         return str(session.actual_host) if session else ", ".join(self._settings.hosts)
 
-    def get(self) -> zhmcclient.Session:
+    def get(self) -> HmcSession:
         """Return the session; log on where there is none.
 
         Raises:
@@ -65,15 +69,17 @@ class SharedSession:
     def close(self) -> None:
         """Log off, if it can be done."""
         with self._logon_lock:
-            session, self._session = self._session, None
-        if session is not None:
-            try:
-                session.logoff()
-            except zhmcclient.Error as error:
-                LOG.debug("Logoff failed: %s", error)
+            sessions = [*self._replaced, self._session]
+            self._session, self._replaced = None, []
+        for session in sessions:
+            if session is not None:
+                _log_off(session)
 
-    def renew(self, failed: zhmcclient.Session | None) -> zhmcclient.Session:
+    def renew(self, failed: HmcSession | None) -> HmcSession:
         """Return a session other than `failed`: another thread's, or a new one.
+
+        The HMC keeps a session that nobody uses until it is idle for long, and has room for so
+        many: what is replaced is logged off, at once where its HMC answers, else at the end.
 
         Where no HMC answers, all threads that wait for the logon fail with the one that tried:
         one after the other they would wait for hours.
@@ -90,66 +96,92 @@ class SharedSession:
             if self._vain_logons != tries_seen:
                 raise UnreachableError(f"No HMC answers: {self._no_answer}")
             session = self._log_on()
-            # The session's own pool keeps 10 connections; each further thread would pay for a new
-            # one.
-            session.session.mount(
-                "https://", requests.adapters.HTTPAdapter(pool_maxsize=CONNECTIONS)
-            )
             LOG.info("Logged on to HMC %s", session.actual_host)
+            if self._session is not None:
+                self._replaced.append(self._session)
             self._session = session
-            return session
+            ended = [each for each in self._replaced if each.actual_host == session.actual_host]
+            self._replaced = [each for each in self._replaced if each not in ended]
+        for each in ended:
+            _log_off(each)
+        return session
 
-    def _log_on(self) -> zhmcclient.Session:
+    def _log_on(self) -> HmcSession:
         busy_until = time.monotonic() + self._settings.busy_timeout
         failures = 0
         while True:
-            session = self._new_session()
             try:
-                session.logon()
-                return session
-            except zhmcclient.ServerAuthError as error:
-                raise LogonError(
-                    f"HMC {session.actual_host} refused the logon of user "
-                    f"{self._settings.username}: {error}. Check hmc_username and hmc_password"
-                ) from None
+                return self._log_on_to_any()
             except zhmcclient.HTTPError as error:
                 failures += not is_busy(error)
                 if not is_worth_repeating(error, True, failures, busy_until):
                     raise http_error("Logon", error) from None
-            except zhmcclient.ConnectionError as error:
+            except _NoAnswerError as error:
                 failures += 1
-                if is_certificate(error):
-                    raise certificate_error(session.actual_host, error) from None
+                if error.certificate and (error.is_lasting or failures >= ATTEMPTS):
+                    raise error.certificate from None
                 if failures >= ATTEMPTS:
                     self._vain_logons += 1
                     self._no_answer = (
                         f"tried {', '.join(self._settings.hosts)} port {self._settings.port} "
-                        f"{failures} times: {cause(error)}. Check hmc and hmc_port, and that the "
+                        f"{failures} times: {error}. Check hmc and hmc_port, and that the "
                         "Web Services API is enabled on the HMC"
                     )
                     raise UnreachableError(f"No HMC answers: {self._no_answer}") from None
-            except zhmcclient.Error as error:
-                raise HmcError(f"Logon to HMC {session.actual_host}: {error}") from None
             pause(0, least=0.3 * (failures + 1))
 
-    def _new_session(self) -> zhmcclient.Session:
-        settings = self._settings
-        if settings.verify is False:
-            # Said once at the start, not with each request (urllib3's warning is for each).
-            urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
-        return zhmcclient.Session(
-            list(settings.hosts),
-            userid=settings.username,
-            password=settings.password,
-            port=settings.port,
-            verify_cert=settings.verify,
-            retry_timeout_config=zhmcclient.RetryTimeoutConfig(
-                connect_timeout=settings.connect_timeout,
-                read_timeout=settings.read_timeout,
-                connect_retries=0,
-                read_retries=0,
-            ),
-        )
+    def _log_on_to_any(self) -> HmcSession:
+        """Log on to the first HMC that answers, whatever it answers."""
+        found: dict[str, str] = {}
+        certificates: list[CertificateError] = []
+        for host in self._settings.hosts:
+            session = new_session(self._settings, host)
+            try:
+                session.logon()
+                if not isinstance(session.session_id, str):
+                    raise TypeError(f"session id {type(session.session_id)}")
+                return session
+            except zhmcclient.ServerAuthError as error:
+                raise LogonError(
+                    f"HMC {host} refused the logon of user {self._settings.username}: {error}. "
+                    "Check hmc_username and hmc_password"
+                ) from None
+            except zhmcclient.ConnectionError as error:
+                if is_redirect(error):
+                    raise no_answer_of_an_hmc(f"Logon to HMC {host}", error) from None
+                if is_certificate(error):
+                    certificates.append(certificate_error(host, error))
+                found[host] = cause(error)
+            except zhmcclient.HTTPError:
+                raise
+            except UNREADABLE as error:
+                raise no_answer_of_an_hmc(f"Logon to HMC {host}", error) from None
+            except zhmcclient.Error as error:
+                raise HmcError(f"Logon to HMC {host}: {error}") from None
+        raise _NoAnswerError(found, certificates)
+
+
+class _NoAnswerError(Exception):
+    """No HMC answered.
+
+    Args:
+        found: what stood against it, by address
+        certificates: where it was a certificate
+    """
+
+    def __init__(self, found: dict[str, str], certificates: list[CertificateError]) -> None:
+        all_found = [f"{host}: {why}" for host, why in found.items()]
+        super().__init__("; ".join(all_found if len(found) > 1 else found.values()))
+        self.certificate = next(iter(certificates), None)
+        self.is_lasting = len(certificates) == len(found)
+
+
+def _log_off(session: HmcSession) -> None:
+    """End a session on the HMC, and leave the object as it is: a thread may be using it."""
+    try:
+        session.delete("/api/sessions/this-session", **PLAIN)
+    except (zhmcclient.Error, *UNREADABLE) as error:
+        LOG.debug("Logoff from HMC %s failed: %s", session.actual_host, error)
 
 
 def pause(elapsed: float, least: float = 0.1, most: float = 10.0) -> None:

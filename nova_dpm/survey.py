@@ -14,10 +14,11 @@ from http import HTTPStatus
 
 from oslo_config import cfg
 
+from nova_dpm import answers, fit, host, offers
 from nova_dpm import conf as options
-from nova_dpm import fit, host, offers
 from nova_dpm.conf import HmcSettings, Settings
 from nova_dpm.errors import (
+    AnswerError,
     CertificateError,
     ConfigError,
     DpmError,
@@ -172,7 +173,9 @@ def _hmc(name: str, hmc: Hmc, settings: HmcSettings, error: DpmError | None) -> 
 
 def _versions(hmc: Hmc) -> Finding:
     answer = hmc.get("/api/version")
-    api = f"{answer['api-major-version']}.{answer['api-minor-version']}"
+    api = ".".join(
+        str(answers.number(answer, f"api-{part}-version")) for part in ("major", "minor")
+    )
     return Finding(f"{api}, of HMC {answer.get('hmc-version', 'unknown')}")
 
 
@@ -255,6 +258,6 @@ def _cure(error: DpmError) -> str:
         if error.status == HTTPStatus.FORBIDDEN:
             return "Give the user access to the CPC, its adapters and its partitions on the HMC"
         return "Look up the answer in the HMC's book of its Web Services API, and at the HMC's logs"
-    if isinstance(error, LogonError | StateError):
+    if isinstance(error, AnswerError | LogonError | StateError):
         return ""  # the message says it
     return "Try again; if it stays so, look at the HMC and the network between here and there"

@@ -18,13 +18,14 @@ from urllib.parse import quote
 
 from oslo_log import log
 
-from nova_dpm import names
+from nova_dpm import answers, names
+from nova_dpm.answers import Properties
 from nova_dpm.conf import Settings
 from nova_dpm.errors import ConflictError, NameTakenError, NotFoundError, StateError
-from nova_dpm.hmc import Hmc, Properties
+from nova_dpm.hmc import Hmc
 from nova_dpm.host import Cpc
 from nova_dpm.partition import Partition
-from nova_dpm.storage.volume import FcVolume
+from nova_dpm.storage.volume import FcVolume, wwpn
 
 LOG = log.getLogger(__name__)
 
@@ -157,7 +158,9 @@ class StorageGroups:
             )
         except ConflictError:
             # They are there: it was repeated because its answer was lost.
-            if not set(wanted) <= set(self._hmc.get(uri)["candidate-adapter-port-uris"]):
+            if not set(wanted) <= set(
+                answers.uris(self._hmc.get(uri), "candidate-adapter-port-uris")
+            ):
                 raise
 
     def _wait_until_fulfilled(self, volume_uri: str) -> None:
@@ -173,13 +176,15 @@ class StorageGroups:
         self._hmc.until(f"Boot volume {volume_uri} fulfilled", fulfilled)
 
     def _fulfillment(self, volume_uri: str) -> str:
-        return str(self._hmc.get(volume_uri)["fulfillment-state"])
+        return answers.text(self._hmc.get(volume_uri), "fulfillment-state")
 
     def _look(self, partition: Partition) -> _Group:
         properties = self._hmc.get(self._group_of(partition))
         order = [port.uri for port in self._ports]
         resources = sorted(
-            self._resources(partition.uri, properties.get("virtual-storage-resource-uris") or ()),
+            self._resources(
+                partition.uri, answers.uris(properties, "virtual-storage-resource-uris")
+            ),
             key=lambda each: order.index(each.port_uri) if each.port_uri in order else len(order),
         )
         group = _Group(self._boot_volume(properties), tuple(resources))
@@ -189,18 +194,23 @@ class StorageGroups:
     def _resources(self, partition_uri: str, uris: Iterable[str]) -> Iterator[_Resource]:
         for uri in uris:
             properties = self._hmc.get(uri)
-            info = properties.get("world-wide-port-name-info") or {}
-            wwpn = properties.get("world-wide-port-name") or info.get("world-wide-port-name")
-            if wwpn and properties.get("partition-uri", partition_uri) == partition_uri:
-                yield _Resource(str(wwpn).lower(), properties["adapter-port-uri"])
+            info = answers.optional_object(properties, "world-wide-port-name-info")
+            named = properties if properties.get("world-wide-port-name") else info
+            if not named.get("world-wide-port-name"):
+                continue
+            if properties.get("partition-uri", partition_uri) == partition_uri:
+                yield _Resource(
+                    wwpn(named, "world-wide-port-name"),
+                    answers.uri(properties, "adapter-port-uri"),
+                )
 
     def _boot_volume(self, group: Properties) -> str:
-        uris: Sequence[str] = group.get("storage-volume-uris") or ()
+        uris = answers.uris(group, "storage-volume-uris")
         for uri in uris:
             # An operator may have added data volumes.
             if len(uris) == 1 or self._hmc.get(uri).get("usage") == "boot":
                 return uri
-        raise StateError(f"Storage group {group['name']} has no boot volume")
+        raise StateError(f"Storage group {answers.text(group, 'name')} has no boot volume")
 
     def _group_of(self, partition: Partition) -> str:
         if len(partition.storage_group_uris) == 1:
@@ -234,12 +244,12 @@ class StorageGroups:
         )
 
     def _attached(self, partition_uri: str) -> Sequence[str]:
-        attached: Sequence[str] = self._hmc.get(partition_uri).get("storage-group-uris") or ()
-        return attached
+        return answers.uris(self._hmc.get(partition_uri), "storage-group-uris")
 
     def _find(self, name: str) -> str | None:
         answer = self._hmc.get(f"{_GROUPS_URI}?name={quote(re.escape(name))}")
-        for each in answer["storage-groups"]:
-            if each["name"] == name and each.get("cpc-uri", self._cpc_uri) == self._cpc_uri:
-                return str(each["object-uri"])
+        for each in answers.objects(answer, "storage-groups"):
+            is_here = each.get("cpc-uri", self._cpc_uri) == self._cpc_uri
+            if answers.text(each, "name") == name and is_here:
+                return answers.uri(each, "object-uri")
         return None

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from nova_dpm import answers
+from nova_dpm.answers import Properties
 from nova_dpm.conf import Settings, StoragePort
 from nova_dpm.errors import RefusedError
-from nova_dpm.hmc import Hmc, Properties
+from nova_dpm.hmc import Hmc
 from nova_dpm.partition import Partition
-from nova_dpm.storage.volume import FcVolume
+from nova_dpm.storage.volume import FcVolume, wwpn
 
 
 class Hbas:
@@ -27,9 +29,9 @@ class Hbas:
 
     def wwpns(self, partition: Partition) -> list[str]:
         """Return the HBAs' WWPNs; one request for each."""
-        known = [(uri, str(self._hmc.get(uri)["wwpn"]).lower()) for uri in partition.hba_uris]
+        known = [(uri, wwpn(self._hmc.get(uri), "wwpn")) for uri in partition.hba_uris]
         self._known[partition.uri] = known
-        return [wwpn for _, wwpn in known]
+        return [name for _, name in known]
 
     def boots_from(self, partition: Partition, volume: FcVolume) -> bool:
         """Whether adapter, target and LUN are those of `volume`."""
@@ -56,10 +58,10 @@ class Hbas:
         known = self._known[partition_uri]
         if not known:
             raise RefusedError("the partition has no HBA to boot over")
-        path = volume.path([wwpn for _, wwpn in known], self._ignored)
+        path = volume.path([name for _, name in known], self._ignored)
         return {
             "boot-device": "storage-adapter",
-            "boot-storage-device": next(uri for uri, wwpn in known if wwpn == path.initiator),
+            "boot-storage-device": next(uri for uri, name in known if name == path.initiator),
             "boot-world-wide-port-name": path.target,
             "boot-logical-unit-number": path.lun,
         }
@@ -73,9 +75,9 @@ class Hbas:
         name = f"OpenStack_HBA_{port.adapter_id}_{port.port}"
 
         def find() -> str | None:
-            for uri in self._hmc.get(partition_uri).get("hba-uris", ()):
-                if self._hmc.get(uri)["name"] == name:
-                    return str(uri)
+            for uri in answers.uris(self._hmc.get(partition_uri), "hba-uris"):
+                if answers.text(self._hmc.get(uri), "name") == name:
+                    return uri
             return None
 
         body = {"name": name, "adapter-port-uri": port.uri}

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from nova_dpm import answers
+from nova_dpm.answers import Properties
 from nova_dpm.errors import RefusedError
 
 PROTOCOL = "fibre_channel"
+
+_UNREADABLE = "Cinder's connection of the volume cannot be read"
+_WWPN = re.compile(r"(?:0x)?[0-9a-f]{16}|(?:[0-9a-f]{2}:){7}[0-9a-f]{2}", re.ASCII | re.IGNORECASE)
+_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,19})|0x[0-9a-f]{1,16}", re.ASCII | re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -33,12 +40,14 @@ class FcVolume:
     zones: Mapping[str, frozenset[str]]
 
     @classmethod
-    def parse(cls, connection_info: Mapping[str, Any]) -> FcVolume:
+    def parse(cls, connection_info: object) -> FcVolume:
         """Read a connection of Cinder.
 
         Raises:
             RefusedError: it is none of fibre channel, or names no target or LUN.
         """
+        if not isinstance(connection_info, Mapping):
+            raise RefusedError(_UNREADABLE, f"it is {type(connection_info).__name__}")
         kind = connection_info.get("driver_volume_type")
         if kind != PROTOCOL:
             raise RefusedError(
@@ -46,6 +55,8 @@ class FcVolume:
                 "choose a volume type of a fibre channel backend"
             )
         data = connection_info.get("data") or {}
+        if not isinstance(data, Mapping):
+            raise RefusedError(_UNREADABLE, f"its data is {type(data).__name__}")
         wwpns = _as_list(data.get("target_wwns")) or _as_list(data.get("target_wwn"))
         luns = _as_list(data.get("target_luns")) or _as_list(data.get("target_lun"))
         if not wwpns or not luns:
@@ -56,10 +67,10 @@ class FcVolume:
             targets = [(_wwpn(wwpn), fcp_lun(lun)) for wwpn, lun in zip(wwpns, luns, strict=True)]
             zones = {
                 _wwpn(initiator): frozenset(_wwpn(target) for target in _as_list(reached))
-                for initiator, reached in (data.get("initiator_target_map") or {}).items()
+                for initiator, reached in _zones(data.get("initiator_target_map")).items()
             }
-        except (ValueError, TypeError) as error:
-            raise RefusedError(f"Cinder's connection cannot be read: {error}") from None
+        except ValueError as error:
+            raise RefusedError(_UNREADABLE, str(error)) from None
         return cls(tuple(targets), zones)
 
     def path(self, initiators: Iterable[str], ignored: frozenset[str]) -> Path:
@@ -79,9 +90,8 @@ class FcVolume:
                     return Path(initiator, target, lun)
         named = ", ".join(wwpn for wwpn, _ in self.targets)
         raise RefusedError(
-            f"no way to the volume: none of the partition's WWPNs reaches a target of {named} "
-            "that is "
-            "not in target_wwpn_ignore_list; check the zoning and that option"
+            "no way to the volume: none of the partition's WWPNs reaches a target of it",
+            f"its targets are {named}; check the zoning, and target_wwpn_ignore_list",
         )
 
 
@@ -97,20 +107,38 @@ def fcp_lun(lun: object) -> str:
     '4000401000000000'
 
     Raises:
-        ValueError: `lun` is no number.
+        ValueError: `lun` is no number that can be one.
     """
-    number = int(str(lun), 0)
+    written = str(lun) if type(lun) is int else lun
+    if not isinstance(written, str) or not _NUMBER.fullmatch(written):
+        raise ValueError(f"{lun!r} is no LUN")
+    number = int(written, 0)
     if not 0 <= number < 1 << 32:
         raise ValueError(f"LUN {lun} is out of range")
     return f"{number & 0xFFFF:04x}{number >> 16:04x}00000000"
 
 
+def wwpn(properties: Properties, name: str) -> str:
+    """Return a property of the HMC that is a WWPN: 16 lower case hex digits.
+
+    Raises:
+        AnswerError: it is none.
+    """
+    return answers.matching(properties, name, "[0-9a-f]{16}", "a WWPN")
+
+
 def _wwpn(value: object) -> str:
-    digits = str(value).lower().removeprefix("0x").replace(":", "")
-    if len(digits) != 16:
+    if not isinstance(value, str) or not _WWPN.fullmatch(value):
         raise ValueError(f"{value!r} is no WWPN")
-    int(digits, 16)
-    return digits
+    return value.lower().removeprefix("0x").replace(":", "")
+
+
+def _zones(value: object) -> Mapping[object, object]:
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise ValueError(f"initiator_target_map is {type(value).__name__}")
+    return value
 
 
 def _as_list(value: Any) -> list[Any]:

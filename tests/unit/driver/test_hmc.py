@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+import nova_dpm.connection
 import nova_dpm.hmc
 import nova_dpm.session
 from dpm_lab.hmc import Fault, HmcServer
@@ -267,14 +268,14 @@ def test_where_no_hmc_answers_all_threads_fail_with_the_one_that_tried(
         port = gone.port
     hmc = Hmc(lab.settings(port=port).hmc)
     tries: list[object] = []
-    new_session = hmc._sessions._new_session
+    new_session = nova_dpm.connection.new_session
 
-    def counted() -> object:
+    def counted(*arguments: Any) -> object:
         tries.append(None)
-        return new_session()
+        return new_session(*arguments)
 
     monkeypatch.setattr(hmc._sessions, "_logon_lock", MeetingLock(4))
-    monkeypatch.setattr(hmc._sessions, "_new_session", counted)
+    monkeypatch.setattr(nova_dpm.session, "new_session", counted)
 
     def ask(number: int) -> str:
         with pytest.raises(UnreachableError) as caught:

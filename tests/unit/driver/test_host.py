@@ -43,6 +43,8 @@ class Answers:
             return self._features
         raise NotFoundError(f"GET {uri}", 404, 1, "there is none")
 
+    get_list = get
+
 
 def find(api: tuple[int, int], features: list[str] | None = None, **changed: Any) -> host.Cpc:
     return host.find(Answers(api, features, **changed), CPC)  # type: ignore[arg-type]

@@ -162,12 +162,12 @@ def test_another_target_or_lun_is_another_volume_for_an_hba() -> None:
         volume = world.volume([])
         partition = Partition.of(
             {
-                "object-uri": "/p",
+                "object-uri": "/api/partitions/p",
                 "name": NAME,
                 "status": "stopped",
-                "hba-uris": ["/p/hbas/1"],
+                "hba-uris": ["/api/partitions/p/hbas/1"],
                 "boot-device": "storage-adapter",
-                "boot-storage-device": "/p/hbas/1",
+                "boot-storage-device": "/api/partitions/p/hbas/1",
                 "boot-world-wide-port-name": A.upper(),
                 "boot-logical-unit-number": "0007000000000000",
             }
@@ -179,7 +179,7 @@ def test_another_target_or_lun_is_another_volume_for_an_hba() -> None:
 
         assert world.storage.boots_from(partition, volume)
         assert not world.storage.boots_from(but(boot_device="none"), volume)
-        assert not world.storage.boots_from(but(boot_storage_device="/p/hbas/2"), volume)
+        assert not world.storage.boots_from(but(boot_storage_device="/api/partitions/p/hbas/2"), volume)
         assert not world.storage.boots_from(but(boot_world_wide_port_name="5" * 16), volume)
         assert not world.storage.boots_from(but(boot_logical_unit_number="0" * 16), volume)
 

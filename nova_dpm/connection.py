@@ -1,0 +1,76 @@
+"""A session with one HMC, over connections that lead nowhere else.
+
+User name, password and session id go to the HMC that the options name, and to nobody that the
+environment or an answer names. zhmcclient (1.26, ``_session.py``) takes what Python's requests
+library does by default: it follows redirects, also to ``http://`` and to other hosts, and takes
+proxies, ``~/.netrc`` and ``REQUESTS_CA_BUNDLE`` from the environment. With several HMCs it asks
+each for its version outside of its session, so it is given one at a time here.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import requests
+import urllib3
+import zhmcclient
+
+from nova_dpm.conf import HmcSettings
+from nova_dpm.errors import CertificateError
+
+CONNECTIONS = 64
+"""Connections kept open at most: more than nova-compute has builds and audits at once."""
+
+
+class HmcSession(zhmcclient.Session):  # type: ignore[misc]
+    """A session that is logged on and off by its owner, and never by itself."""
+
+    @staticmethod
+    def _new_session(retry_timeout_config: zhmcclient.RetryTimeoutConfig) -> requests.Session:
+        session = requests.Session()
+        session.trust_env = False
+        session.max_redirects = 0  # the first one is an error, before anything is sent there
+        session.adapters.clear()
+        # The default pool keeps 10 connections; each further thread would pay for a new one.
+        session.mount("https://", requests.adapters.HTTPAdapter(pool_maxsize=CONNECTIONS))
+        return session
+
+
+def new_session(settings: HmcSettings, host: str) -> HmcSession:
+    """Return a session with one of the HMCs, not logged on yet.
+
+    Raises:
+        CertificateError: ``hmc_ca_file`` cannot be read.
+    """
+    if settings.verify is False:
+        # Said once at the start, not with each request (urllib3's warning is for each).
+        urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
+    elif isinstance(settings.verify, str):
+        _check_readable(Path(settings.verify))
+    return HmcSession(
+        host,
+        userid=settings.username,
+        password=settings.password,
+        port=settings.port,
+        verify_cert=settings.verify,
+        retry_timeout_config=zhmcclient.RetryTimeoutConfig(
+            connect_timeout=settings.connect_timeout,
+            read_timeout=settings.read_timeout,
+            connect_retries=0,
+            read_retries=0,
+        ),
+    )
+
+
+def _check_readable(ca: Path) -> None:
+    # What the libraries below say names neither the option nor the file.
+    try:
+        if ca.is_dir():
+            next(ca.iterdir(), None)
+        else:
+            ca.read_bytes()
+    except OSError as error:
+        raise CertificateError(
+            f"hmc_ca_file {ca} cannot be read: {error.strerror}. Name a file or folder that the "
+            "user of nova-compute may read"
+        ) from None

@@ -52,6 +52,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except cfg.ConfigFileParseError as error:
         print(f"nova-dpm-check: {_LINE.sub('', str(error))}", file=sys.stderr)
         return 2
+    except UnicodeError as error:
+        print(f"nova-dpm-check: a configuration file is not UTF-8: {error}", file=sys.stderr)
+        return 2
     except (cfg.Error, OSError) as error:
         print(f"nova-dpm-check: {error}", file=sys.stderr)
         return 2
@@ -83,7 +86,10 @@ def read_configuration(files: Sequence[str], folders: Sequence[str]) -> cfg.Conf
     arguments = [f"--config-file={file}" for file in files]
     arguments += [f"--config-dir={folder}" for folder in folders]
     for file in files:
-        Path(file).open(encoding="utf-8").close()  # oslo.config's own error does not say why
+        try:
+            Path(file).read_text(encoding="utf-8")  # oslo.config's own error does not say why
+        except UnicodeDecodeError as error:
+            raise cfg.Error(f"{file} is not UTF-8: byte {error.start + 1}") from None
     conf(arguments, project="nova", prog="nova-compute")
     return conf
 

@@ -289,13 +289,17 @@ def read_all(conf: cfg.ConfigOpts) -> tuple[Settings, dict[str, ConfigError]]:
     errors: dict[str, ConfigError] = {}
 
     def value(name: str, otherwise: Any) -> Any:
+        written = _written(conf, name)
+        problem = _unreadable(name, written)
         try:
-            return conf.dpm[name]
-        except (cfg.ConfigFileValueError, ValueError) as error:
-            # oslo.config wraps it in "Value for option ... from LocationInfo(...) is not valid: ".
-            cause = str(error).partition(" is not valid: ")[2] or str(error)
-            errors[name] = ConfigError(name, _written(conf, name), cause, "Correct it in nova.conf")
-            return otherwise
+            if problem is None:
+                return conf.dpm[name]
+        except (cfg.Error, ValueError) as error:
+            shown = _NOT_SHOWN if name == _SECRET else ", ".join(written) or "(unreadable)"
+            problem = _problem(error, shown)
+        assert problem is not None
+        errors[name] = ConfigError(name, *problem)
+        return otherwise
 
     def needed(name: str, meaning: str, otherwise: Any) -> Any:
         found = value(name, otherwise)
@@ -306,11 +310,12 @@ def read_all(conf: cfg.ConfigOpts) -> tuple[Settings, dict[str, ConfigError]]:
             return otherwise
         return found
 
-    if len(conf.host) > names.LONGEST_HOST:
+    host = _host(conf, errors)
+    if len(host) > names.LONGEST_HOST:
         errors["host"] = ConfigError(
             "host",
-            conf.host,
-            f"it has {len(conf.host)} characters, and with more than {names.LONGEST_HOST} the "
+            host,
+            f"it has {len(host)} characters, and with more than {names.LONGEST_HOST} the "
             f"names of its partitions would have more than {names.LONGEST}",
             "Set it to a shorter name, before the host has any server",
             section="DEFAULT",
@@ -318,7 +323,7 @@ def read_all(conf: cfg.ConfigOpts) -> tuple[Settings, dict[str, ConfigError]]:
     verify: bool | str = value("hmc_verify_certificate", True)
     ca_file = value("hmc_ca_file", None)
     settings = Settings(
-        host=conf.host,
+        host=host,
         hmc=HmcSettings(
             hosts=tuple(needed("hmc", "the HMC's host name", ())),
             port=value("hmc_port", 0),
@@ -339,9 +344,69 @@ def read_all(conf: cfg.ConfigOpts) -> tuple[Settings, dict[str, ConfigError]]:
     return settings, errors
 
 
-def _written(conf: cfg.ConfigOpts, name: str) -> str:
-    """Return what the files say for an option that could not be read."""
-    raw = cfg.ConfigOpts()
+def _host(conf: cfg.ConfigOpts, errors: dict[str, ConfigError]) -> str:
+    try:
+        host = str(conf.host)
+        problem = _unreadable("host", [host])
+    except (cfg.Error, ValueError) as error:
+        host, problem = "", _problem(error, "(unreadable)")
+    if problem is None:
+        return host
+    errors["host"] = ConfigError("host", *problem, section="DEFAULT")
+    return ""
+
+
+class _Unsubstituted(cfg.ConfigOpts):
+    """Options as they are written: oslo.config takes ``$name`` for the value of another option."""
+
+    class Template(cfg.ConfigOpts.Template):
+        """Text in which nothing is put."""
+
+        def safe_substitute(self, *arguments: Any, **named: Any) -> str:
+            """Return the text as it is; oslo.config has made ``$$`` of each ``\\$``."""
+            return self.template
+
+
+_NOT_SHOWN = "(not shown)"
+_SECRET = "hmc_password"
+
+
+def _written(conf: cfg.ConfigOpts, name: str) -> list[str]:
+    """Return what the files say for an option, the one that counts last."""
+    raw = _Unsubstituted()
     raw.register_opt(cfg.MultiStrOpt(name, default=[]), group=GROUP.name)
     raw([], default_config_files=conf.config_file or [], default_config_dirs=conf.config_dir or [])
-    return ", ".join(raw[GROUP.name][name]) or "(unreadable)"
+    return list(raw[GROUP.name][name])
+
+
+def _unreadable(name: str, written: Sequence[str]) -> tuple[str, str, str] | None:
+    """Return what is wrong with text that may hold, or may make, another password than is meant.
+
+    Such text is not shown: what it goes on with may be ``hmc_password`` itself.
+
+    Returns:
+        value, problem and cure of a `ConfigError`; None: nothing is wrong
+    """
+    if any("\n" in each for each in written):
+        return (
+            _NOT_SHOWN,
+            "an indented line after it goes on with its value",
+            "Begin each option of nova.conf at the start of its line",
+        )
+    if name == _SECRET and written:
+        for match in cfg.ConfigOpts.Template.pattern.finditer(written[-1]):
+            if match.group("named") or match.group("braced"):
+                return (
+                    _NOT_SHOWN,
+                    "a $ in it means the value of another option there",
+                    "Write $$ for each $ of the password",
+                )
+    return None
+
+
+def _problem(error: Exception, written: str) -> tuple[str, str, str]:
+    if "$" in written and isinstance(error, cfg.NoSuchOptError | cfg.TemplateSubstitutionError):
+        return written, f"{error}: $ means the value of another option", "Write $$ for each $"
+    # oslo.config wraps it in "Value for option ... from LocationInfo(...) is not valid: ".
+    cause = str(error).partition(" is not valid: ")[2] or str(error)
+    return written, cause, "Correct it in nova.conf"

@@ -12,8 +12,6 @@ server that cannot be run here is refused before anything is made.
 from __future__ import annotations
 
 import sys
-import threading
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -33,6 +31,7 @@ from oslo_log import log
 from nova_dpm import conf, fit, host, inventory, plugging
 from nova_dpm.errors import DpmError, HmcError, RefusedError
 from nova_dpm.hmc import Hmc
+from nova_dpm.looks import Looks
 from nova_dpm.network import wanted_nics
 from nova_dpm.partition import Listed
 from nova_dpm.servers import MissingPartitionError, Servers
@@ -44,6 +43,7 @@ from nova_dpm.translation import (
     hmc_failures,
     refusals,
     root_volume,
+    told,
 )
 
 LOG = log.getLogger(__name__)
@@ -82,8 +82,7 @@ class DPMDriver(driver.ComputeDriver):  # type: ignore[misc]
         # Nova may fork now; the connections are made again where they are used.
         self._hmc.close()
         self._servers = Servers(self._hmc, self._settings, self._cpc)
-        self._seen: tuple[float, dict[str, Listed]] | None = None
-        self._seen_lock = threading.Lock()
+        self._looks: Looks[dict[str, Listed]] = Looks(self._servers.listed)
 
     def init_host(self, host: str) -> None:
         """Say what is managed; `__init__` has checked it."""
@@ -111,7 +110,7 @@ class DPMDriver(driver.ComputeDriver):  # type: ignore[misc]
 
     def instance_exists(self, instance: Instance) -> bool:
         """Return whether a server has a partition here."""
-        with hmc_failures():
+        with hmc_failures(instance):
             return self._servers.find(instance.uuid) is not None
 
     def get_info(self, instance: Instance, use_cache: bool = True) -> hardware.InstanceInfo:
@@ -120,7 +119,7 @@ class DPMDriver(driver.ComputeDriver):  # type: ignore[misc]
             listed = self._look(FRESH).get(instance.uuid)
             status = listed.status if listed else None
         else:
-            with hmc_failures():
+            with hmc_failures(instance):
                 partition = self._servers.find(instance.uuid)
             status = partition.status if partition else None
         if status is None:
@@ -156,7 +155,7 @@ class DPMDriver(driver.ComputeDriver):  # type: ignore[misc]
 
     def prepare_for_spawn(self, instance: Instance) -> None:
         """Refuse what can be refused without knowing the ports."""
-        with hmc_failures(), refusals(instance):
+        with hmc_failures(instance), refusals(instance):
             check_server(instance)
 
     def prepare_networks_before_block_device_mapping(
@@ -169,7 +168,7 @@ class DPMDriver(driver.ComputeDriver):  # type: ignore[misc]
             raise exception.InstanceUnacceptable(
                 instance_id=instance.uuid, reason=error.format_message()
             ) from error
-        with hmc_failures(), refusals(instance):
+        with hmc_failures(instance), refusals(instance):
             wanted_nics(vifs)
             self._prepare(instance)
 
@@ -196,7 +195,7 @@ class DPMDriver(driver.ComputeDriver):  # type: ignore[misc]
         Nova unshelves a server with neither of the hooks that prepare a build, and asks for the
         connector with the task state of a spawn: then the partition is made here.
         """
-        with hmc_failures():
+        with hmc_failures(instance):
             try:
                 wwpns = self._servers.wwpns(instance.uuid)
             except MissingPartitionError:
@@ -232,7 +231,7 @@ class DPMDriver(driver.ComputeDriver):  # type: ignore[misc]
         """Give the prepared partition its NICs and volume, and start it."""
         with (
             self._forgetting(),
-            hmc_failures(),
+            hmc_failures(instance),
             build_refusals(instance),
             self._removed_if_unshelving_fails(instance),
         ):
@@ -263,8 +262,9 @@ class DPMDriver(driver.ComputeDriver):  # type: ignore[misc]
                 self._servers.remove(instance.uuid)
         except HmcError as error:
             # Nova keeps addresses and volumes then, and the deletion can be asked for again.
-            LOG.error("The partition could not be removed: %s", error, instance=instance)
-            raise exception.InstancePowerOffFailure(reason=str(error)) from error
+            raise exception.InstancePowerOffFailure(
+                reason=told(error, "The partition could not be removed", instance)
+            ) from error
 
     def cleanup(
         self,
@@ -305,7 +305,9 @@ class DPMDriver(driver.ComputeDriver):  # type: ignore[misc]
                     instance.uuid, list(network_info or ()), root_volume(block_device_info)
                 )
         except DpmError as error:
-            raise exception.InstancePowerOnFailure(reason=str(error)) from error
+            raise exception.InstancePowerOnFailure(
+                reason=told(error, "The partition could not be started", instance)
+            ) from error
 
     def power_off(self, instance: Instance, timeout: int = 0, retry_interval: int = 0) -> None:
         """Stop a server. The HMC cannot ask an operating system to end: it is stopped at once."""
@@ -313,7 +315,9 @@ class DPMDriver(driver.ComputeDriver):  # type: ignore[misc]
             with self._forgetting():
                 self._servers.stop(instance.uuid)
         except DpmError as error:
-            raise exception.InstancePowerOffFailure(reason=str(error)) from error
+            raise exception.InstancePowerOffFailure(
+                reason=told(error, "The partition could not be stopped", instance)
+            ) from error
 
     def reboot(
         self,
@@ -334,7 +338,9 @@ class DPMDriver(driver.ComputeDriver):  # type: ignore[misc]
                     instance.uuid, list(network_info or ()), root_volume(block_device_info)
                 )
         except DpmError as error:
-            raise exception.InstanceRebootFailure(reason=str(error)) from error
+            raise exception.InstanceRebootFailure(
+                reason=told(error, "The partition could not be restarted", instance)
+            ) from error
 
     # Volumes and interfaces of a server that is there
 
@@ -361,7 +367,9 @@ class DPMDriver(driver.ComputeDriver):  # type: ignore[misc]
         try:
             FcVolume.parse(connection_info)
         except RefusedError as error:
-            raise exception.InvalidInput(reason=str(error)) from None
+            raise exception.InvalidInput(
+                reason=told(error, "The volume is not attached", instance)
+            ) from None
         if not self.instance_exists(instance):
             raise exception.InstanceNotFound(instance_id=instance.uuid)
 
@@ -382,9 +390,9 @@ class DPMDriver(driver.ComputeDriver):  # type: ignore[misc]
         try:
             self._servers.attach_nic(instance.uuid, vif)
         except DpmError as error:
-            LOG.error("Port %s is not attached: %s", vif["id"], error, instance=instance)
+            reason = told(error, "The port is not attached", instance)
             raise exception.InterfaceAttachFailed(
-                f"Failed to attach port {vif['id']}: {error}", instance_uuid=instance.uuid
+                f"Failed to attach the port: {reason}", instance_uuid=instance.uuid
             ) from error
 
     def detach_interface(self, context: Any, instance: Instance, vif: Mapping[str, Any]) -> None:
@@ -392,9 +400,9 @@ class DPMDriver(driver.ComputeDriver):  # type: ignore[misc]
         try:
             self._servers.detach_nic(instance.uuid, vif)
         except DpmError as error:
-            LOG.error("Port %s is not detached: %s", vif["id"], error, instance=instance)
+            reason = told(error, "The port is not detached", instance)
             raise exception.InterfaceDetachFailed(
-                f"Failed to detach port {vif['id']}: {error}", instance_uuid=instance.uuid
+                f"Failed to detach the port: {reason}", instance_uuid=instance.uuid
             ) from error
 
     def plug_vifs(self, instance: Instance, network_info: NetworkInfo) -> None:
@@ -407,13 +415,8 @@ class DPMDriver(driver.ComputeDriver):  # type: ignore[misc]
 
     def _look(self, max_age: float = 0.0) -> dict[str, Listed]:
         """Return the partitions by uuid; a look of another thread counts if it is young enough."""
-        wanted_since = time.monotonic() - max_age
-        with self._seen_lock:
-            if self._seen is None or self._seen[0] < wanted_since:
-                begin = time.monotonic()
-                with hmc_failures():
-                    self._seen = (begin, self._servers.listed())
-            return self._seen[1]
+        with hmc_failures():
+            return self._looks.get(max_age)
 
     @contextmanager
     def _forgetting(self) -> Iterator[None]:
@@ -421,8 +424,7 @@ class DPMDriver(driver.ComputeDriver):  # type: ignore[misc]
         try:
             yield
         finally:
-            with self._seen_lock:
-                self._seen = None
+            self._looks.forget()
 
     def _prepare(self, instance: Instance) -> None:
         self._servers.prepare(

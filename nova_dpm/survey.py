@@ -103,13 +103,17 @@ def _configuration(
             "there is no nova.conf where it is looked for",
             "Name it: nova-dpm-check --config-file FILE",
         )
-    if conf.compute_driver == DRIVER:
+    try:
+        driver = str(conf.compute_driver or "(not set)")
+    except (cfg.Error, ValueError):
+        driver = "(unreadable)"
+    if driver == DRIVER:
         yield Row("compute driver", OK, DRIVER)
     else:
         yield Row(
             "compute driver",
             WARNING,
-            f"[DEFAULT] compute_driver = {conf.compute_driver or '(not set)'}: nova-compute uses "
+            f"[DEFAULT] compute_driver = {driver.splitlines()[0]}: nova-compute uses "
             "another driver with this configuration",
             f"Set it to {DRIVER}",
         )

@@ -10,9 +10,12 @@ from nova import exception
 from nova.compute import power_state
 from nova.objects.instance import Instance
 from nova.virt import configdrive, driver
+from oslo_log import log
 
-from nova_dpm.errors import HmcError, RefusedError
+from nova_dpm.errors import DpmError, HmcError, RefusedError
 from nova_dpm.storage import FcVolume
+
+LOG = log.getLogger(__name__)
 
 LEAST_MEMORY = 512
 """MiB that a partition has at least (help text of ``[dpm] max_memory``)."""
@@ -63,9 +66,30 @@ def root_volume(block_device_info: Mapping[str, Any] | None) -> FcVolume | None:
         RefusedError: it is of a kind that a partition cannot have.
     """
     for volume in driver.block_device_info_get_mapping(block_device_info):
-        if volume["boot_index"] == 0:
-            return FcVolume.parse(volume["connection_info"])
+        if volume.get("boot_index") == 0:
+            return FcVolume.parse(volume.get("connection_info"))
     return None
+
+
+def told(error: DpmError, what: str, instance: Instance | None = None) -> str:
+    """Return what the user of a server is told of an error; the operator reads it in the log.
+
+    Nova shows the text to whoever may see the server: a refusal speaks of what was asked for, all
+    else of HMC, storage and options, which are none of the user's business.
+
+    Args:
+        error: what went wrong
+        what: could not be done, for the log
+        instance: the server; None where it is about all
+    """
+    LOG.error("%s: %s", what, error, instance=instance)
+    if isinstance(error, RefusedError):
+        return error.reason
+    where = f"instance {instance.uuid}" if instance is not None else "the id of this request"
+    return (
+        "the HMC has not done what it was asked for; an operator finds the reason in the log of "
+        f"nova-compute, at {where}"
+    )
 
 
 @contextmanager
@@ -74,7 +98,8 @@ def refusals(instance: Instance) -> Iterator[None]:
     try:
         yield
     except RefusedError as error:
-        raise exception.InstanceUnacceptable(instance_id=instance.uuid, reason=str(error)) from None
+        reason = told(error, "The server is refused", instance)
+        raise exception.InstanceUnacceptable(instance_id=instance.uuid, reason=reason) from None
 
 
 @contextmanager
@@ -83,15 +108,15 @@ def build_refusals(instance: Instance) -> Iterator[None]:
     try:
         yield
     except RefusedError as error:
-        raise exception.BuildAbortException(
-            instance_uuid=instance.uuid, reason=str(error)
-        ) from None
+        reason = told(error, "The server is refused", instance)
+        raise exception.BuildAbortException(instance_uuid=instance.uuid, reason=reason) from None
 
 
 @contextmanager
-def hmc_failures() -> Iterator[None]:
+def hmc_failures(instance: Instance | None = None) -> Iterator[None]:
     """Give up where the HMC fails: Nova may try another host."""
     try:
         yield
     except HmcError as error:
-        raise exception.ComputeResourcesUnavailable(reason=str(error)) from error
+        reason = told(error, "The HMC failed", instance)
+        raise exception.ComputeResourcesUnavailable(reason=reason) from error

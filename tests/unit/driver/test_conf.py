@@ -121,3 +121,56 @@ def test_the_sample_has_every_option() -> None:
     assert {option.name for option in options} >= set(GOOD)
     assert all(option.help for option in options)
     assert next(option for option in options if option.name == "hmc_password").secret
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("pass$$word", "pass$word"),
+        (r"pass\$word", "pass$word"),
+        ("pass$1", "pass$1"),
+        ("pass$", "pass$"),
+        ("$$host", "$host"),
+    ],
+)
+def test_a_dollar_of_a_password_can_be_written(tmp_path: Path, written: str, read: str) -> None:
+    assert conf.read(loaded(tmp_path, hmc_password=written)).hmc.password == read
+
+
+@pytest.mark.parametrize(
+    "written", ["pass$host", "pass$foo", "pass${a.b}", "$hmc_username", "pass$dpm", "a$$b$host"]
+)
+def test_a_password_that_would_be_another_one_is_refused_and_not_shown(
+    tmp_path: Path, written: str
+) -> None:
+    with pytest.raises(ConfigError, match=r"Write \$\$ for each \$ of the password") as caught:
+        conf.read(loaded(tmp_path, hmc_password=written))
+
+    shown = "".join(traceback.format_exception(caught.value))
+    assert str(caught.value).startswith("[dpm] hmc_password = (not shown)")
+    assert not any(part in str(caught.value) for part in ("pass$", "foo", "a.b"))
+    assert written not in shown
+
+
+@pytest.mark.parametrize("option", ["hmc_username", "max_memory", "hmc", "cpc_object_id"])
+def test_a_dollar_that_means_no_option_is_a_wrong_option(tmp_path: Path, option: str) -> None:
+    with pytest.raises(ConfigError, match=r"\$foo.*Write \$\$ for each \$"):
+        conf.read(loaded(tmp_path, **{option: "$foo"}))
+
+
+@pytest.mark.parametrize("option", [name for name in GOOD if name != "hmc_password"])
+def test_an_indented_password_after_another_option_is_never_shown(
+    tmp_path: Path, option: str
+) -> None:
+    value = f"{GOOD[option]}\n  hmc_password = hunter2"
+
+    _, errors = conf.read_all(loaded(tmp_path, **{option: value, "hmc_password": "other"}))
+
+    assert set(errors) == {option}
+    assert "indented line" in str(errors[option])
+    assert "hunter2" not in "".join(traceback.format_exception(errors[option]))
+
+
+def test_an_indented_line_after_the_password_is_no_part_of_it(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="indented line"):
+        conf.read(loaded(tmp_path, hmc_password="hunter2\n  hmc_port = 1"))

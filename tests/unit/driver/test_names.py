@@ -75,3 +75,8 @@ def test_a_mac_is_read_from_a_description(description: str, mac: str | None) -> 
     found = names.mac_in(description)
 
     assert (None if found is None else str(found)) == mac
+
+
+@pytest.mark.parametrize("mac", ["0a:00:00:00:00:1:", "01:00:5e:00:00:01", "0a0000000000000:1"])
+def test_a_mac_that_no_nic_can_have_is_none(mac: str) -> None:
+    assert names.mac_in(f"OpenStack mac={mac}, CPCSubset=h") is None

@@ -68,6 +68,21 @@ def test_a_port_at_an_adapter_is_read() -> None:
         ({"address": "00:16:3e:00:00:01"}, "not locally administered"),
         ({"details": {"object_id": SWITCH, "vlan": "blue"}}, "blue"),
         ({"details": {"object_id": SWITCH, "port": "left"}}, "left"),
+        *(
+            ({"details": {"object_id": bad}}, "no NIC can have")
+            for bad in ("../cpcs", "x?y=z", "a\r\nb", 5, ["x"], SWITCH + "/x")
+        ),
+        *(
+            ({"details": {"object_id": SWITCH, "port": bad}}, "is not 0 to 15")
+            for bad in (-1, 16, 99, "1_0", "\u0663", 1.0, True, [], 2**70)
+        ),
+        *(
+            ({"details": {"object_id": SWITCH, "vlan": bad}}, "is not 1 to 4094")
+            for bad in (-1, 0, 4095, 5000, 2**70, "\u0663", True, {})
+        ),
+        ({"address": None}, "is no MAC"),
+        ({"address": 5}, "is no MAC"),
+        ({"details": "text"}, "no object_id"),
     ],
 )
 def test_a_port_that_can_be_no_nic_is_refused_with_its_id(

@@ -179,7 +179,9 @@ def test_another_target_or_lun_is_another_volume_for_an_hba() -> None:
 
         assert world.storage.boots_from(partition, volume)
         assert not world.storage.boots_from(but(boot_device="none"), volume)
-        assert not world.storage.boots_from(but(boot_storage_device="/api/partitions/p/hbas/2"), volume)
+        assert not world.storage.boots_from(
+            but(boot_storage_device="/api/partitions/p/hbas/2"), volume
+        )
         assert not world.storage.boots_from(but(boot_world_wide_port_name="5" * 16), volume)
         assert not world.storage.boots_from(but(boot_logical_unit_number="0" * 16), volume)
 

@@ -93,5 +93,8 @@ def test_errors_become_those_by_which_nova_decides() -> None:
         raise RefusedError("no room")
     with pytest.raises(exception.BuildAbortException, match="no room"), build_refusals(instance()):
         raise RefusedError("no room")
-    with pytest.raises(exception.ComputeResourcesUnavailable, match="is down"), hmc_failures():
+    unavailable = pytest.raises(exception.ComputeResourcesUnavailable, match="log of nova-compute")
+    with unavailable as caught, hmc_failures(instance()):
         raise StateError("it is down")
+    assert "is down" not in str(caught.value)
+    assert "instance u-1" in str(caught.value)

@@ -55,6 +55,17 @@ def test_targets_are_read_in_every_form_that_cinder_writes(
         (connection(target_wwn="x" * 16, target_lun=1), "cannot be read"),
         (connection(target_wwn=A, target_lun="one"), "cannot be read"),
         (connection(target_wwn=A, target_lun=-1), "out of range"),
+        *(
+            (connection(target_wwn=bad, target_lun=1), "is no WWPN")
+            for bad in ("+123456789012345", "\uff11" * 16, "0x0x12345678901234", 5005076800000001)
+        ),
+        *(
+            (connection(target_wwn=A, target_lun=bad), "is no LUN")
+            for bad in ("1_0", "\u0663", "0b1", 1.0, True, {}, "9" * 5000)
+        ),
+        (connection(target_wwn=A, target_lun=1, initiator_target_map=[A]), "cannot be read"),
+        ({"driver_volume_type": "fibre_channel", "data": "text"}, "cannot be read"),
+        ("text", "cannot be read"),
         (connection(target_wwn=A, target_lun=1 << 32), "out of range"),
         (connection(target_wwn=A, target_lun=1, initiator_target_map={"x": [A]}), "no WWPN"),
     ],

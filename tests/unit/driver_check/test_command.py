@@ -124,3 +124,39 @@ def test_wide_tables_fit_the_terminal(
     lines = capsys.readouterr().out.splitlines()
     wide = [line for line in lines if len(line) > 80 and str(tmp_path) not in line]
     assert wide == []
+
+
+@pytest.mark.parametrize("password", ["pass$foo", "pass$host", "hunter2\n  hmc_port = 6794"])
+def test_a_password_that_means_another_one_is_a_row_and_not_shown(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], password: str
+) -> None:
+    path = tmp_path / "nova.conf"
+    path.write_text(f"[DEFAULT]\nhost = $bar\n[dpm]\nhmc_password = {password}\n")
+
+    code = main(["--config-file", str(path)])
+
+    out, err = capsys.readouterr()
+    assert code == 1
+    assert "[dpm] hmc_password = (not shown)" in out
+    assert "[DEFAULT] host = " in out
+    assert not any(part in out + err for part in ("pass$", "foo", "hunter2"))
+
+
+@pytest.mark.parametrize("is_named", [True, False])
+def test_a_file_that_is_not_utf_8_is_exit_code_2(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    is_named: bool,
+) -> None:
+    path = tmp_path / ".nova" / "nova.conf"
+    path.parent.mkdir()
+    path.write_bytes("[dpm]\nhmc_password = schlüssel\n".encode("latin-1"))
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+    code = main(["--config-file", str(path)] if is_named else [])
+
+    out, err = capsys.readouterr()
+    assert code == 2
+    assert "not UTF-8" in err
+    assert "schl" not in out + err

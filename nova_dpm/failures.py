@@ -38,6 +38,9 @@ UNREADABLE = (
     RecursionError,
 )
 
+_LONGEST = 1000
+"""Characters of a message that are taken: it may be a whole web page."""
+
 _HOST_NAME_MISMATCH = (62, 64)
 _NOT_VALID_NOW = (9, 10)
 """OpenSSL's ``X509_V_ERR_*``: host name and IP address mismatch; not yet valid, expired."""
@@ -70,7 +73,7 @@ def http_error(what: str, error: zhmcclient.HTTPError) -> HttpError:
         kind = NameTakenError
     elif status == HTTPStatus.CONFLICT:
         kind = ConflictError
-    return kind(what, status, reason, str(error.message))
+    return kind(what, status, reason, str(error.message)[:_LONGEST])
 
 
 def _status(error: zhmcclient.HTTPError) -> tuple[int, int]:

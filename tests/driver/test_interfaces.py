@@ -10,6 +10,7 @@ import pytest
 from nova import exception
 
 from dpm_lab.hmc import Fault
+from nova_dpm.errors import AnswerError
 from tests.driver.compute import Compute, Server, port, server, wrongs
 from tests.driver.lab import Lab
 
@@ -58,7 +59,7 @@ def test_a_nic_that_the_guest_cannot_be_told_of_is_not_made(lab: Lab) -> None:
     compute.build(subject)
     lab.control.add_fault(Fault("POST", "/api/partitions/[^/]+", status=409, reason=1))
 
-    with pytest.raises(exception.InterfaceAttachFailed, match="409,1"):
+    with pytest.raises(exception.InterfaceAttachFailed, match="in the log of nova-compute"):
         _attach(compute, subject, new)
 
     assert not wrongs(lab, subject)
@@ -106,3 +107,41 @@ def test_a_build_that_is_refused_makes_nothing(lab: Lab) -> None:
     assert all(each.method == "GET" or each.uri == "/api/sessions"
                for each in lab.control.requests())  # fmt: skip
     assert not lab.left()
+
+
+@pytest.mark.parametrize(
+    "description", ["", "OpenStack mac=0a:00:00:00:00:1:", "mac=01:00:5e:00:00:01", "x"]
+)
+def test_a_description_that_somebody_has_changed_costs_no_port_its_mac(
+    lab: Lab, description: str
+) -> None:
+    compute, subject, new = Compute(lab), server(lab), port(lab, 1)
+    compute.build(subject)
+    [partition] = lab.control.inventory()["partitions"].values()
+    before = partition["boot-os-specific-parameters"]
+    lab.control.set_properties(partition["nics"][0]["element-uri"], {"description": description})
+
+    _attach(compute, subject, new)
+    compute.driver.detach_interface(compute.context, subject.instance, new)
+
+    [partition] = lab.control.inventory()["partitions"].values()
+    assert partition["boot-os-specific-parameters"] == before
+    assert subject.ports[0]["address"].replace(":", "") in before
+
+
+def test_a_nic_is_taken_back_where_its_partition_cannot_be_read_any_more(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compute, subject, new = Compute(lab), server(lab), port(lab, 1)
+    compute.build(subject)
+    told = compute.driver._servers._tell
+
+    def unreadable(*arguments: object) -> None:
+        raise AnswerError("no answer of an HMC")
+
+    monkeypatch.setattr(compute.driver._servers, "_tell", unreadable)
+    with pytest.raises(exception.InterfaceAttachFailed):
+        _attach(compute, subject, new)
+    monkeypatch.setattr(compute.driver._servers, "_tell", told)
+
+    assert not wrongs(lab, subject)

@@ -69,13 +69,15 @@ def test_a_port_that_does_not_fit_is_not_attached(cloud: Cloud) -> None:
     port = cloud.port()
     server = cloud.boot([port])
     foreign = cloud.port(vif_type="ovs")
-    missing = cloud.port(details={"object_id": "no-such-switch"})
+    unknown = "5ba6b2a6-0000-4000-8000-000000000000"
+    missing = cloud.port(details={"object_id": unknown})
 
     cloud.refused(lambda: cloud.attach_port(server, foreign))
     cloud.refused(lambda: cloud.attach_port(server, missing))
 
     assert f"port {foreign['id']} has vif_type ovs" in cloud.log
-    assert f"port {missing['id']} wants virtual switch no-such-switch" in cloud.log
+    assert f"port {missing['id']} wants a virtual switch which the HMC does not show" in cloud.log
+    assert unknown in cloud.log
     assert not cloud.is_bound(foreign)
     assert not cloud.is_bound(missing)
     assert_nics_are(cloud, server, [(port, 0)])

@@ -154,7 +154,9 @@ def test_a_deletion_that_the_hmc_refuses_can_be_asked_for_again(cloud: Cloud) ->
     cloud.api.delete_server(server["id"])
     failed = cloud.until_fault(server)
 
-    assert "ordered by the lab" in failed["fault"]["message"]
+    assert "in the log of nova-compute" in failed["fault"]["message"]
+    assert "ordered by the lab" not in failed["fault"]["message"]
+    assert "ordered by the lab" in cloud.log
     assert cloud.left() != []
 
     cloud.delete(server)

@@ -115,7 +115,8 @@ def test_a_port_on_a_switch_or_adapter_that_is_not_there_is_refused_and_nothing_
 
     server = cloud.boot_in_vain([cloud.port(details=missing)])
 
-    assert missing["object_id"] in server["fault"]["message"]
+    assert "which the HMC does not show" in server["fault"]["message"]
+    assert missing["object_id"] in cloud.log
     assert cloud.left() == []
     assert_was_tried_once(cloud, server)
 

@@ -123,7 +123,9 @@ def test_a_failure_of_the_hmc_is_in_the_log_and_not_in_the_fault(
     assert "the HMC answered 500,9: ordered by the lab" in said.getvalue()
 
 
-def test_a_volume_that_no_way_leads_to_names_no_target(lab: Lab, said: io.StringIO) -> None:
+def test_a_volume_that_no_way_leads_to_names_no_target(
+    lab: Lab, said: io.StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
     compute, subject = Compute(lab), server(lab)
     connected = compute.connect
 
@@ -133,7 +135,7 @@ def test_a_volume_that_no_way_leads_to_names_no_target(lab: Lab, said: io.String
         data["initiator_target_map"] = {"c05076d08001a7ff": [TARGETS[0]]}
         return info
 
-    compute.connect = elsewhere  # type: ignore[method-assign]
+    monkeypatch.setattr(compute, "connect", elsewhere)
     with pytest.raises(NovaException) as caught:
         compute.build(subject)
 

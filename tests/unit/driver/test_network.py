@@ -15,6 +15,8 @@ from nova_dpm.errors import RefusedError
 from nova_dpm.network import Nic, boot_parameters, told_macs, wanted_nic, wanted_nics
 
 PORT = "0f0f1b2c-0d8c-4a4e-9d1f-0f5f7b1f4a11"
+NO_PORTS: list[Any] = [-1, 16, 99, "1_0", "\u0663", 1.0, True, [], 2**70]
+NO_VLANS: list[Any] = [-1, 0, 4095, 5000, 2**70, "\u0663", True, {}]
 SWITCH = "9a1f5c5e-6c5b-11ee-8c99-0242ac120002"
 
 
@@ -72,13 +74,10 @@ def test_a_port_at_an_adapter_is_read() -> None:
             ({"details": {"object_id": bad}}, "no NIC can have")
             for bad in ("../cpcs", "x?y=z", "a\r\nb", 5, ["x"], SWITCH + "/x")
         ),
-        *(
-            ({"details": {"object_id": SWITCH, "port": bad}}, "is not 0 to 15")
-            for bad in (-1, 16, 99, "1_0", "\u0663", 1.0, True, [], 2**70)
-        ),
+        *(({"details": {"object_id": SWITCH, "port": bad}}, "is not 0 to 15") for bad in NO_PORTS),
         *(
             ({"details": {"object_id": SWITCH, "vlan": bad}}, "is not 1 to 4094")
-            for bad in (-1, 0, 4095, 5000, 2**70, "\u0663", True, {})
+            for bad in NO_VLANS
         ),
         ({"address": None}, "is no MAC"),
         ({"address": 5}, "is no MAC"),

@@ -12,6 +12,7 @@ from nova_dpm.errors import RefusedError
 from nova_dpm.storage.volume import FcVolume, Path, fcp_lun
 
 A, B, C = "5005076800000001", "5005076800000002", "5005076800000003"
+NO_LUNS: list[Any] = ["1_0", "\u0663", "0b1", 1.0, True, {}, "9" * 5000]
 I1, I2 = "c05076d08001a700", "c05076d08001a701"
 
 
@@ -59,10 +60,7 @@ def test_targets_are_read_in_every_form_that_cinder_writes(
             (connection(target_wwn=bad, target_lun=1), "is no WWPN")
             for bad in ("+123456789012345", "\uff11" * 16, "0x0x12345678901234", 5005076800000001)
         ),
-        *(
-            (connection(target_wwn=A, target_lun=bad), "is no LUN")
-            for bad in ("1_0", "\u0663", "0b1", 1.0, True, {}, "9" * 5000)
-        ),
+        *((connection(target_wwn=A, target_lun=bad), "is no LUN") for bad in NO_LUNS),
         (connection(target_wwn=A, target_lun=1, initiator_target_map=[A]), "cannot be read"),
         ({"driver_volume_type": "fibre_channel", "data": "text"}, "cannot be read"),
         ("text", "cannot be read"),

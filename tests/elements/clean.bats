@@ -78,3 +78,85 @@ with() {
     [ "$status" -ne 0 ]
     [[ $output == *usage* ]]
 }
+
+# victim: files of the builder that nothing may touch, by the names that cleaning looks for.
+victim() {
+    victim=$BATS_TEST_TMPDIR/victim
+    mkdir -p "$victim"/{tmp,ssh,log/apt,lists/sub,cloud}
+    echo 0123456789abcdef >"$victim/machine-id"
+    touch "$victim"/tmp/{file,.hidden} "$victim/ssh/ssh_host_rsa_key" "$victim"/log/{dpkg.log,apt/term.log} \
+        "$victim/lists/sub/Packages" "$victim/cloud/instance"
+    before=$(cd "$victim" && find . -type f -exec md5sum {} + | sort)
+}
+
+unharmed() {
+    [ "$(cd "$victim" && find . -type f -exec md5sum {} + | sort)" = "$before" ] ||
+        { find "$victim"; return 1; }
+}
+
+@test "links that lead out of the root reach nothing of the builder's" {
+    [ "$(id -u)" = 0 ] || skip "needs root"
+    victim
+    mkdir -p "$root"/{etc,var/lib}
+    up=$(printf '../%.0s' {1..40})
+    ln -s "$victim/tmp" "$root/tmp"                # absolute, behind a pattern
+    ln -s "$victim" "$root/var/lib/cloud"          # the folder itself
+    ln -s "$up${victim#/}/log" "$root/var/log"     # relative, over the root
+    ln -s "$victim/ssh" "$root/etc/ssh"
+    ln -s "$victim" "$root/var/lib/apt"            # in the middle of a path: var/lib/apt/lists/*
+    ln -s "$up${victim#/}/machine-id" "$root/etc/machine-id"
+    ln -s "$up${victim#/}" "$root/var/tmp"
+
+    run "$clean" "$root"
+
+    unharmed
+    [ "$status" -eq 0 ] || { echo "$output"; return 1; }
+}
+
+@test "links within the image are followed as they are at boot" {
+    [ "$(id -u)" = 0 ] || skip "needs root"
+    # Absolute links only to what no builder has: a program that is wrong would do its work there.
+    data=/no-such-folder-of-the-builder
+    mkdir -p "$root"/{usr/bin,etc,var}
+    ln -s usr/bin "$root/bin"
+    ln -s "$data/tmp" "$root/var/tmp" # as hardening guides have it, to /tmp
+    ln -s "$data/log" "$root/var/log"
+    ln -s "..$data/run" "$root/run"
+    with usr/bin/tool "$data"/{log/dpkg.log,log/apt/term.log,log/other,tmp/1,run/cloud-init/result}
+
+    run "$clean" "$root"
+
+    [ "$status" -eq 0 ] || { echo "$output"; return 1; }
+    [ -s "$root/bin/tool" ]
+    [ -s "$root$data/log/other" ]
+    [ "$(readlink "$root/var/tmp")" = "$data/tmp" ]
+    for name in log/dpkg.log log/apt/term.log tmp/1 run/cloud-init; do
+        [ ! -e "$root$data/$name" ] || { echo "still there: $name"; return 1; }
+    done
+}
+
+@test "what is mounted in the root, as the builder's /dev is, is not in reach" {
+    [ "$(id -u)" = 0 ] || skip "needs root"
+    victim
+    mkdir -p "$root/dev" "$root/var/log"
+    ln -s /dev/tmp "$root/tmp"
+    # shellcheck disable=SC2016 # for the inner shell
+    run unshare --mount sh -c 'mount --bind "$1" "$2/dev" && mount --bind "$1/log" "$2/var/log" && "$3" "$2"' \
+        sh "$victim" "$root" "$clean"
+
+    unharmed
+    [ "$status" -eq 0 ] || { echo "$output"; return 1; }
+}
+
+@test "a partition of the image itself is cleaned too" {
+    [ "$(id -u)" = 0 ] || skip "needs root"
+    mkdir -p "$root/var" "$BATS_TEST_TMPDIR/partition/tmp"
+    touch "$BATS_TEST_TMPDIR/partition/tmp/1"
+
+    # shellcheck disable=SC2016 # for the inner shell
+    DIB_MOUNTPOINTS='/|/var' run unshare --mount sh -c 'mount --bind "$1" "$2/var" && "$3" "$2"' \
+        sh "$BATS_TEST_TMPDIR/partition" "$root" "$clean"
+
+    [ "$status" -eq 0 ] || { echo "$output"; return 1; }
+    [ ! -e "$BATS_TEST_TMPDIR/partition/tmp/1" ]
+}

@@ -13,6 +13,10 @@ setup() {
     printf '#!/bin/sh\nexec "$@"\n' >"$BATS_TEST_TMPDIR/bin/sudo"
     chmod +x "$BATS_TEST_TMPDIR/bin/sudo"
     PATH=$BATS_TEST_TMPDIR/bin:$PATH
+    # diskimage-builder copies the programs of all elements into one folder.
+    bin=$BATS_TEST_TMPDIR/hooks-bin
+    mkdir "$bin"
+    cp "$top"/elements/{rhel-dpm,dpm-clean}/bin/* "$bin/"
     for name in "${!DIB_@}" "${!REG_@}"; do
         unset "$name"
     done
@@ -268,12 +272,12 @@ foreign() {
     hooks
 
     DIB_DPM_SELINUX_LABELS=build "$element/bin/rhel-dpm-mend" "$hooks" >/dev/null
-    DIB_DPM_SELINUX_LABELS=build "$element/bin/rhel-dpm-clean" "$root"
+    DIB_DPM_SELINUX_LABELS=build "$bin/rhel-dpm-clean" "$root"
     [ -e "$hooks/cleanup.d/99-selinux-fixfiles-restore" ]
     [ ! -e "$root/.autorelabel" ]
 
     "$element/bin/rhel-dpm-mend" "$hooks" >/dev/null
-    "$element/bin/rhel-dpm-clean" "$root"
+    "$bin/rhel-dpm-clean" "$root"
     [ ! -e "$hooks/cleanup.d/99-selinux-fixfiles-restore" ]
     [ -e "$root/.autorelabel" ]
 }
@@ -286,13 +290,34 @@ foreign() {
         echo x >"$root/$file"
     done
 
-    "$element/bin/rhel-dpm-clean" "$root"
+    "$bin/rhel-dpm-clean" "$root"
 
     for file in "${gone[@]}"; do
         [ ! -e "$root/$file" ] || { echo "still there: $file"; return 1; }
     done
     [ -s "$root/etc/udev/rules.d/70-own.rules" ]
     [ -s "$root/etc/yum.repos.d/own.repo" ]
+}
+
+@test "links that lead out of the root reach nothing of the builder's" {
+    [ "$(id -u)" = 0 ] || skip "needs root"
+    victim=$BATS_TEST_TMPDIR/victim
+    mkdir -p "$victim"/{consumer,entitlement,rules.d,rhsm} "$root"/{etc/udev,var/lib}
+    touch "$victim"/{consumer/cert.pem,entitlement/1.pem,rules.d/41-x.rules,rhsm/facts,redhat.repo}
+    echo mine >"$victim/labels"
+    before=$(cd "$victim" && find . -type f -exec md5sum {} + | sort)
+    up=$(printf '../%.0s' {1..40})
+    ln -s "$victim" "$root/etc/pki"
+    ln -s "$up${victim#/}/rules.d" "$root/etc/udev/rules.d"
+    ln -s "$victim/rhsm" "$root/var/lib/rhsm"
+    ln -s "$victim" "$root/etc/yum.repos.d"
+    ln -s "$victim/labels" "$root/.autorelabel"
+
+    run -0 "$bin/rhel-dpm-clean" "$root"
+
+    [ "$(cd "$victim" && find . -type f -exec md5sum {} + | sort)" = "$before" ]
+    [ ! -L "$root/.autorelabel" ]
+    [ "$(cat "$root/.autorelabel")" = -F ]
 }
 
 # interface NAME MAC [device]

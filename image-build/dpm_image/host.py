@@ -123,7 +123,7 @@ def has_device_mapper() -> bool:
 
 def stand_ins() -> Path:
     """Return the folder with commands that stand in for device-mapper's."""
-    return CHECKOUT / "image-build/testing/bin"
+    return CHECKOUT / "image-build/stand-ins"
 
 
 def _enabled(binfmt: Path) -> bool:

@@ -2,7 +2,7 @@
 # The stand-ins for a kernel without device-mapper, with fakes of what they call.
 
 setup() {
-    bin=$BATS_TEST_DIRNAME/../../image-build/testing/bin
+    bin=$(cd "$BATS_TEST_DIRNAME/../../image-build/stand-ins" && pwd)
     fakes=$BATS_TEST_TMPDIR/fakes
     mkdir "$fakes"
     said=$BATS_TEST_TMPDIR/said
@@ -58,14 +58,31 @@ fake() {
     [ -z "$(losetup -j "$image")" ]
 }
 
-@test "sudo keeps PATH, so that what is called finds the stand-ins" {
+@test "sudo finds the stand-ins, and nothing else of the caller's PATH" {
+    [ -x /usr/bin/sudo ] || skip "no sudo"
+    [ "$(id -u)" = 0 ] || skip "sudo may ask for a password"
+    fake blkid 0
+
+    PATH=$bin:$fakes:$PATH run "$bin/sudo" -E sh -c 'command -v dmsetup; command -v blkid'
+
+    [ "$status" -eq 0 ]
+    [ "${lines[0]}" = "$bin/dmsetup" ]
+    [ "${lines[1]}" != "$fakes/blkid" ]
+}
+
+@test "sudo: options with values are options" {
     [ -x /usr/bin/sudo ] || skip "no sudo"
     [ "$(id -u)" = 0 ] || skip "sudo may ask for a password"
 
-    PATH=$bin:$PATH run "$bin/sudo" -E sh -c 'command -v dmsetup'
+    for options in "-u nobody" "-unobody" "-nu nobody" "--user nobody" "--user=nobody" "-E -u nobody --"; do
+        # shellcheck disable=SC2086 # words
+        PATH=$bin:$PATH run "$bin/sudo" $options id -un
 
-    [ "$status" -eq 0 ]
-    [ "$output" = "$bin/dmsetup" ]
+        [ "$output" = nobody ] || { echo "$options: $output"; return 1; }
+    done
+    # shellcheck disable=SC2016 # for the inner shell
+    PATH=$bin:$PATH run "$bin/sudo" WORD=here sh -c 'echo "$WORD $1"' sh -u
+    [ "$output" = "here -u" ]
 }
 
 @test "kpartx takes a file too, and leaves no loop device of it" {

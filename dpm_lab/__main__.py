@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import argparse
 import os
-import signal
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from types import FrameType
 from typing import Protocol, cast
 
+from dpm_lab import signals
 from dpm_lab.errors import LabError, UsageError
 
 #: Subcommands and their modules, in the order in which ``--help`` lists them.
@@ -44,28 +43,24 @@ def parser(available: dict[str, Command]) -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one subcommand. Exit status: its own, 1 failed, 2 usage, 130 interrupted."""
+    """Run one subcommand. Exit status: its own, 1 failed, 2 usage, 128 + N ended by signal N."""
     available = commands()
     args = parser(available).parse_args(argv)
-    signal.signal(signal.SIGTERM, _interrupt)  # as Ctrl-C: tidy up and end
     try:
-        return available[args.command].run(args)
+        with signals.ending():
+            return available[args.command].run(args)
     except UsageError as error:
         print(f"dpm-lab {args.command}: {error}", file=sys.stderr)
         return 2
     except LabError as error:
         print(f"dpm-lab {args.command}: {error}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        print(f"dpm-lab {args.command}: interrupted", file=sys.stderr)
-        return 130
+    except signals.Ended as end:
+        print(f"dpm-lab {args.command}: {end}", file=sys.stderr)
+        return end.status
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-
-
-def _interrupt(_signal: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

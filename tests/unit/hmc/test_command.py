@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import stat
 import subprocess
 import sys
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -56,6 +58,57 @@ def test_the_command_says_how_to_reach_it_and_ends_with_ctrl_c(tmp_path: Path) -
     assert "POST /api/sessions" in log
     assert (tmp_path / "password").read_text() not in said + log
     assert "409" in (tmp_path / "log").read_text()
+
+
+@pytest.mark.parametrize(
+    ("ignored", "number"),
+    [
+        # As a shell without job control starts `dpm-lab hmc &`.
+        ("INT", signal.SIGINT),
+        ("", signal.SIGINT),
+        ("", signal.SIGTERM),
+        ("", signal.SIGHUP),
+    ],
+)
+def test_a_signal_ends_it_and_is_its_exit_status(
+    tmp_path: Path, ignored: str, number: signal.Signals
+) -> None:
+    with _started(tmp_path, ignored) as process:
+        process.send_signal(number)
+        process.communicate(timeout=120)
+
+    assert process.returncode == 128 + number
+    assert list(tmp_path.iterdir()) == []  # its temporary folder
+
+
+def test_sighup_that_is_ignored_on_entry_does_not_end_it(tmp_path: Path) -> None:
+    with _started(tmp_path, "HUP") as process:
+        process.send_signal(signal.SIGHUP)
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=120)
+
+    assert process.returncode == 128 + signal.SIGTERM
+
+
+@contextmanager
+def _started(folder: Path, ignored: str) -> Iterator[subprocess.Popen[str]]:
+    """Yield an HMC that serves; its temporary folder is in `folder`."""
+    command = [sys.executable, "-m", "dpm_lab", "hmc", "--port", "0", "--stomp-port", "0"]
+    script = f'trap "" {ignored}; exec "$@"' if ignored else 'exec "$@"'
+    with subprocess.Popen(
+        ["sh", "-c", script, "sh", *command],
+        env={**os.environ, "TMPDIR": str(folder)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        try:
+            assert process.stdout is not None
+            while "Ctrl-C" not in process.stdout.readline():
+                assert process.poll() is None
+            yield process
+        finally:
+            process.kill()
 
 
 def test_the_list_has_all_machines(capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import Protocol, cast
 
 from dpm_image.errors import ImageError
+from dpm_lab import signals
 
 #: Modules of this package that are subcommands, in the order in which ``--help`` lists them.
 COMMANDS = ("list", "build", "verify", "compare", "boot", "demo")
@@ -49,21 +50,31 @@ def parser(available: dict[str, Command]) -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one subcommand. Exit status: 0 right, 1 wrong, 2 usage, 130 interrupted."""
+    """Run one subcommand. Exit status: 0 right, 1 wrong, 2 usage, 128 + N ended by signal N."""
     available = commands()
     args = parser(available).parse_args(argv)
     try:
-        return available[args.command].run(args)
+        with signals.ending():
+            return available[args.command].run(args)
     except ImageError as error:
         print(f"dpm-image {args.command}: {error}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        print(f"dpm-image {args.command}: interrupted", file=sys.stderr)
-        return 130
+    except signals.Ended as end:
+        print(f"dpm-image {args.command}: {end}", file=sys.stderr)
+        return end.status
     except BrokenPipeError:
         # `dpm-image verify X | head`: nobody reads on; keep the interpreter's exit quiet too.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except OSError as error:
+        # A disk that is full, a folder that may not be written to: for a person, not for us.
+        print(f"dpm-image {args.command}: {_sentence(error)}", file=sys.stderr)
+        return 1
+
+
+def _sentence(error: OSError) -> str:
+    names = [os.fsdecode(name) for name in (error.filename, error.filename2) if name is not None]
+    return ": ".join([*names, error.strerror or str(error)])
 
 
 if __name__ == "__main__":

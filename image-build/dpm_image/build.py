@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import fcntl
 import os
-import shutil
+import re
 import sys
 import time
 from collections.abc import Iterator
@@ -16,12 +16,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
-from dpm_image import dib, distributions, host
+from dpm_image import base, dib, distributions, durable, host, mounts, sweep
+from dpm_image.errors import ImageError
 from dpm_image.plan import Options, Plan, cache_folder, plan, shown
 from dpm_image.progress import Progress
+from dpm_image.redact import Redactor
 
 #: Base systems and images of a distribution that are kept; older ones go when a new one comes.
 _KEPT = 4
+
+#: What a path must not have in it where a script does not quote it: all but letters, digits, these.
+_STRANGE = re.compile(r"[^\w/.,+@%=:-]")
 
 __all__ = ["Options", "Plan", "build", "cache_folder", "plan"]
 
@@ -38,18 +43,22 @@ def build(
 
     Parameters: `options`, default Debian as it comes; `output`, where a copy of the image goes
     (without it, the path in the cache is returned: treat that file as read-only, others use it
-    too); `log`, where the build's log goes (default: beside the image); `force`, to build even
-    what is in the cache; `progress`, where to tell how it goes (default: standard error).
+    too); `log`, where the build's log goes (default: beside the image); `force`, to make anew even
+    what is in the cache, image and base system; `progress`, where to tell how it goes (default:
+    standard error).
 
     Raises :class:`dpm_image.errors.ImageError`: the host lacks something (named with the Debian
     package, before anything starts), or the build failed (with hook, last words and log).
     """
     progress = progress or Progress()
-    todo = plan(options or Options())
+    options = options or Options()
+    todo = plan(options)
+    if output is not None and output.is_dir():
+        raise ImageError(f"{output} is a folder; the image needs a file's name")
     if log is None and output is not None:
         log = output.with_suffix(".log")
     if force or not todo.image.exists():
-        _make(todo, log, progress, force=force)
+        _make(options, todo, log, progress, force=force)
     else:
         # The oldest go first when the cache is tidied; this one is in use.
         os.utime(todo.image)
@@ -57,11 +66,15 @@ def build(
         _copy_log(todo, log)
     if output is None:
         return todo.image
-    _copy(todo.image, output)
+    durable.copy(todo.image, output)
     return output
 
 
-def _make(todo: Plan, log: Path | None, progress: Progress, *, force: bool) -> None:
+def _make(
+    options: Options, todo: Plan, log: Path | None, progress: Progress, *, force: bool
+) -> None:
+    _check_folder(cache_folder())
+    redactor = Redactor(todo.secrets)
     host.check_tools(todo.distribution)
     distributions.check(todo.distribution, _environment(todo))
     host.enable_emulation()
@@ -72,25 +85,49 @@ def _make(todo: Plan, log: Path | None, progress: Progress, *, force: bool) -> N
     # disk-image-create calls the programs of its own virtual environment by name.
     path = os.pathsep.join([str(Path(todo.command[0]).parent), path])
 
-    for folder in (todo.image.parent, todo.base):
+    for folder in (todo.image.parent, todo.base.parent):
         folder.mkdir(parents=True, exist_ok=True)
-    with _alone(cache_folder(), progress), dib.workplace(todo.folder, path):
+    with _alone(cache_folder(), path, progress) as lock:
         if todo.image.exists() and not force:
             # Whoever had the cache to itself until now was building the same.
             _copy_log(todo, log)
             return
         written = log or todo.log
-        written.parent.mkdir(parents=True, exist_ok=True)
-        written.write_text(f"{shown(todo)}\n", encoding="utf-8")
-        progress.line(f"building {todo.image.name}; log: {written}")
-        dib.run(todo.command, {**_environment(todo), "PATH": path}, written, progress)
-        if log:
-            _copy(log, todo.log)
-        # The last step, and one that happens or does not: nobody sees half an image.
-        (todo.folder / "image.qcow2").replace(todo.image)
-    # Those of other distributions stay: they take long to make, and are not in the way.
-    _tidy(todo.image.parent.glob(f"{todo.distribution}-*.qcow2"))
-    _tidy(todo.base.parent.glob(f"{todo.distribution}-*"))
+        with (
+            sweep.workplace(todo.folder, path, tmpfs=os.environ.get("DIB_NO_TMPFS", "0") == "0"),
+            base.in_use(todo.base, path, progress, anew=force) as base_folder,
+            durable.private(written) as sink,
+        ):
+            # TMPDIR: what hooks leave there when they are killed goes with the folder.
+            settings = {
+                "DIB_IMAGE_CACHE": str(base_folder),
+                "DIB_NO_TMPFS": "1",  # it is in one of ours
+                "TMPDIR": todo.environment["TMP_DIR"],
+            }
+            progress.line(f"building {todo.image.name}; log: {written}")
+            with durable.named(written):
+                durable.write(sink, redactor.redact(f"{shown(todo)}\n".encode()))
+                dib.run(
+                    todo.command,
+                    {**_environment(todo), **settings, "PATH": path},
+                    sink,
+                    progress,
+                    name=written,
+                    lock=lock,
+                    redactor=redactor,
+                )
+            if plan(options).image != todo.image:
+                raise ImageError(
+                    f"elements, agent or variables have changed while {todo.image.name} was "
+                    "built: nobody can say what is in it; build again"
+                )
+            if log and log.is_file():
+                durable.copy(log, todo.log, durable.PRIVATE)
+            # The last step, and one that happens or does not: nobody sees half an image.
+            durable.rename(todo.folder / "image.qcow2", todo.image)
+        # Those of other distributions stay: they take long to make, and are not in the way.
+        _tidy(todo.image.parent.glob(f"{todo.distribution}-*.qcow2"), path)
+        _tidy(todo.base.parent.glob(f"{todo.distribution}-*"), path)
     size = todo.image.stat().st_size / 2**20
     progress.line(f"done: {todo.image}, {size:.0f} MiB")
 
@@ -99,8 +136,17 @@ def _environment(todo: Plan) -> dict[str, str]:
     return {**os.environ, **todo.environment, **todo.secrets}
 
 
+def _check_folder(cache: Path) -> None:
+    """Refuse a path that the shell scripts of a build would take apart, as root."""
+    if strange := sorted(set(_STRANGE.findall(str(cache)))):
+        raise ImageError(
+            f"the cache's folder is {str(cache)!r}, and diskimage-builder's shell scripts do not "
+            f"quote {''.join(strange)!r}; set XDG_CACHE_HOME to another folder"
+        )
+
+
 @contextmanager
-def _alone(cache: Path, progress: Progress) -> Iterator[None]:
+def _alone(cache: Path, path: str, progress: Progress) -> Iterator[TextIO]:
     """Hold the cache's lock, and sweep away what a killed build left: nobody else can own it."""
     with (cache / "lock").open("w") as lock:
         if not _locked(lock):
@@ -109,8 +155,11 @@ def _alone(cache: Path, progress: Progress) -> Iterator[None]:
                 progress.status("waiting for another build to end")
                 time.sleep(0.5)
         for folder in cache.glob("build-*"):
-            dib.sweep(folder, os.pathsep.join([str(host.stand_ins()), host.search_path()]))
-        yield
+            sweep.sweep(folder, path)
+        # Former versions made the logs readable to all.
+        for log in (cache / "images").glob("*.log"):
+            log.chmod(durable.PRIVATE)
+        yield lock
 
 
 def _locked(file: TextIO) -> bool:
@@ -121,10 +170,10 @@ def _locked(file: TextIO) -> bool:
     return True
 
 
-def _tidy(entries: Iterator[Path]) -> None:
+def _tidy(entries: Iterator[Path], path: str) -> None:
     for old in sorted(entries, key=lambda entry: entry.stat().st_mtime)[:-_KEPT]:
         if old.is_dir():
-            shutil.rmtree(old)
+            mounts.remove(old, path)
         else:
             old.unlink()
             old.with_suffix(".log").unlink(missing_ok=True)
@@ -133,18 +182,7 @@ def _tidy(entries: Iterator[Path]) -> None:
 def _copy_log(todo: Plan, log: Path | None) -> None:
     """Give the log of an image in the cache to who asks for it; an old image may have lost it."""
     if log is not None and todo.log.exists():
-        _copy(todo.log, log)
-
-
-def _copy(source: Path, target: Path) -> None:
-    """Copy, so that `target` is either as it was or whole."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(f".{target.name}.{os.getpid()}")
-    try:
-        shutil.copyfile(source, part)
-        part.replace(target)
-    finally:
-        part.unlink(missing_ok=True)
+        durable.copy(todo.log, log, durable.PRIVATE)
 
 
 _DESCRIPTION = """\
@@ -206,7 +244,11 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "--log", type=Path, metavar="FILE", help="where the log goes; default: beside the image"
     )
-    parser.add_argument("--force", action="store_true", help="build even what the cache has")
+    parser.add_argument(
+        "--force",
+        action="store_true",
+        help="make all of it anew, image and base system, even if the cache has them",
+    )
     parser.add_argument(
         "--dry-run",
         action="store_true",

@@ -1,30 +1,35 @@
-"""One run of ``disk-image-create``: watched while it goes on, explained when it fails, cleaned up.
+"""One run of ``disk-image-create``: watched while it goes on, explained when it fails, stopped.
 
-diskimage-builder says a great deal. All of it goes to the log; what a person sees is the phase, the
-hook and the time. It cleans up after itself unless it is killed at the wrong moment, so this does
-again, and only below the run's own folder, what may have been left undone.
+diskimage-builder says a great deal. All of it goes to the log, but for secrets; what a person sees
+is the phase, the hook and the time. It runs in namespaces of its own (:mod:`dpm_image.namespace`),
+so that stopping it is one step, and happens by itself when this process is killed.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import selectors
-import shutil
+import signal
 import subprocess
+import sys
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from io import FileIO
 from pathlib import Path
 from typing import IO
 
+from dpm_image import durable
 from dpm_image.errors import ImageError
 from dpm_image.host import as_root
 from dpm_image.progress import Progress
+from dpm_image.redact import Redactor
+from dpm_lab import signals
 
-#: How long ``disk-image-create`` has for its own cleaning up once it was told to stop.
+#: How long the processes of a build may take to die of SIGKILL: some wait for a disk.
 STOP_SECONDS = 60.0
+
+_NAMESPACE = Path(__file__).with_name("namespace.py")
 
 _TAIL = 15
 _SHOWN = 60
@@ -102,42 +107,62 @@ class Watch:
 
 
 def run(
-    command: Sequence[str], environment: Mapping[str, str], log: Path, progress: Progress
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    log: FileIO,
+    progress: Progress,
+    *,
+    name: Path,
+    lock: IO[str],
+    redactor: Redactor,
 ) -> None:
-    """Run ``disk-image-create`` with all its output in `log`; raise :class:`BuildError`."""
+    """Run ``disk-image-create`` with all its output in `log`; raise :class:`BuildError`.
+
+    `name` is the log's, `lock` the cache's; it is held as long as a process of the build lives.
+    """
     watch = Watch(progress)
-    with log.open("ab", buffering=0) as sink:
-        # A session of its own: Ctrl-C on the terminal reaches us only, and we stop it in order.
+    with signals.held():
         process = subprocess.Popen(
-            command,
+            _contained(command, environment),
             env=dict(environment),
-            stdin=subprocess.DEVNULL,
+            stdin=lock,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
+            # Ctrl-C on the terminal reaches us only.
             start_new_session=True,
             # Hooks make files with it, and whose umask it is must not be seen in the image.
             umask=0o022,
         )
-        assert process.stdout is not None
-        try:
-            for line in _lines(process.stdout):
-                if line is None:
-                    watch.tick()
-                    continue
-                sink.write(line)
-                watch.see(line.decode(errors="replace"))
-            process.wait()
-        except BaseException:
-            progress.line("stopping, and cleaning up")
+    assert process.stdout is not None
+    try:
+        for line in _lines(process.stdout):
+            if line is None:
+                watch.tick()
+                continue
+            shown = redactor.redact(line)
+            durable.write(log, shown)
+            watch.see(shown.decode(errors="replace"))
+        process.wait()
+    finally:
+        with signals.held():
             _stop(process, environment["PATH"])
-            raise
     progress.clear()
     if process.returncode:
         words = "\n".join(f"    {text}" for text in watch.tail)
         raise BuildError(
             f"{watch.hook or 'diskimage-builder'} failed (exit status {process.returncode}); "
-            f"its last words:\n{words}\n  all of them are in {log}"
+            f"its last words:\n{words}\n  all of them are in {name}"
         )
+
+
+def _contained(command: Sequence[str], environment: Mapping[str, str]) -> list[str]:
+    """Return `command` in namespaces of its own, where the caller's user runs it."""
+    contained = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--"]
+    contained += [sys.executable, "-I", str(_NAMESPACE), str(os.geteuid()), *command]
+    if os.geteuid() == 0:
+        return contained
+    kept = [f"{name}={environment[name]}" for name in ("PATH", "HOME") if name in environment]
+    return as_root(["--preserve-env", "--", "env", *kept, *contained])
 
 
 def _lines(stream: IO[bytes]) -> Iterator[bytes | None]:
@@ -161,14 +186,15 @@ def _lines(stream: IO[bytes]) -> Iterator[bytes | None]:
 
 
 def _stop(process: subprocess.Popen[bytes], path: str) -> None:
-    # Not the shell itself, at first: it notices that its command ended, and cleans up. Its process
-    # group is not all of it either, since sudo runs commands in sessions of their own.
-    _root_command(path, "kill", *map(str, _descendants(process.pid)))
+    """End what is left of the build; after a good end, nothing is."""
+    assert process.stdout is not None
+    process.stdout.close()  # which the first process of the namespace takes for the end
     try:
-        process.wait(timeout=STOP_SECONDS)
+        process.wait(STOP_SECONDS)
     except subprocess.TimeoutExpired:
-        everyone = (*_descendants(process.pid), process.pid)
-        _root_command(path, "kill", "-KILL", *map(str, everyone))
+        everyone = map(str, (process.pid, *_descendants(process.pid)))
+        command = as_root(["kill", f"-{signal.SIGKILL.name}", *everyone])
+        subprocess.run(command, check=False, env={**os.environ, "PATH": path})
         process.wait()
 
 
@@ -188,78 +214,3 @@ def _descendants(parent: int) -> list[int]:
         found += mine
         waiting += mine
     return found
-
-
-@contextmanager
-def workplace(folder: Path, path: str) -> Iterator[Path]:
-    """Yield `folder`, made anew; whatever a run leaves below it is gone afterwards."""
-    sweep(folder, path)
-    folder.mkdir(parents=True)
-    try:
-        yield folder
-    finally:
-        sweep(folder, path)
-
-
-def sweep(folder: Path, path: str) -> None:
-    """Remove `folder`: processes with their root in it, mounts, loop devices and files first."""
-    if not folder.exists():
-        return
-    for process in processes_below(folder):
-        _root_command(path, "kill", "-KILL", str(process))
-    for mount in sorted(_mounts_below(folder), reverse=True):
-        _root_command(path, "umount", "--lazy", mount)
-    for device in _loops_below(folder):
-        _root_command(path, "kpartx", "-d", device)
-        _root_command(path, "losetup", "-d", device)
-    if left := _mounts_below(folder):
-        raise BuildError(f"cannot unmount {', '.join(left)}; unmount by hand and try again")
-    shutil.rmtree(folder, ignore_errors=True)
-    if folder.exists():
-        _root_command(path, "rm", "-rf", "--one-file-system", str(folder))
-
-
-def processes_below(folder: Path) -> list[int]:
-    """Return the processes whose root is in `folder`: those of a chroot there."""
-    found = []
-    for root in Path("/proc").glob("[0-9]*/root"):
-        try:
-            target = root.readlink()
-        except OSError:
-            continue
-        if target.is_relative_to(folder):
-            found.append(int(root.parent.name))
-    return found
-
-
-def _mounts_below(folder: Path) -> list[str]:
-    mounts = []
-    with Path("/proc/self/mountinfo").open(encoding="utf-8") as table:
-        for line in table:
-            # The kernel writes blanks in paths as octal escapes.
-            target = line.split()[4].encode().decode("unicode_escape")
-            if Path(target).is_relative_to(folder):
-                mounts.append(target)
-    return mounts
-
-
-def _loops_below(folder: Path) -> list[str]:
-    answer = subprocess.run(
-        ["losetup", "--json", "--output", "NAME,BACK-FILE,OFFSET"],
-        check=False,
-        capture_output=True,
-        text=True,
-    )
-    if not answer.stdout.strip():
-        return []
-    devices = json.loads(answer.stdout)["loopdevices"]
-    below = [device for device in devices if Path(device["back-file"]).is_relative_to(folder)]
-    # Whole disks first: their partitions are unmapped with them.
-    return [device["name"] for device in sorted(below, key=lambda device: int(device["offset"]))]
-
-
-def _root_command(path: str, *command: str) -> None:
-    # Whether it helped is seen from what is left.
-    subprocess.run(
-        as_root(list(command)), check=False, capture_output=True, env={**os.environ, "PATH": path}
-    )

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dpm_image import distributions, host, inputs
+from dpm_image import distributions, host, inputs, redact
 from dpm_image.errors import ImageError
 
 # What of an element goes into the base system that it makes; all else is applied to it afterwards.
@@ -22,7 +21,6 @@ _SUBSCRIPTION = ("REG_METHOD", "REG_REPOS", "REG_RELEASE", "REG_ENVIRONMENT", "R
 
 #: More of them that may be shown. What is in neither list, or looks like a secret, is not.
 _SHOWN = ("REG_SAT_URL", "REG_SAT_CERT", "REG_SAT_REPO", "REG_SERVER_URL", "REG_BASE_URL")
-_SECRET = re.compile(r"PASS|SECRET|TOKEN|_KEY$")
 
 
 @dataclass(frozen=True)
@@ -101,7 +99,7 @@ def plan(options: Options, checkout: Path = host.CHECKOUT) -> Plan:
         "ELEMENTS_PATH": os.pathsep.join(
             [str(checkout / "elements"), *filter(None, [os.environ.get("ELEMENTS_PATH")])]
         ),
-        "TMP_DIR": str(folder),
+        "TMP_DIR": str(folder / "tmp"),
     }
     # -x: the log has every command. -n: none of the tools that `base` installs for a person.
     command = [host.disk_image_create(), "-x", "-n", "-a", "s390x", "-t", "qcow2"]
@@ -156,7 +154,7 @@ def _settings(options: Options) -> dict[str, str]:
     wanted = {
         name: value
         for name, value in os.environ.items()
-        if (name.startswith("DIB_") and not _SECRET.search(name))
+        if (name.startswith("DIB_") and not redact.NAMES.search(name))
         or name in (*_SUBSCRIPTION, *_SHOWN)
     }
     chosen = {
@@ -177,7 +175,7 @@ def _secrets(options: Options) -> dict[str, str]:
         name: value
         for name, value in os.environ.items()
         if (name.startswith("REG_") and name not in (*_SUBSCRIPTION, *_SHOWN))
-        or (name.startswith("DIB_") and _SECRET.search(name))
+        or (name.startswith("DIB_") and redact.NAMES.search(name))
     }
     if options.activation_key_file is not None:
         try:

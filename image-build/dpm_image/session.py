@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import signal
 import subprocess
 import tempfile
 import time
@@ -25,6 +24,7 @@ from dpm_image.progress import Progress
 from dpm_image.rawdisk import exported
 from dpm_image.report import CloudInit, ReportError, StepResult
 from dpm_image.wire import seen_macs
+from dpm_lab import signals
 
 Ipl = Literal["disk", "kernel"]
 
@@ -134,7 +134,7 @@ def prepared(
     qcow2.check(request.image)
     if shutil.which(qemu.PROGRAM) is None:
         raise BootError(f"{qemu.PROGRAM} is not installed; `make setup` installs it")
-    with _signals_end_us(), tempfile.TemporaryDirectory(prefix="dpm-image-") as name:
+    with signals.ending(), tempfile.TemporaryDirectory(prefix="dpm-image-") as name:
         folder = Path(name)
         disk = request.keep or folder / OVERLAY
         again = disk.is_file()
@@ -227,27 +227,6 @@ def _make_overlay(request: Request, disk: Path) -> None:
 def _log_file() -> Path:
     name = time.strftime("console-%Y%m%d-%H%M%S") + f"-{os.getpid()}.log"
     return cache_folder() / "logs" / name
-
-
-@contextlib.contextmanager
-def _signals_end_us() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP end us as Ctrl-C does, so that what was started is ended too."""
-
-    def interrupt(_number: int, _frame: object) -> None:
-        raise KeyboardInterrupt
-
-    try:
-        former = {number: signal.signal(number, interrupt) for number in _ENDING}
-    except ValueError:  # not the main thread: somebody else looks after signals
-        former = {}
-    try:
-        yield
-    finally:
-        for number, handler in former.items():
-            signal.signal(number, handler)
-
-
-_ENDING = (signal.SIGTERM, signal.SIGHUP)
 
 
 def _has_sandbox() -> bool:

@@ -18,7 +18,7 @@ import pytest
 from dpm_image import rawdisk, verify
 from dpm_image.__main__ import main
 from dpm_image.build import build, cache_folder
-from dpm_image.dib import processes_below
+from dpm_image.sweep import processes_below
 
 pytestmark = [pytest.mark.image, pytest.mark.slow]
 
@@ -166,7 +166,7 @@ def test_an_interrupted_build_leaves_nothing(image: Path, tmp_path: Path) -> Non
             stderr=sink,
         )
     try:
-        # By then a tmpfs, /proc, /dev and /sys are mounted, and programs run in the chroot.
+        # By then /proc, /dev and /sys are mounted for the build, and programs run in the chroot.
         while "before the packages" not in words.read_text():
             assert building.poll() is None, words.read_text()
             time.sleep(0.5)

@@ -84,6 +84,14 @@ def test_qeth_is_there_before_the_unit_which_may_not_load_it(unit: Path) -> None
 
 
 @pytest.mark.parametrize("unit", [BOOT, LATE])
+def test_the_unit_may_write_to_devices_and_to_two_folders_in_run(unit: Path) -> None:
+    settings = section(unit, "Service")
+
+    assert {"ProtectKernelTunables=yes", "ReadWritePaths=/sys/bus /sys/devices"} <= set(settings)
+    assert {"ReadOnlyPaths=/run", "RuntimeDirectory=dpm-guest systemd/network"} <= set(settings)
+
+
+@pytest.mark.parametrize("unit", [BOOT, LATE])
 def test_the_unit_runs_on_s390x_and_unless_switched_off(unit: Path) -> None:
     settings = section(unit, "Unit")
 

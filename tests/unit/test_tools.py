@@ -181,3 +181,40 @@ def test_the_unit_tests_are_chosen_in_one_place_and_without_every_other_part() -
         text = (TOP / file).read_text()
         assert "tools/unit-tests --fast" in text, file
         assert "pytest" not in text.replace(".pytest_cache", ""), file
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="setup calls sudo, which may ask for a password")
+@pytest.mark.parametrize("failures", [1, 9])
+def test_a_package_that_the_archive_lacks_is_asked_for_twice_and_named(
+    failures: int, tmp_path: Path
+) -> None:
+    """With a fake apt-get, whose install fails so often; what comes after is not reached."""
+    lack = "E: Failed to fetch http://archive.example/pool/z/zstd.deb  404  Not Found"
+    fakes = {
+        "dpkg-query": "exit 1",
+        "apt-get": f'echo "$*" >>"$ASKED"\n[[ $* == *install* ]] || exit 0\n'
+        f'[ "$(grep -c install "$ASKED")" -le {failures} ] || exit 0\n'
+        f'echo "a hundred lines"; echo "{lack}" >&2; exit 100',
+        "sha256sum": "echo stop >&2; kill $PPID",
+    }
+    for name, script in fakes.items():
+        (tmp_path / name).write_text(f"#!/bin/bash\n{script}\n")
+        (tmp_path / name).chmod(0o755)
+    asked = tmp_path / "asked"
+    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "ASKED": str(asked)}
+
+    done = subprocess.run(
+        [TOP / "tools/setup"], env=environment, capture_output=True, text=True, check=False
+    )
+
+    said = done.stderr.splitlines()[1:]  # the first names the packages
+    again = "setup: apt-get install failed; once more"
+    assert sum(" install " in line for line in asked.read_text().splitlines()) == 2
+    assert said[:1] == [again]
+    if failures == 1:
+        assert lack not in said
+        assert "stop" in said
+    else:
+        assert said[1] == lack
+        assert said[2].startswith("setup: apt-get install -y --no-install-recommends ")
+        assert done.returncode == 1

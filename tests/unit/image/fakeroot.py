@@ -10,6 +10,7 @@ import importlib.util
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tempfile
 from collections.abc import Iterable
 from functools import cache
@@ -23,15 +24,6 @@ PARAMETERS = f"root=LABEL={LABEL} console=ttyS0 console=ttysclp0"
 KERNEL = "6.1.0-50-s390x"
 
 _DRIVERS = ("zfcp", "sd_mod", "dasd_mod", "dasd_eckd_mod", "virtio_blk", "nvme", "ext4")
-
-#: Of the standard library: what the agent and pyudev import, and Python to start.
-_STANDARD = (
-    *("collections/__init__.py", "ctypes/__init__.py", "encodings/__init__.py", "json/__init__.py"),
-    *("re/__init__.py", "__future__.py", "abc.py", "codecs.py", "copy.py", "datetime.py"),
-    *("functools.py", "io.py", "os.py", "site.py", "socket.py", "stat.py", "struct.py"),
-    *("subprocess.py", "textwrap.py", "threading.py"),
-    "lib-dynload/_ctypes.cpython-311-s390x-linux-gnu.so",
-)
 
 #: Version, standard library, pyudev and what is said of it, libraries: of Debian 12 and RHEL 9.
 _PYTHON = {
@@ -140,8 +132,12 @@ def python(root: Path, family: str) -> None:
     program.write_bytes(b"\x7fELF\2\2\1".ljust(18, b"\0") + (22).to_bytes(2, "big"))
     program.chmod(0o755)
     link(root, "usr/bin/python3", program.name)
-    for name in _STANDARD:
-        write(root, f"{library}/{name}", "")
+    here = Path(sysconfig.get_path("stdlib"))
+    for name in sys.stdlib_module_names:
+        for file in (f"{name}.py", f"{name}/__init__.py"):
+            if (here / file).is_file():
+                write(root, f"{library}/{file}", "")
+    write(root, f"{library}/lib-dynload/_ctypes.cpython-s390x-linux-gnu.so", "")
     found = importlib.util.find_spec("pyudev")
     assert found is not None
     assert found.origin is not None

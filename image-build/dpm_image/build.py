@@ -105,17 +105,16 @@ def _make(
                 "TMPDIR": todo.environment["TMP_DIR"],
             }
             progress.line(f"building {todo.image.name}; log: {written}")
-            with durable.named(written):
-                durable.write(sink, redactor.redact(f"{shown(todo)}\n".encode()))
-                dib.run(
-                    todo.command,
-                    {**_environment(todo), **settings, "PATH": path},
-                    sink,
-                    progress,
-                    name=written,
-                    lock=lock,
-                    redactor=redactor,
-                )
+            durable.write(sink, redactor.redact(f"{shown(todo)}\n".encode()), written)
+            dib.run(
+                todo.command,
+                {**_environment(todo), **settings, "PATH": path},
+                sink,
+                progress,
+                name=written,
+                lock=lock,
+                redactor=redactor,
+            )
             if plan(options).image != todo.image:
                 raise ImageError(
                     f"elements, agent or variables have changed while {todo.image.name} was "

@@ -140,7 +140,7 @@ def run(
                 watch.tick()
                 continue
             shown = redactor.redact(line)
-            durable.write(log, shown)
+            durable.write(log, shown, name)
             watch.see(shown.decode(errors="replace"))
         process.wait()
     finally:

@@ -78,11 +78,12 @@ def private(path: Path) -> FileIO:
         return file
 
 
-def write(file: FileIO, data: bytes) -> None:
-    """Write all of `data`; on a disk that is nearly full the kernel takes a part of it."""
+def write(file: FileIO, data: bytes, name: Path) -> None:
+    """Write all of `data`; of a full disk, say which file is not written."""
     rest = memoryview(data)
-    while rest:
-        rest = rest[file.write(rest) :]
+    with named(name):
+        while rest:  # on a disk that is nearly full, the kernel takes a part of it
+            rest = rest[file.write(rest) :]
 
 
 def _new(path: Path, mode: int) -> BinaryIO:

@@ -274,6 +274,10 @@ class Networks:
                 properties = self._hmc.get(uri)
             except NotFoundError:
                 continue  # removed meanwhile
+            name = answers.text(properties, "name")
+            if not name.startswith(names.NIC_PREFIX):
+                found.append(_foreign(uri, name, properties))
+                continue
             backing_uri = answers.optional_uri(
                 properties, "virtual-switch-uri"
             ) or answers.optional_uri(properties, "network-adapter-port-uri")
@@ -288,7 +292,7 @@ class Networks:
             found.append(
                 Nic(
                     uri,
-                    answers.text(properties, "name"),
+                    name,
                     mac or told.get(devno or ""),
                     devno,
                     backing.port,
@@ -381,6 +385,15 @@ class Networks:
         return _Backing(
             {"network-adapter-port-uri": uri}, int(element), is_ccw=adapter_type not in _PCI_TYPES
         )
+
+
+def _foreign(uri: str, name: str, properties: Properties) -> Nic:
+    """Return an operator's own NIC, of which only the device number matters: it is not free."""
+    try:
+        devno = _devno_in(properties)
+    except AnswerError:
+        devno = None
+    return Nic(uri, name, None, devno, 0)
 
 
 def _place(nic: WantedNic) -> tuple[str, str, int]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from urllib.parse import quote
 
 from nova_dpm import answers, names
@@ -49,8 +50,10 @@ def vlans(cpc: Cpc) -> str:
     return "this HMC knows no VLANs of NICs: flat networks only"
 
 
-def networks(hmc: Hmc, cpc: Cpc) -> list[Finding]:
+def networks(hmc: Hmc, cpc: Cpc) -> list[Callable[[], Finding]]:
     """Return what a NIC can be plugged into, with the ids that Neutron's agent maps.
+
+    Each is read when it is called, so that one whose answer lacks something hides no other.
 
     Raises:
         HmcError: the HMC cannot be asked.
@@ -103,31 +106,40 @@ def permissions(cpc: Cpc) -> str:
     )
 
 
-def _switches(hmc: Hmc, cpc: Cpc, adapters: dict[str, Properties]) -> Iterator[Finding]:
+def _switches(
+    hmc: Hmc, cpc: Cpc, adapters: dict[str, Properties]
+) -> Iterator[Callable[[], Finding]]:
     answer = hmc.get(f"{cpc.uri}/virtual-switches")
     for listed in answers.objects(answer, "virtual-switches"):
-        switch = hmc.get(answers.uri(listed, "object-uri"))
-        backing = adapters.get(answers.uri(switch, "backing-adapter-uri"), {})
-        name, kind = answers.text(switch, "name"), answers.text(switch, "type")
-        text = (
-            f"{VSWITCH} object_id {object_id(listed)}: {name}, {kind}, port "
-            f"{answers.number(switch, 'port')} of adapter {backing.get('name', 'unknown')}"
-        )
-        yield _network(text, backing)
+        yield partial(_switch, hmc, listed, adapters)
 
 
-def _ports(hmc: Hmc, adapters: dict[str, Properties]) -> Iterator[Finding]:
+def _switch(hmc: Hmc, listed: Properties, adapters: dict[str, Properties]) -> Finding:
+    switch = hmc.get(answers.uri(listed, "object-uri"))
+    backing = adapters.get(answers.uri(switch, "backing-adapter-uri"), {})
+    kind = answers.optional_text(switch, "type") or "of unknown type"
+    return _network(
+        f"{VSWITCH} object_id {object_id(listed)}: {answers.text(switch, 'name')}, {kind}, port "
+        f"{answers.number(switch, 'port')} of adapter {backing.get('name', 'unknown')}",
+        backing,
+    )
+
+
+def _ports(hmc: Hmc, adapters: dict[str, Properties]) -> Iterator[Callable[[], Finding]]:
     for uri, listed in adapters.items():
         if listed.get("type") not in _NETWORK_TYPES:
             continue
         adapter = hmc.get(uri)
         for port_uri in answers.uris(adapter, "network-port-uris"):
-            port = port_uri.rsplit("/", 1)[-1]
-            text = (
-                f"{ADAPTER} object_id {object_id(listed)}, port {port}: adapter "
-                f"{answers.text(adapter, 'name')}, {answers.text(adapter, 'type')}"
-            )
-            yield _network(text, adapter)
+            yield partial(_port, listed, adapter, port_uri)
+
+
+def _port(listed: Properties, adapter: Properties, port_uri: str) -> Finding:
+    return _network(
+        f"{ADAPTER} object_id {object_id(listed)}, port {port_uri.rsplit('/', 1)[-1]}: adapter "
+        f"{answers.text(adapter, 'name')}, {answers.text(adapter, 'type')}",
+        adapter,
+    )
 
 
 def _network(text: str, adapter: Properties) -> Finding:

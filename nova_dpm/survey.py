@@ -220,8 +220,8 @@ def _offers(hmc: Hmc, settings: Settings, cpc: Cpc) -> Iterator[Row]:
     except HmcError as error:
         yield _failed("networks", error)
     else:
-        for at, finding in enumerate(networks, 1):
-            yield _row(f"network {at}", lambda finding=finding: finding)  # type: ignore[misc]
+        for at, network in enumerate(networks, 1):
+            yield _row(f"network {at}", network)
         if not networks:
             yield Row("networks", WARNING, "there are none", "No server can have a NIC")
     yield _row("partitions", lambda: offers.partitions(hmc, cpc, settings.host))

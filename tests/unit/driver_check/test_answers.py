@@ -1,0 +1,59 @@
+"""nova-dpm-check on HMCs that leave out what it reads: a row each, never a traceback."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import zhmcclient
+
+from nova_dpm.survey import FAILED, OK
+from tests.unit.driver_check.conftest import Bench, row_of
+
+#: What is left out, of whom, and the row that fails (None: it can do without).
+MISSING = [
+    ("/api/cpcs/", "name", "CPC"),
+    ("/api/cpcs/", "status", "CPC"),
+    ("/api/adapters/", "name", "storage port 1"),
+    ("/api/virtual-switches/", "name", "network 1"),
+    ("/api/virtual-switches/", "port", "network 1"),
+    ("/api/virtual-switches/", "type", None),
+    ("/api/version", "api-major-version", "HMC 1 logon"),
+]
+
+
+@pytest.mark.parametrize(("uri", "name", "check"), MISSING)
+def test_what_is_missing_is_a_row_and_the_rest_goes_on(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, uri: str, name: str, check: str | None
+) -> None:
+    if bench.hmc.machines[0].cpc["name"] == "Z17" and "switches" in uri:
+        pytest.skip("a z17 has no virtual switches")
+    get = zhmcclient.Session.get
+
+    def less(session: zhmcclient.Session, asked: str, **options: Any) -> Any:
+        answer = get(session, asked, **options)
+        if asked.startswith(uri) and isinstance(answer, dict):
+            answer.pop(name, None)
+        return answer
+
+    monkeypatch.setattr(zhmcclient.Session, "get", less)
+
+    _, rows = bench.check()
+
+    failed = [row for row in rows if row.result == FAILED]
+    if check is None:
+        assert failed == []
+        assert "of unknown type" in row_of(rows, "network 1").detail
+    else:
+        assert check in [row.check for row in failed]
+        assert all(name in row.detail for row in failed)
+    if uri == "/api/virtual-switches/":
+        assert row_of(rows, "partitions").result == OK
+
+
+def test_a_logon_that_no_hmc_answers_is_a_row(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(zhmcclient.Session, "post", lambda *_, **__: {})
+
+    assert bench.failed().check == "HMC 1 logon"

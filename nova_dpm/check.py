@@ -143,15 +143,23 @@ def _print_table(conf: cfg.ConfigOpts) -> list[Row]:
 
 def _format(row: Row) -> str:
     width = max(_columns() - _CHECK_COLUMN - _RESULT_COLUMN, _LEAST_DETAIL)
-    lines = textwrap.wrap(row.detail, width, break_on_hyphens=False)
+    lines = textwrap.wrap(_plain(row.detail), width, break_on_hyphens=False)
     if row.cure:
-        cure = f"-> {row.cure}"
+        cure = f"-> {_plain(row.cure)}"
         lines += textwrap.wrap(cure, width, subsequent_indent="   ", break_on_hyphens=False)
     checks = textwrap.wrap(row.check, _CHECK_COLUMN - 1)
     lines += [""] * (len(checks) - len(lines))
     checks += [""] * (len(lines) - len(checks))
     results = [row.result] + [""] * (len(lines) - 1)
     return "\n".join(map(_line, checks, results, lines))
+
+
+def _plain(text: str) -> str:
+    """Names come from the HMC: what would move the cursor, or has no encoding, is escaped."""
+    words = " ".join(text.split())
+    return "".join(
+        one if one.isprintable() else one.encode("unicode_escape").decode() for one in words
+    )
 
 
 def _line(check: str, result: str, detail: str) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import zhmcclient
 
+from nova_dpm.check import main
 from nova_dpm.survey import FAILED, OK
 from tests.unit.driver_check.conftest import Bench, row_of
 
@@ -57,3 +58,23 @@ def test_a_logon_that_no_hmc_answers_is_a_row(
     monkeypatch.setattr(zhmcclient.Session, "post", lambda *_, **__: {})
 
     assert bench.failed().check == "HMC 1 logon"
+
+
+def test_a_name_does_nothing_to_the_terminal(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    get = zhmcclient.Session.get
+
+    def hostile(session: zhmcclient.Session, asked: str, **options: Any) -> Any:
+        answer = get(session, asked, **options)
+        if asked.startswith("/api/adapters/") and "name" in answer:
+            answer["name"] = "FCP\x1b[2J\udc80\u202e"
+        return answer
+
+    monkeypatch.setattr(zhmcclient.Session, "get", hostile)
+
+    main(["--config-file", str(bench.write())])
+
+    said = capsys.readouterr().out
+    assert r"FCP\x1b[2J\udc80\u202e" in "".join(said.split())
+    assert all(line.isprintable() for line in said.splitlines())

@@ -7,10 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+import zhmcclient
 from nova import exception
 
 from dpm_lab.hmc import Fault
-from nova_dpm.errors import AnswerError
 from tests.driver.compute import Compute, Server, port, server, wrongs
 from tests.driver.lab import Lab
 
@@ -129,19 +129,21 @@ def test_a_description_that_somebody_has_changed_costs_no_port_its_mac(
     assert subject.ports[0]["address"].replace(":", "") in before
 
 
-def test_a_nic_is_taken_back_where_its_partition_cannot_be_read_any_more(
+def test_a_nic_is_taken_back_where_the_next_answer_is_garbled(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     compute, subject, new = Compute(lab), server(lab), port(lab, 1)
     compute.build(subject)
-    told = compute.driver._servers._tell
+    post = zhmcclient.Session.post
 
-    def unreadable(*arguments: object) -> None:
-        raise AnswerError("no answer of an HMC")
+    def garbled(session: zhmcclient.Session, uri: str, **options: Any) -> Any:
+        if uri.startswith("/api/partitions/") and uri.count("/") == 3:
+            raise KeyError("what zhmcclient looks for in it")
+        return post(session, uri, **options)
 
-    monkeypatch.setattr(compute.driver._servers, "_tell", unreadable)
-    with pytest.raises(exception.InterfaceAttachFailed):
-        _attach(compute, subject, new)
-    monkeypatch.setattr(compute.driver._servers, "_tell", told)
+    with monkeypatch.context() as patch:
+        patch.setattr(zhmcclient.Session, "post", garbled)
+        with pytest.raises(exception.InterfaceAttachFailed):
+            _attach(compute, subject, new)
 
     assert not wrongs(lab, subject)

@@ -44,7 +44,8 @@ MAC_SETTABLE = (2, 20)
 VLAN_SETTABLE = (2, 2)
 """API version from which a NIC can have a VLAN id."""
 
-_VLANS = range(1, 4095)
+_VLANS = range(4095)
+"""Of 802.1Q; 0 is no VLAN."""
 
 _PCI_TYPES = frozenset({"neth", "netd", "roce", "cna"})
 """Adapters and NICs that Linux sees as PCI functions: there is no devno to tell the guest."""
@@ -132,7 +133,7 @@ def wanted_nic(vif: Mapping[str, Any]) -> WantedNic:
     try:
         object_id = ObjectIdType()(details["object_id"])
         port = _detail(details, "port", range(bootparams.MAX_PORT + 1))
-        vlan = _detail(details, "vlan", _VLANS)
+        vlan = _detail(details, "vlan", _VLANS) or None
     except ValueError as error:
         raise RefusedError(
             f"port {port_id} has vif_details that no NIC can have", str(error)

@@ -16,7 +16,7 @@ from nova_dpm.network import Nic, boot_parameters, told_macs, wanted_nic, wanted
 
 PORT = "0f0f1b2c-0d8c-4a4e-9d1f-0f5f7b1f4a11"
 NO_PORTS: list[Any] = [-1, 16, 99, "1_0", "\u0663", 1.0, True, [], 2**70]
-NO_VLANS: list[Any] = [-1, 0, 4095, 5000, 2**70, "\u0663", True, {}]
+NO_VLANS: list[Any] = [-1, 4095, 5000, 2**70, "\u0663", True, {}]
 SWITCH = "9a1f5c5e-6c5b-11ee-8c99-0242ac120002"
 
 
@@ -44,6 +44,8 @@ def nic(number: int, **changed: Any) -> Nic:
 
 
 def test_a_port_at_a_virtual_switch_is_read() -> None:
+    assert wanted_nic(vif(5, details={"object_id": SWITCH, "vlan": 0})).vlan is None
+
     wanted = wanted_nic(vif(5, details={"object_id": SWITCH, "vlan": "12"}))
 
     assert (wanted.kind, wanted.object_id, wanted.vlan) == ("dpm_vswitch", SWITCH, 12)
@@ -76,7 +78,7 @@ def test_a_port_at_an_adapter_is_read() -> None:
         ),
         *(({"details": {"object_id": SWITCH, "port": bad}}, "is not 0 to 15") for bad in NO_PORTS),
         *(
-            ({"details": {"object_id": SWITCH, "vlan": bad}}, "is not 1 to 4094")
+            ({"details": {"object_id": SWITCH, "vlan": bad}}, "is not 0 to 4094")
             for bad in NO_VLANS
         ),
         ({"address": None}, "is no MAC"),

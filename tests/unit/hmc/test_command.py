@@ -19,6 +19,7 @@ from dpm_lab import __main__ as dpm_lab
 from dpm_lab.hmc import HmcProcess, HmcServer, Machine
 from dpm_lab.hmc.errors import MachineError, StartError
 from dpm_lab.hmc.machines import names
+from tests.foreground import FOREGROUND
 from tests.unit.hmc.client import Lab
 
 
@@ -96,7 +97,7 @@ def _started(folder: Path, ignored: str) -> Iterator[subprocess.Popen[str]]:
     command = [sys.executable, "-m", "dpm_lab", "hmc", "--port", "0", "--stomp-port", "0"]
     script = f'trap "" {ignored}; exec "$@"' if ignored else 'exec "$@"'
     with subprocess.Popen(
-        ["sh", "-c", script, "sh", *command],
+        [*FOREGROUND, "sh", "-c", script, "sh", *command],
         env={**os.environ, "TMPDIR": str(folder)},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -16,6 +16,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.foreground import FOREGROUND
+
 #: Longer than any step takes on a busy machine; a wait that gets here is a failure.
 PATIENCE = 120.0
 
@@ -119,7 +121,16 @@ class Builds:
         """
         kept = {name: text for name, text in os.environ.items() if not name.startswith("DIB_")}
         shell = ["sh", "-c", f'trap "" {ignoring}; exec "$@"' if ignoring else 'exec "$@"', "sh"]
-        command = [*shell, sys.executable, "-c", _MAIN, str(self.program), "build", *words]
+        command = [
+            *FOREGROUND,
+            *shell,
+            sys.executable,
+            "-c",
+            _MAIN,
+            str(self.program),
+            "build",
+            *words,
+        ]
         self.stopped.unlink(missing_ok=True)
         process = subprocess.Popen(
             command,

@@ -23,6 +23,7 @@ from dpm_image.apart import apart
 from dpm_image.bootentry import BootEntryError, extract
 from dpm_image.rawdisk import DiskError, exported
 from dpm_image.rootfs import mounted
+from tests.foreground import FOREGROUND
 from tests.unit.image import fakeroot
 from tests.unit.image.disks import disk, poke
 
@@ -142,7 +143,7 @@ def test_however_a_look_ends_no_mount_device_or_process_is_left(
 ) -> None:
     made = disk(root, image)
     with subprocess.Popen(
-        [sys.executable, "-c", _LOOK, str(made)], stdout=subprocess.PIPE, text=True
+        [*FOREGROUND, sys.executable, "-c", _LOOK, str(made)], stdout=subprocess.PIPE, text=True
     ) as look:
         assert look.stdout is not None
         folders = look.stdout.readline().split()

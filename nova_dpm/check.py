@@ -36,6 +36,8 @@ exit code: 0 nothing failed, 1 something failed, 2 the command or the file was n
 _LINE = re.compile(r": (['\"]).*\1$", re.DOTALL)
 """The line that oslo.config repeats where it cannot parse it; a password may be in it."""
 
+_PROJECT = "nova"
+_PROGRAM = "nova-compute"
 _ORDER = (OK, WARNING, FAILED, SKIPPED)
 _CHECK_COLUMN = 24
 _RESULT_COLUMN = 9
@@ -51,9 +53,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         conf = read_configuration(arguments.config_file, arguments.config_dir)
     except cfg.ConfigFileParseError as error:
         print(f"nova-dpm-check: {_LINE.sub('', str(error))}", file=sys.stderr)
-        return 2
-    except UnicodeError as error:
-        print(f"nova-dpm-check: a configuration file is not UTF-8: {error}", file=sys.stderr)
         return 2
     except (cfg.Error, OSError) as error:
         print(f"nova-dpm-check: {error}", file=sys.stderr)
@@ -85,13 +84,22 @@ def read_configuration(files: Sequence[str], folders: Sequence[str]) -> cfg.Conf
     conf.register_opt(cfg.StrOpt("compute_driver"))
     arguments = [f"--config-file={file}" for file in files]
     arguments += [f"--config-dir={folder}" for folder in folders]
-    for file in files:
-        try:
-            Path(file).read_text(encoding="utf-8")  # oslo.config's own error does not say why
-        except UnicodeDecodeError as error:
-            raise cfg.Error(f"{file} is not UTF-8: byte {error.start + 1}") from None
-    conf(arguments, project="nova", prog="nova-compute")
+    _check_encoding(files, folders)
+    conf(arguments, project=_PROJECT, prog=_PROGRAM)
     return conf
+
+
+def _check_encoding(files: Sequence[str], folders: Sequence[str]) -> None:
+    """Read what oslo.config reads next; its own error says neither why, nor of which file."""
+    paths = [Path(file) for file in files or cfg.find_config_files(_PROJECT, _PROGRAM)]
+    for folder in folders or cfg.find_config_dirs(_PROJECT, _PROGRAM):
+        paths += sorted(Path(folder).glob("*.conf"))
+    for path in paths:
+        try:
+            path.read_text(encoding="utf-8")
+        except UnicodeDecodeError as error:
+            line = error.object.count(b"\n", 0, error.start) + 1
+            raise cfg.Error(f"{path}: line {line} is not UTF-8") from None
 
 
 def _parser() -> argparse.ArgumentParser:

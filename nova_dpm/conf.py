@@ -137,7 +137,14 @@ that answers is used; when it stops to answer, the first of the list that does.
     ),
     cfg.PortOpt("hmc_port", default=6794, help="Port of the HMC's Web Services API."),
     cfg.StrOpt("hmc_username", help="User name for the HMC."),
-    cfg.StrOpt("hmc_password", secret=True, help="Password for the HMC."),
+    cfg.StrOpt(
+        "hmc_password",
+        secret=True,
+        help="""
+Password for the HMC. Write ``$$`` for each ``$`` in it: one alone means the value of another option
+there, and is refused.
+""",
+    ),
     cfg.BoolOpt(
         "hmc_verify_certificate",
         default=True,
@@ -152,7 +159,7 @@ is given user name and password.
         help="""
 File (PEM) or folder of the certificates that the HMC's certificate is verified against. Where it is
 not set, the certificates that Python's requests library brings along are used, which know no HMC
-that signed its own.
+that signed its own. Nothing of the environment counts, such as ``REQUESTS_CA_BUNDLE``.
 """,
     ),
     cfg.IntOpt(
@@ -288,17 +295,16 @@ def read_all(conf: cfg.ConfigOpts) -> tuple[Settings, dict[str, ConfigError]]:
     """
     errors: dict[str, ConfigError] = {}
 
-    def value(name: str, otherwise: Any) -> Any:
-        written = _written(conf, name)
+    def value(name: str, otherwise: Any, section: str = GROUP.name) -> Any:
+        written = _written(conf, name, section)
         problem = _unreadable(name, written)
         try:
             if problem is None:
-                return conf.dpm[name]
-        except (cfg.Error, ValueError) as error:
-            shown = _NOT_SHOWN if name == _SECRET else ", ".join(written) or "(unreadable)"
-            problem = _problem(error, shown)
+                return conf[section][name] if section == GROUP.name else conf[name]
+        except (cfg.Error, ValueError, RecursionError) as error:
+            problem = _problem(error, written)
         assert problem is not None
-        errors[name] = ConfigError(name, *problem)
+        errors[name] = ConfigError(name, *problem, section)
         return otherwise
 
     def needed(name: str, meaning: str, otherwise: Any) -> Any:
@@ -310,7 +316,7 @@ def read_all(conf: cfg.ConfigOpts) -> tuple[Settings, dict[str, ConfigError]]:
             return otherwise
         return found
 
-    host = _host(conf, errors)
+    host = value("host", "", _DEFAULT)
     if len(host) > names.LONGEST_HOST:
         errors["host"] = ConfigError(
             "host",
@@ -318,7 +324,7 @@ def read_all(conf: cfg.ConfigOpts) -> tuple[Settings, dict[str, ConfigError]]:
             f"it has {len(host)} characters, and with more than {names.LONGEST_HOST} the "
             f"names of its partitions would have more than {names.LONGEST}",
             "Set it to a shorter name, before the host has any server",
-            section="DEFAULT",
+            section=_DEFAULT,
         )
     verify: bool | str = value("hmc_verify_certificate", True)
     ca_file = value("hmc_ca_file", None)
@@ -344,18 +350,6 @@ def read_all(conf: cfg.ConfigOpts) -> tuple[Settings, dict[str, ConfigError]]:
     return settings, errors
 
 
-def _host(conf: cfg.ConfigOpts, errors: dict[str, ConfigError]) -> str:
-    try:
-        host = str(conf.host)
-        problem = _unreadable("host", [host])
-    except (cfg.Error, ValueError) as error:
-        host, problem = "", _problem(error, "(unreadable)")
-    if problem is None:
-        return host
-    errors["host"] = ConfigError("host", *problem, section="DEFAULT")
-    return ""
-
-
 class _Unsubstituted(cfg.ConfigOpts):
     """Options as they are written: oslo.config takes ``$name`` for the value of another option."""
 
@@ -367,46 +361,61 @@ class _Unsubstituted(cfg.ConfigOpts):
             return self.template
 
 
+_DEFAULT = "DEFAULT"
 _NOT_SHOWN = "(not shown)"
 _SECRET = "hmc_password"
+_LISTS = frozenset(option.name for option in OPTIONS if isinstance(option, cfg.ListOpt))
+_ASSIGNMENT = re.compile(rf"\n\s*(?:\w+\s*=|(?:{'|'.join(option.name for option in OPTIONS)})\s*:)")
 
 
-def _written(conf: cfg.ConfigOpts, name: str) -> list[str]:
+def _written(conf: cfg.ConfigOpts, name: str, section: str) -> list[str]:
     """Return what the files say for an option, the one that counts last."""
     raw = _Unsubstituted()
-    raw.register_opt(cfg.MultiStrOpt(name, default=[]), group=GROUP.name)
+    raw.register_opt(cfg.MultiStrOpt(name, default=[]), group=section)
     raw([], default_config_files=conf.config_file or [], default_config_dirs=conf.config_dir or [])
-    return list(raw[GROUP.name][name])
+    return list(raw[section][name])
 
 
 def _unreadable(name: str, written: Sequence[str]) -> tuple[str, str, str] | None:
     """Return what is wrong with text that may hold, or may make, another password than is meant.
 
-    Such text is not shown: what it goes on with may be ``hmc_password`` itself.
+    Such text is not shown: what it goes on with may be ``hmc_password`` itself. A list may go on
+    in further lines, if none of them is an option.
 
     Returns:
         value, problem and cure of a `ConfigError`; None: nothing is wrong
     """
-    if any("\n" in each for each in written):
+    if any(_ASSIGNMENT.search(each) or ("\n" in each and name not in _LISTS) for each in written):
         return (
             _NOT_SHOWN,
             "an indented line after it goes on with its value",
             "Begin each option of nova.conf at the start of its line",
         )
-    if name == _SECRET and written:
-        for match in cfg.ConfigOpts.Template.pattern.finditer(written[-1]):
-            if match.group("named") or match.group("braced"):
-                return (
-                    _NOT_SHOWN,
-                    "a $ in it means the value of another option there",
-                    "Write $$ for each $ of the password",
-                )
+    if name == _SECRET and any(map(_substitutes, written[-1:])):
+        return (
+            _NOT_SHOWN,
+            "a $ in it means the value of another option there",
+            "Write $$ for each $ of the password",
+        )
     return None
 
 
-def _problem(error: Exception, written: str) -> tuple[str, str, str]:
-    if "$" in written and isinstance(error, cfg.NoSuchOptError | cfg.TemplateSubstitutionError):
-        return written, f"{error}: $ means the value of another option", "Write $$ for each $"
+def _problem(error: Exception, written: Sequence[str]) -> tuple[str, str, str]:
+    """Return value, problem and cure of a `ConfigError` for what oslo.config cannot read."""
+    shown = ", ".join(written) or "(unreadable)"
+    if any(map(_substitutes, written)):
+        # oslo.config's error may show the other option's value, which may be the password.
+        return (
+            shown,
+            "a $ in it means the value of another option there, which cannot be read",
+            "Write $$ for each $ that belongs to the value",
+        )
     # oslo.config wraps it in "Value for option ... from LocationInfo(...) is not valid: ".
     cause = str(error).partition(" is not valid: ")[2] or str(error)
-    return written, cause, "Correct it in nova.conf"
+    return shown, cause, "Correct it in nova.conf"
+
+
+def _substitutes(written: str) -> bool:
+    """Whether oslo.config puts the value of another option into a text."""
+    found = cfg.ConfigOpts.Template.pattern.finditer(written)
+    return any(each["named"] or each["braced"] for each in found)

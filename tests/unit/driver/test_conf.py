@@ -153,9 +153,23 @@ def test_a_password_that_would_be_another_one_is_refused_and_not_shown(
 
 
 @pytest.mark.parametrize("option", ["hmc_username", "max_memory", "hmc", "cpc_object_id"])
-def test_a_dollar_that_means_no_option_is_a_wrong_option(tmp_path: Path, option: str) -> None:
-    with pytest.raises(ConfigError, match=r"\$foo.*Write \$\$ for each \$"):
-        conf.read(loaded(tmp_path, **{option: "$foo"}))
+@pytest.mark.parametrize("written", ["$foo", "${no.group}", "${dpm.OPTION}"])
+def test_a_dollar_that_means_no_option_or_itself_is_a_wrong_option(
+    tmp_path: Path, option: str, written: str
+) -> None:
+    written = written.replace("OPTION", option)
+
+    with pytest.raises(ConfigError, match=r"Write \$\$ for each \$") as caught:
+        conf.read(loaded(tmp_path, **{option: written}))
+
+    assert str(caught.value).startswith(f"[dpm] {option} = {written}: ")
+
+
+def test_a_password_that_another_option_means_is_not_shown(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"Write \$\$ for each \$") as caught:
+        conf.read(loaded(tmp_path, hmc_port="${dpm.hmc_password}"))
+
+    assert GOOD["hmc_password"] not in str(caught.value)
 
 
 @pytest.mark.parametrize("option", [name for name in GOOD if name != "hmc_password"])
@@ -169,6 +183,20 @@ def test_an_indented_password_after_another_option_is_never_shown(
     assert set(errors) == {option}
     assert "indented line" in str(errors[option])
     assert "hunter2" not in "".join(traceback.format_exception(errors[option]))
+
+
+@pytest.mark.parametrize("written", ["hmc_password: hunter2", "hmc_password=hunter2"])
+def test_a_list_may_go_on_in_further_lines_but_not_with_an_option(
+    tmp_path: Path, written: str
+) -> None:
+    lines = "\n  5005076800000001,\n  50:05:07:68:00:00:00:0a"
+
+    settings = conf.read(loaded(tmp_path, target_wwpn_ignore_list=lines))
+    _, errors = conf.read_all(loaded(tmp_path, target_wwpn_ignore_list=f"{lines}\n  {written}"))
+
+    assert settings.ignored_wwpns == {"5005076800000001", "500507680000000a"}
+    assert "indented line" in str(errors["target_wwpn_ignore_list"])
+    assert "hunter2" not in str(errors["target_wwpn_ignore_list"])
 
 
 def test_an_indented_line_after_the_password_is_no_part_of_it(tmp_path: Path) -> None:

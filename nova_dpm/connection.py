@@ -9,14 +9,17 @@ each for its version outside of its session, so it is given one at a time here.
 
 from __future__ import annotations
 
+import ssl
+from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import requests
 import urllib3
 import zhmcclient
 
 from nova_dpm.conf import HmcSettings
-from nova_dpm.errors import CertificateError
+from nova_dpm.errors import CertificateError, HmcError
 
 CONNECTIONS = 64
 """Connections kept open at most: more than nova-compute has builds and audits at once."""
@@ -25,28 +28,46 @@ CONNECTIONS = 64
 class HmcSession(zhmcclient.Session):  # type: ignore[misc]
     """A session that is logged on and off by its owner, and never by itself."""
 
-    @staticmethod
-    def _new_session(retry_timeout_config: zhmcclient.RetryTimeoutConfig) -> requests.Session:
+    _ours: requests.Session | None = None
+
+    def _new_session(self, retry_timeout_config: zhmcclient.RetryTimeoutConfig) -> requests.Session:
         session = requests.Session()
         session.trust_env = False
         session.max_redirects = 0  # the first one is an error, before anything is sent there
+        # Nothing else has an adapter: neither http://, nor the host that an "@" in a path makes.
         session.adapters.clear()
         # The default pool keeps 10 connections; each further thread would pay for a new one.
-        session.mount("https://", requests.adapters.HTTPAdapter(pool_maxsize=CONNECTIONS))
+        adapter = requests.adapters.HTTPAdapter(pool_maxsize=CONNECTIONS)
+        session.mount(f"{self.base_url}/", adapter)
+        self._ours = session
         return session
+
+    def post(self, *arguments: Any, **named: Any) -> Any:
+        """Send a request; the logon, which has the password, is the first one.
+
+        Raises:
+            HmcError: zhmcclient would send it over connections that are not ours.
+        """
+        # `_new_session` is no documented part of zhmcclient, and may be another in a later one.
+        if self._ours is None or self.session is not self._ours:
+            raise HmcError(
+                f"zhmcclient {version('zhmcclient')} makes connections otherwise than 1.26, and is "
+                "given no password. Install zhmcclient 1.26"
+            )
+        return super().post(*arguments, **named)
 
 
 def new_session(settings: HmcSettings, host: str) -> HmcSession:
     """Return a session with one of the HMCs, not logged on yet.
 
     Raises:
-        CertificateError: ``hmc_ca_file`` cannot be read.
+        CertificateError: ``hmc_ca_file`` cannot be read, or has no certificate.
     """
     if settings.verify is False:
         # Said once at the start, not with each request (urllib3's warning is for each).
         urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
     elif isinstance(settings.verify, str):
-        _check_readable(Path(settings.verify))
+        _check_authorities(Path(settings.verify))
     return HmcSession(
         host,
         userid=settings.username,
@@ -62,13 +83,18 @@ def new_session(settings: HmcSettings, host: str) -> HmcSession:
     )
 
 
-def _check_readable(ca: Path) -> None:
+def _check_authorities(ca: Path) -> None:
     # What the libraries below say names neither the option nor the file.
     try:
         if ca.is_dir():
             next(ca.iterdir(), None)
         else:
-            ca.read_bytes()
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(ca)
+    except ssl.SSLError:
+        raise CertificateError(
+            f"hmc_ca_file {ca} has no certificate. Put the certificate (PEM) of the authority "
+            "there that signed the HMC's"
+        ) from None
     except OSError as error:
         raise CertificateError(
             f"hmc_ca_file {ca} cannot be read: {error.strerror}. Name a file or folder that the "

@@ -68,8 +68,12 @@ class DPMDriver(driver.ComputeDriver):  # type: ignore[misc]
         try:
             self._settings = conf.read(CONF)
             self._hmc = Hmc(self._settings.hmc)
-            self._cpc = host.look(self._hmc, self._settings)
-            fit.check(self._hmc, self._settings, self._cpc)
+            try:
+                self._cpc = host.look(self._hmc, self._settings)
+                fit.check(self._hmc, self._settings, self._cpc)
+            finally:
+                # Nova may fork next; the connections are made again where they are used.
+                self._hmc.close()
         except DpmError as error:
             problem = str(error)
         else:
@@ -79,8 +83,6 @@ class DPMDriver(driver.ComputeDriver):  # type: ignore[misc]
             # here. Behind the handler, because oslo.log says an error that is being handled twice.
             LOG.critical("nova-compute cannot start: %s", problem)
             sys.exit(1)
-        # Nova may fork now; the connections are made again where they are used.
-        self._hmc.close()
         self._servers = Servers(self._hmc, self._settings, self._cpc)
         self._looks: Looks[dict[str, Listed]] = Looks(self._servers.listed)
 

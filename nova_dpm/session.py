@@ -140,6 +140,8 @@ class SharedSession:
                 session.logon()
                 if not isinstance(session.session_id, str):
                     raise TypeError(f"session id {type(session.session_id)}")
+                for passed_over in certificates:
+                    LOG.warning("%s", passed_over)
                 return session
             except zhmcclient.ServerAuthError as error:
                 raise LogonError(

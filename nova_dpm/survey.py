@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 
@@ -77,17 +78,15 @@ def survey(conf: cfg.ConfigOpts) -> Iterator[Row]:
             "are not verified: whoever answers at the HMC's address is given the password",
             "Set hmc_ca_file, and remove hmc_verify_certificate",
         )
-    used: Hmc | None = None
-    for rows, hmc in _hmcs(settings.hmc):
-        yield from rows
-        used = hmc or used
-    if used is None:
-        yield Row("CPC", SKIPPED, "no HMC can be asked")
-        return
-    try:
+    with ExitStack() as logons:
+        used: Hmc | None = None
+        for rows, hmc in _hmcs(settings.hmc, logons):
+            yield from rows
+            used = hmc or used
+        if used is None:
+            yield Row("CPC", SKIPPED, "no HMC can be asked")
+            return
         yield from _cpc(used, settings, errors)
-    finally:
-        used.close()
 
 
 def _configuration(
@@ -105,8 +104,10 @@ def _configuration(
         )
     try:
         driver = str(conf.compute_driver or "(not set)")
-    except (cfg.Error, ValueError):
+        cure = f"Set it to {DRIVER}"
+    except (cfg.Error, ValueError, RecursionError):
         driver = "(unreadable)"
+        cure = f"Set it to {DRIVER}, or write $$ for each $ of its value"
     if driver == DRIVER:
         yield Row("compute driver", OK, DRIVER)
     else:
@@ -115,7 +116,7 @@ def _configuration(
             WARNING,
             f"[DEFAULT] compute_driver = {driver.splitlines()[0]}: nova-compute uses "
             "another driver with this configuration",
-            f"Set it to {DRIVER}",
+            cure,
         )
     if "host" not in errors:
         yield Row("host", OK, settings.host)
@@ -125,13 +126,15 @@ def _configuration(
         yield Row("options", OK, f"all {len(options.OPTIONS)} of [dpm] can be read")
 
 
-def _hmcs(settings: HmcSettings) -> Iterator[tuple[list[Row], Hmc | None]]:
+def _hmcs(settings: HmcSettings, logons: ExitStack) -> Iterator[tuple[list[Row], Hmc | None]]:
     """Try each HMC of the list by itself; the one that nova-compute would use comes with it.
 
     That is the first that answers, whatever it answers. Others matter only when it is down, so
     what is wrong with them is a warning.
     """
     hmcs = [Hmc(replace(settings, hosts=(address,))) for address in settings.hosts]
+    for hmc in hmcs:
+        logons.callback(hmc.close)
     failures = [_failure(hmc, settings) for hmc in hmcs]
     used = next(
         (at for at, error in enumerate(failures) if not isinstance(error, UnreachableError)), None
@@ -140,11 +143,7 @@ def _hmcs(settings: HmcSettings) -> Iterator[tuple[list[Row], Hmc | None]]:
         rows = list(_hmc(f"HMC {at + 1}", hmc, settings, error))
         if used is not None and at != used:
             rows = [replace(row, result=WARNING) if row.result == FAILED else row for row in rows]
-        if at == used and error is None:
-            yield rows, hmc
-        else:
-            hmc.close()
-            yield rows, None
+        yield rows, hmc if at == used and error is None else None
 
 
 def _hmc(name: str, hmc: Hmc, settings: HmcSettings, error: DpmError | None) -> Iterator[Row]:

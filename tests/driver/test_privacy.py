@@ -21,6 +21,14 @@ SECRETS = re.compile(
 )
 Act = Callable[[Compute, Server], Any]
 
+
+def unshelve(compute: Compute, subject: Server) -> None:
+    """Ask for the connector first, as Nova does when it unshelves a server."""
+    instance = subject.instance
+    instance.vm_state, instance.task_state = "shelved_offloaded", "spawning"
+    compute.driver.get_volume_connector(instance)
+
+
 WAYS: dict[str, tuple[str, str, Act]] = {
     "spawn": ("POST", "/api/partitions/[^/]+", lambda compute, subject: compute.build(subject)),
     "prepare": (
@@ -33,6 +41,7 @@ WAYS: dict[str, tuple[str, str, Act]] = {
         "/api/(partitions|storage-groups|virtual-storage-resources)/.*",
         lambda compute, subject: compute.connect(subject),
     ),
+    "unshelve": ("POST", "/api/cpcs/[^/]+/partitions", unshelve),
     "destroy": (
         "POST",
         ".*/operations/stop",
@@ -81,8 +90,13 @@ WAYS: dict[str, tuple[str, str, Act]] = {
         "/api/partitions/.*",
         lambda compute, subject: compute.driver.get_info(subject.instance, use_cache=False),
     ),
+    "exists": (
+        "GET",
+        "/api/(cpcs/[^/]+/)?partitions.*",
+        lambda compute, subject: compute.driver.instance_exists(subject.instance),
+    ),
 }
-BUILDS = ("spawn", "prepare")
+BUILDS = ("spawn", "prepare", "unshelve")
 
 
 @pytest.fixture

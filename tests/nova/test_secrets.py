@@ -1,15 +1,17 @@
-"""What nova-compute logs at DEBUG has neither the HMC's password nor a session's id."""
+"""Neither the HMC's password nor a session's id is logged, and no fault has anything of the HMC."""
 
 from __future__ import annotations
 
 import io
 import logging
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 import pytest
 import zhmcclient
+from nova.conf import CONF
 
 from dpm_lab.hmc import Fault
 from tests.nova.machine import on
@@ -73,3 +75,25 @@ def test_no_password_and_no_session_id_is_in_the_log_of_a_whole_life(
     for secret in (cloud.password, *sessions):
         assert secret
         assert secret not in text
+
+
+@on("z13", "z16")
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault("POST", "/api/cpcs/[^/]+/partitions", status=400, reason=1, times=None),
+        Fault("POST", ".*/nics", status=400, reason=1, times=None),
+        Fault("POST", ".*/operations/start", kind="job-fails", times=None),
+    ],
+    ids=["partition", "nic", "start"],
+)
+def test_the_fault_of_a_build_says_nothing_of_the_hmc(cloud: Cloud, fault: Fault) -> None:
+    # With more attempts Nova's own words take the place of the last reason.
+    CONF.set_override("max_attempts", 1, "scheduler")
+    cloud.control.add_fault(fault)
+
+    shown = cloud.boot_in_vain([cloud.port()])["fault"]["message"]
+
+    assert "in the log of nova-compute" in shown
+    assert not re.findall(r"127\.0\.0\.1|/api/|ordered by the lab", shown)
+    assert "ordered by the lab" in cloud.log

@@ -43,6 +43,7 @@ class Impostor:
         host: a loopback address
         folder: where its certificate goes; None: plain HTTP
         name: what its certificate calls it
+        port: to listen on; 0: any
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class Impostor:
         host: str = "127.0.0.1",
         folder: Path | None = None,
         name: str | None = None,
+        port: int = 0,
     ) -> None:
         self.heard: list[Heard] = []
         outer = self
@@ -81,7 +83,7 @@ class Impostor:
             def log_message(self, *arguments: object) -> None:
                 """Say nothing."""
 
-        self._server = ThreadingHTTPServer((host, 0), Handler)
+        self._server = ThreadingHTTPServer((host, port), Handler)
         self._server.daemon_threads = True
         self.host, self.port = host, self._server.server_port
         if folder is not None:

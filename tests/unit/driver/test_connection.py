@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from datetime import datetime
 from pathlib import Path
+from typing import Any, Self, cast
 
 import pytest
+import zhmcclient
 
 from dpm_lab.hmc import HmcServer
 from nova_dpm.conf import HmcSettings
-from nova_dpm.errors import AnswerError, CertificateError, DpmError, LogonError
+from nova_dpm.connection import HmcSession
+from nova_dpm.driver import DPMDriver
+from nova_dpm.errors import AnswerError, CertificateError, DpmError, HmcError, LogonError
 from nova_dpm.hmc import Hmc
+from nova_dpm.session import PLAIN
+from nova_dpm.survey import Row, survey
 from tests.driver import haste
-from tests.driver.lab import Lab
+from tests.driver.lab import CONF, Lab, configure
 from tests.unit.driver.impostor import JSON, Heard, Impostor, Said
 
 USER, PASSWORD = "an-operator", "s3cret-w0rd"
@@ -37,8 +44,7 @@ def hasty_pauses() -> Iterator[None]:
 @pytest.fixture
 def elsewhere() -> Iterator[Impostor]:
     """A server at another address of loopback, which believes everybody."""
-    answer = lambda heard: LOGON if heard.path == "/api/sessions" else VERSION  # noqa: E731
-    with Impostor(answer, "127.0.0.2") as server:
+    with Impostor(as_hmc, "127.0.0.2") as server:
         yield server
 
 
@@ -48,6 +54,11 @@ def hmc_of(server: Impostor, *hosts: str, verify: bool | str | None = None) -> H
     return Hmc(HmcSettings(hosts or (server.host,), server.port, USER, PASSWORD, ca, 5, 30, 5, 0))
 
 
+def as_hmc(heard: Heard) -> Said:
+    """Answer as an HMC does."""
+    return LOGON if heard.path == "/api/sessions" else VERSION
+
+
 def redirecting(where: str, status: int, to: Callable[[], Impostor]) -> Callable[[Heard], Said]:
     """Return what redirects one path elsewhere, and is a well-behaved HMC else."""
 
@@ -55,7 +66,7 @@ def redirecting(where: str, status: int, to: Callable[[], Impostor]) -> Callable
         if heard.path == where:
             target = f"http://{to().host}:{to().port}{heard.path}"
             return Said(status, headers={**JSON, "Location": target})
-        return LOGON if heard.path == "/api/sessions" else VERSION
+        return as_hmc(heard)
 
     return answer
 
@@ -240,6 +251,78 @@ def test_a_certificate_of_another_name_has_its_own_cure(tmp_path: Path) -> None:
         assert server.heard == []
 
 
+@pytest.mark.parametrize("content", [b"", b"x"])
+def test_a_ca_file_without_a_certificate_is_named(tmp_path: Path, content: bytes) -> None:
+    empty = tmp_path / "empty.pem"
+    empty.write_bytes(content)
+    with Impostor(as_hmc, folder=tmp_path) as server:
+        with pytest.raises(CertificateError, match=r"^hmc_ca_file .*empty\.pem has no certificate"):
+            hmc_of(server, verify=str(empty)).api_version()
+
+        assert server.heard == []
+
+
+def test_an_expired_certificate_has_its_own_cure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Past(datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> Self:
+            return cls(2020, 1, 1, tzinfo=tz)
+
+    monkeypatch.setattr("dpm_lab.hmc.certificates.datetime", Past)
+    with (
+        Impostor(as_hmc, folder=tmp_path) as server,
+        pytest.raises(CertificateError, match=r"expired\. Renew the certificate on the HMC"),
+    ):
+        hmc_of(server).api_version()
+
+
+def test_an_hmc_whose_certificate_is_not_good_is_passed_over_and_logged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in ("good", "other"):
+        (tmp_path / name).mkdir()
+    with (
+        Impostor(as_hmc, folder=tmp_path / "good") as good,
+        Impostor(as_hmc, "127.0.0.2", tmp_path / "other", port=good.port) as other,
+    ):
+        hmc = hmc_of(good, other.host, good.host)
+
+        assert hmc.api_version() == (4, 1)
+
+        assert hmc.host == good.host
+        assert other.heard == []
+        assert "The certificate of HMC 127.0.0.2 cannot be verified" in caplog.text
+        hmc.close()
+
+
+def test_a_path_that_names_another_host_does_not_lead_there(tmp_path: Path) -> None:
+    with (
+        Impostor(as_hmc, folder=tmp_path) as server,
+        Impostor(as_hmc, "127.0.0.2", tmp_path, server.host) as trap,
+    ):
+        hmc = hmc_of(server, verify=False)
+        hmc.api_version()
+
+        with pytest.raises(HmcError):
+            hmc.get(f"@{trap.host}:{trap.port}/api/version")
+
+        assert trap.heard == []
+        hmc.close()
+
+
+def test_a_zhmcclient_that_makes_its_connections_otherwise_is_given_no_password(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(HmcSession, "_new_session", staticmethod(zhmcclient.Session._new_session))
+    with Impostor(as_hmc, folder=tmp_path) as server:
+        with pytest.raises(HmcError, match=r"Install zhmcclient 1\.26"):
+            hmc_of(server).api_version()
+
+        assert server.heard == []
+
+
 def logged_on(lab: Lab) -> int:
     """Return how many sessions the HMC has."""
     assert isinstance(lab.server, HmcServer)
@@ -254,6 +337,41 @@ def test_what_is_replaced_is_logged_off(lab: Lab) -> None:
 
     assert logged_on(lab) == 1
     hmc.close()
+    assert logged_on(lab) == 0
+
+
+def test_a_thread_that_still_has_a_replaced_session_goes_on_with_the_new_one(lab: Lab) -> None:
+    hmc = Hmc(lab.settings().hmc)
+    old = hmc._sessions.get()
+    hmc._sessions.renew(old)
+    used = iter([old])
+
+    answer = hmc._send("", lambda session: next(used, session).get("/api/cpcs", **PLAIN))
+
+    assert answer["cpcs"]
+    assert old.session is not None  # zhmcclient would use the bare requests library
+    hmc.close()
+
+
+def test_a_nova_compute_that_cannot_start_logs_off(lab: Lab) -> None:
+    configure({**lab.options(), "max_memory": 1 << 40})
+
+    with pytest.raises(SystemExit):
+        DPMDriver(None)
+
+    assert lab.control.counts()["POST /api/sessions"] == 1
+    assert logged_on(lab) == 0
+
+
+def test_a_survey_that_is_interrupted_logs_off(lab: Lab) -> None:
+    configure(lab.options())
+    rows = cast(Generator[Row, None, None], survey(CONF))
+
+    while "logon" not in next(rows).check:
+        pass
+    rows.close()
+
+    assert lab.control.counts()["POST /api/sessions"] == 1
     assert logged_on(lab) == 0
 
 

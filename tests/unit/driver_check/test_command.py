@@ -142,21 +142,34 @@ def test_a_password_that_means_another_one_is_a_row_and_not_shown(
     assert not any(part in out + err for part in ("pass$", "foo", "hunter2"))
 
 
-@pytest.mark.parametrize("is_named", [True, False])
-def test_a_file_that_is_not_utf_8_is_exit_code_2(
+def test_a_dollar_of_the_compute_driver_that_means_nothing_has_its_cure(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "nova.conf"
+    path.write_text("[DEFAULT]\ncompute_driver = ${compute_driver}\n")
+
+    main(["--config-file", str(path)])
+
+    out = " ".join(capsys.readouterr().out.split())
+    assert "compute_driver = (unreadable)" in out
+    assert "write $$ for each $" in out
+
+
+@pytest.mark.parametrize("argument", ["--config-file={}/nova.conf", "--config-dir={}", None])
+def test_a_file_that_is_not_utf_8_is_named_with_the_line_and_exit_code_2(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
-    is_named: bool,
+    argument: str | None,
 ) -> None:
     path = tmp_path / ".nova" / "nova.conf"
     path.parent.mkdir()
     path.write_bytes("[dpm]\nhmc_password = schlüssel\n".encode("latin-1"))
     monkeypatch.setenv("HOME", str(tmp_path))
 
-    code = main(["--config-file", str(path)] if is_named else [])
+    code = main([argument.format(path.parent)] if argument else [])
 
     out, err = capsys.readouterr()
     assert code == 2
-    assert "not UTF-8" in err
+    assert f"{path}: line 2 is not UTF-8" in err
     assert "schl" not in out + err

@@ -41,11 +41,11 @@ def test_an_error_says_what_an_image_put_into_it_in_plain_text() -> None:
 
 
 def test_no_finding_makes_a_row_of_its_own() -> None:
-    found = "/tmp/x\nmachine-id  ok  empty\x1b[2J"
+    found = "/var/x\nmachine-id  ok  empty\x1b[2J"
 
     rows = verify.shown([verify.Result("build leftovers", False, found)]).splitlines()
 
-    assert rows[1:] == [r"build leftovers  WRONG    /tmp/x\nmachine-id  ok  empty\x1b[2J"]
+    assert rows[1:] == [r"build leftovers  WRONG    /var/x\nmachine-id  ok  empty\x1b[2J"]
 
 
 def test_no_path_makes_a_line_of_its_own() -> None:

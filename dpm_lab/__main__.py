@@ -27,8 +27,33 @@ class Command(Protocol):
 
 
 def commands() -> dict[str, Command]:
-    """Return the subcommands by name."""
-    return {name: cast(Command, import_module(module)) for name, module in COMMANDS.items()}
+    """Return the subcommands by name; one whose libraries are not installed can only say so."""
+    found: dict[str, Command] = {}
+    for name, module in COMMANDS.items():
+        try:
+            found[name] = cast(Command, import_module(module))
+        except ModuleNotFoundError as error:
+            if error.name is None or error.name.startswith("dpm_"):
+                raise
+            found[name] = _Lacking(name, error.name.partition(".")[0])
+    return found
+
+
+class _Lacking:
+    """A subcommand that needs a library of the extra ``lab``, which is not installed."""
+
+    def __init__(self, name: str, library: str) -> None:
+        self._name = name
+        self._says = f"needs {library}, which is not installed: pip install 'nova-dpm[lab]'"
+
+    def add_parser(self, subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+        parser = subparsers.add_parser(
+            self._name, help=self._says, description=self._says, prefix_chars="\0", add_help=False
+        )
+        parser.add_argument("any", nargs="*", help=argparse.SUPPRESS)
+
+    def run(self, _args: argparse.Namespace) -> int:
+        raise LabError(self._says)
 
 
 def parser(available: dict[str, Command]) -> argparse.ArgumentParser:

@@ -14,6 +14,7 @@ from dpm_lab.osa import cache
 from dpm_lab.osa.base import Base, compile_python
 from dpm_lab.osa.cpio import Archive
 from dpm_lab.process import run
+from dpm_lab.source import CHECKOUT
 
 _GUEST = Path(__file__).parent / "guest"
 #: ``MACAddressPolicy=persistent`` makes its MACs from the machine's id, and systemd would ask for
@@ -54,7 +55,7 @@ def get(base: Base) -> Path:
     """
     with tempfile.TemporaryDirectory(prefix="dpm-lab-") as temporary:
         root = Path(temporary)
-        run([str(_checkout() / "tools/install-guest"), temporary], "is this a whole checkout?")
+        run([str(CHECKOUT / "tools/install-guest"), temporary], "is this a whole checkout?")
         files = sorted(path for path in root.rglob("*") if path.is_file())
         own = sorted(path for path in _GUEST.iterdir() if path.is_file())
         parts = [f"{path}\n".encode() + path.read_bytes() for path in [*own, Path(__file__)]]
@@ -68,10 +69,6 @@ def get(base: Base) -> Path:
                     _add(archive, root)
                     archive.close()
     return folder / "layer.cpio"
-
-
-def _checkout() -> Path:
-    return Path(__file__).resolve().parents[2]
 
 
 def _add(archive: Archive, root: Path) -> None:

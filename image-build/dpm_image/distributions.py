@@ -9,6 +9,7 @@ from pathlib import Path
 
 from dpm_image import host
 from dpm_image.errors import ImageError
+from dpm_lab.source import CHECKOUT
 
 #: An element of this name makes a whole image of a distribution.
 ELEMENT = "{}-dpm"
@@ -32,7 +33,7 @@ class NotReadyError(ImageError):
     """A build lacks something that only the caller can give."""
 
 
-def names(checkout: Path = host.CHECKOUT) -> tuple[str, ...]:
+def names(checkout: Path = CHECKOUT) -> tuple[str, ...]:
     """Return the names of the distributions."""
     suffix = ELEMENT.format("")
     folders = (checkout / "elements").glob(f"*{suffix}")
@@ -46,7 +47,7 @@ def about(name: str) -> Distribution:
     return _KNOWN.get(name, Distribution("", f"see elements/{ELEMENT.format(name)}/README.rst"))
 
 
-def check(name: str, environment: Mapping[str, str], checkout: Path = host.CHECKOUT) -> None:
+def check(name: str, environment: Mapping[str, str], checkout: Path = CHECKOUT) -> None:
     """Have the element itself look whether `environment` has what a build needs.
 
     The same program is the first hook of the build, for those who call ``disk-image-create``.

@@ -10,9 +10,7 @@ import sys
 from pathlib import Path
 
 from dpm_image.errors import ImageError
-
-#: Where elements, agent and stand-ins are: the checkout that this package is installed from.
-CHECKOUT = Path(__file__).resolve().parents[2]
+from dpm_lab.source import CHECKOUT
 
 #: Commands that a build calls, and the Debian packages that bring them.
 TOOLS = {

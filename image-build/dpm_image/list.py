@@ -7,6 +7,7 @@ import time
 
 from dpm_image import distributions
 from dpm_image.plan import cache_folder
+from dpm_lab.source import CHECKOUT
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -15,12 +16,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "list",
         help="list what can be built, and the images in the cache",
         description="List the distributions that an image can be built of, with what a build needs "
-        "from you, and the images that the cache has.",
+        "from you, where the elements are, and the images that the cache has.",
     )
 
 
 def run(_: argparse.Namespace) -> int:
-    """Print both lists."""
+    """Print the lists."""
     rows = [("DISTRIBUTION", "RELEASES", "NEEDS FROM YOU")]
     for name in distributions.names():
         known = distributions.about(name)
@@ -28,6 +29,7 @@ def run(_: argparse.Namespace) -> int:
     widths = [max(len(row[column]) for row in rows) for column in range(2)]
     for first, second, third in rows:
         print(f"{first:<{widths[0]}}  {second:<{widths[1]}}  {third}")
+    print(f"\nFor disk-image-create: export ELEMENTS_PATH={CHECKOUT / 'elements'}")
     images = sorted(
         (cache_folder() / "images").glob("*.qcow2"), key=lambda image: image.stat().st_mtime
     )

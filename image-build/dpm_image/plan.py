@@ -10,6 +10,7 @@ from pathlib import Path
 
 from dpm_image import distributions, host, inputs, redact
 from dpm_image.errors import ImageError
+from dpm_lab.source import CHECKOUT
 
 # What of an element goes into the base system that it makes; all else is applied to it afterwards.
 _BASE = ("environment.d", "mmdebstrap", "package-installs.yaml", "root.d")
@@ -68,7 +69,7 @@ def cache_folder() -> Path:
     return Path(home) / "nova-dpm"
 
 
-def plan(options: Options, checkout: Path = host.CHECKOUT) -> Plan:
+def plan(options: Options, checkout: Path = CHECKOUT) -> Plan:
     """Return what a build of `options` would do, without doing anything."""
     known = distributions.names(checkout)
     element = distributions.ELEMENT.format(options.distribution)

@@ -15,13 +15,14 @@ from pathlib import Path
 from typing import Any
 
 # Importing them is what fills the table of checks, in this order.
-from dpm_image import checks, checks_boot, checks_clean, checks_el, checks_guest, host, qcow2
+from dpm_image import checks, checks_boot, checks_clean, checks_el, checks_guest, qcow2
 from dpm_image.apart import apart
 from dpm_image.checks import Check, Image, Wrong
 from dpm_image.errors import ImageError
 from dpm_image.plain import plain
 from dpm_image.rawdisk import exported, root_partition
 from dpm_image.rootfs import mounted, probe
+from dpm_lab.source import CHECKOUT
 
 MODULES = (checks_clean, checks_boot, checks_guest, checks_el)
 
@@ -80,7 +81,7 @@ def opened(path: Path) -> Iterator[Image]:
         mounted(disk, path) as root,
         tempfile.TemporaryDirectory(prefix="dpm-image-") as agent,
     ):
-        install = host.CHECKOUT / "tools/install-guest"
+        install = CHECKOUT / "tools/install-guest"
         subprocess.run([install, agent], check=True, capture_output=True)
         with disk.open("rb") as stream:
             offset = root_partition(stream, str(path)).offset

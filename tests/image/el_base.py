@@ -22,12 +22,13 @@ from dpm_image import host, inputs
 from dpm_image.build import cache_folder
 from dpm_lab.debian.releases import BOOKWORM, NEWER, Release, choose
 from dpm_lab.debian.system import System
+from dpm_lab.source import CHECKOUT
 from tests import notes
 
 #: What the shape of an EL release can be made of, the best first.
 RELEASES = {"9": (BOOKWORM,), "10": NEWER}
 
-_DATA = host.CHECKOUT / "image-build/testing/el-base"
+_DATA = CHECKOUT / "image-build/testing/el-base"
 
 #: Where the image has its repository of empty packages.
 _REPOSITORY = "usr/share/el-base"

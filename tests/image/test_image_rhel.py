@@ -30,6 +30,7 @@ from dpm_image.qemu import LEAN_CPU
 from dpm_image.session import Outcome, Request, boot
 from dpm_image.verdict import judge
 from dpm_lab.debian.releases import ArchiveError
+from dpm_lab.source import CHECKOUT
 from tests.image.el_base import RELEASES, ElBase, el_base
 
 pytestmark = [pytest.mark.image, pytest.mark.slow]
@@ -119,7 +120,7 @@ def test_disk_image_create_alone_says_what_is_missing_before_it_begins(tmp_path:
         text=True,
         env=environment
         | {
-            "ELEMENTS_PATH": str(host.CHECKOUT / "elements"),
+            "ELEMENTS_PATH": str(CHECKOUT / "elements"),
             "DIB_IMAGE_CACHE": str(tmp_path / "cache"),
             "TMP_DIR": str(tmp_path),
         },

@@ -17,7 +17,7 @@ from functools import cache
 from pathlib import Path
 
 from dpm_image.checks import Image
-from dpm_image.host import CHECKOUT
+from dpm_lab.source import CHECKOUT
 
 LABEL = "cloudimg-rootfs"
 PARAMETERS = f"root=LABEL={LABEL} console=ttyS0 console=ttysclp0"

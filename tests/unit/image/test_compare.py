@@ -11,7 +11,7 @@ import pytest
 from dpm_image import compare
 from dpm_image.__main__ import main
 from dpm_image.compare import Difference, Entry, Named
-from dpm_image.host import CHECKOUT
+from dpm_lab.source import CHECKOUT
 
 
 def filled(root: Path) -> Path:

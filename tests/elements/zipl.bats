@@ -105,3 +105,48 @@ loop() {
     [ "$(cat "$root/etc/kernel/cmdline")" = "root=LABEL=img console=ttysclp0" ]
     grep -qx defaultauto "$root/etc/zipl.conf"
 }
+
+@test "the newest kernel is the one of the table, in whichever order the files are named" {
+    python3 - "$BATS_TEST_DIRNAME/../data/boot-entries.json" "$BATS_TEST_TMPDIR/cases" <<'PYTHON'
+import json
+import pathlib
+import sys
+
+for number, case in enumerate(json.load(open(sys.argv[1]))):
+    folder = pathlib.Path(sys.argv[2], f"{number:02}")
+    (folder / "entries").mkdir(parents=True)
+    (folder / "name").write_text(case["name"] + "\n")
+    (folder / "newest").write_text((case["newest"] or "none") + "\n")
+    for name, text in case["entries"].items():
+        (folder / "entries" / name).write_text(text)
+PYTHON
+    cases=0
+    for case in "$BATS_TEST_TMPDIR"/cases/*; do
+        for sort in sort "sort -r"; do
+            mapfile -t files < <(find "$case/entries" -type f | $sort)
+            found=$("$bin/zipl-dpm-newest" "${files[@]}") || found=none
+            [ "${found##*/}" = "$(cat "$case/newest")" ] || { echo "$(cat "$case/name"): ${found##*/}"; return 1; }
+        done
+        cases=$((cases + 1))
+    done
+    [ "$cases" -gt 20 ]
+}
+
+@test "versions are compared as rpm does it" {
+    command -v rpm || skip "no rpm"
+    versions=(1 1.0 1.00 1a a 1~rc1 1~rc1.1 1~~ 1^a 1^1 1^~ 1..01 el9_6 570.el9 570.12.1.el9 70.el9 124.8.1.el10_1
+        s390x s390x+debug Z 0 18446744073709551617 9223372036854775808 1_ '^' '~')
+    each="in string.gmatch('${versions[*]}', '[^ ]+') do"
+    rpm --eval "%{lua: for a $each for b $each print(a .. ' ' .. b .. ' ' .. rpm.vercmp(a, b) .. '\\n') end end}" \
+        >"$BATS_TEST_TMPDIR/rpm"
+    [ "$(wc -l <"$BATS_TEST_TMPDIR/rpm")" -ge $((${#versions[@]} ** 2)) ]
+
+    while read -r a b order; do
+        [ -n "$order" ] || continue
+        # The first of equals stays.
+        forth=$("$bin/zipl-dpm-newest" "vmlinuz-$a" "vmlinuz-$b")
+        [ "$order" -ne 1 ] || [ "$forth" = "vmlinuz-$a" ] || { echo "$a > $b: $forth"; return 1; }
+        [ "$order" -ne 0 ] || [ "$forth" = "vmlinuz-$a" ] || { echo "$a = $b: $forth"; return 1; }
+        [ "$order" -ne -1 ] || [ "$forth" = "vmlinuz-$b" ] || { echo "$a < $b: $forth"; return 1; }
+    done <"$BATS_TEST_TMPDIR/rpm"
+}

@@ -65,6 +65,68 @@ loop() {
     [[ $output == *7:5*/images/image0.raw* ]]
 }
 
+# number FOLDER: of its device, by another program than ours.
+number() {
+    python3 -c 'import os, sys; device = os.stat(sys.argv[1]).st_dev; print(f"{os.major(device)}:{os.minor(device)}")' "$1"
+}
+
+@test "a folder's device is found with the stat of EL 9" {
+    for folder in "$root" /proc /dev/shm /; do
+        [ "$("$bin/zipl-dpm-target" --number "$folder")" = "$(number "$folder")" ]
+    done
+}
+
+@test "numbers of many digits are taken apart as glibc does it" {
+    mkdir "$BATS_TEST_TMPDIR/bin"
+    # shellcheck disable=SC2016 # the variable of the fake
+    printf '#!/bin/sh\necho "$FAKE"\n' >"$BATS_TEST_TMPDIR/bin/stat"
+    chmod +x "$BATS_TEST_TMPDIR/bin/stat"
+    for pair in 7:0 7:255 7:256 253:12 259:1048575 4095:255 4096:1 1000000:70000; do
+        FAKE=$(python3 -c "import os; print(os.makedev(${pair%:*}, ${pair#*:}))")
+
+        [ "$(FAKE=$FAKE PATH=$BATS_TEST_TMPDIR/bin:$PATH "$bin/zipl-dpm-target" --number /)" = "$pair" ] ||
+            { echo "$pair"; return 1; }
+    done
+}
+
+# devices DRIVER: /boot is on a device of this driver.
+devices() {
+    local major
+    major=$(number "$root/boot")
+    mkdir -p "$root/proc" "$root/lib/s390-tools"
+    printf 'Character devices:\n%3d other\n\nBlock devices:\n%3d %s\n999 late\n' "${major%:*}" "${major%:*}" "$1" \
+        >"$root/proc/devices"
+}
+
+@test "zipl finds our helper for the driver of /boot's device, and afterwards the package's own" {
+    devices loop
+    mkdir "$BATS_TEST_TMPDIR/bin"
+    printf '#!/bin/sh\nls "%s/lib/s390-tools"\necho "zipl $*"\n' "$root" >"$BATS_TEST_TMPDIR/bin/zipl"
+    chmod +x "$BATS_TEST_TMPDIR/bin/zipl"
+
+    DIB_DPM_ROOT=$root PATH=$BATS_TEST_TMPDIR/bin:$PATH run "$bin/zipl-dpm-run" -V
+    [ "$status" -eq 0 ]
+    [ "$output" = "zipl_helper.loop
+zipl -V" ]
+    [ -z "$(ls "$root/lib/s390-tools")" ]
+
+    devices device-mapper
+    echo theirs >"$root/lib/s390-tools/zipl_helper.device-mapper"
+    DIB_DPM_ROOT=$root PATH=$BATS_TEST_TMPDIR/bin:$PATH run "$bin/zipl-dpm-run"
+    [ "${lines[0]}" = zipl_helper.device-mapper ]
+    [ "$(cat "$root/lib/s390-tools/zipl_helper.device-mapper")" = theirs ]
+}
+
+@test "a device without a driver ends zipl-dpm-run before zipl is called" {
+    devices loop
+    sed -i '/ loop$/d' "$root/proc/devices"
+
+    DIB_DPM_ROOT=$root run "$bin/zipl-dpm-run"
+
+    [ "$status" -eq 1 ]
+    [[ $output == *"/proc/devices has no driver"* ]]
+}
+
 @test "Debian's section boots the newest kernel, by the links that kernels keep" {
     touch "$root"/boot/vmlinuz-6.1.0-9-s390x "$root"/boot/vmlinuz-6.1.0-50-s390x
     ln -s boot/vmlinuz-6.1.0-9-s390x "$root/vmlinuz"

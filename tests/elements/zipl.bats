@@ -141,6 +141,154 @@ zipl -V" ]
     grep -qx 'parameters = "root=LABEL=img console=ttysclp0"' "$root/etc/zipl.conf"
 }
 
+# zipl: a program in the root that does what matters of zipl: it goes by zipl.conf, and writes to the disk that the target
+# is on (s390-tools, zipl/src/install.c: install_scsi). /proc is on none.
+zipl() {
+    mkdir -p "$root"/usr/sbin "$root"/boot
+    cat >"$root/usr/sbin/zipl" <<ZIPL
+#!/bin/sh
+target=\$(sed -n 's/^target *= *//p' "$root/etc/zipl.conf") || exit 1
+[ "\$target" = /boot ] || exit 1
+echo written >>"$BATS_TEST_TMPDIR/disk"
+ZIPL
+    chmod 750 "$root/usr/sbin/zipl"
+}
+
+# el: a root of EL's, with s390utils' plug-ins of kernel-install.
+el() {
+    mkdir -p "$root"/{usr/lib/kernel/install.d,etc}
+    printf '[defaultboot]\ndefaultauto\ntarget = /boot\n' >"$root/etc/zipl.conf"
+    zipl
+    # shellcheck disable=SC2016 # the variable of the plug-in
+    printf '#!/bin/sh\n"$ROOT/usr/sbin/zipl" >/dev/null\n' >"$root/usr/lib/kernel/install.d/91-zipl.install"
+    chmod +x "$root/usr/lib/kernel/install.d/91-zipl.install"
+}
+
+# kernel_install: systemd's, as far as it matters: a plug-in in /etc hides that of the same name in /usr/lib.
+kernel_install() {
+    local plugin hiding
+    for plugin in "$root"/usr/lib/kernel/install.d/*.install; do
+        hiding=$root/etc/kernel/install.d/${plugin##*/}
+        [ ! -e "$hiding" ] || plugin=$hiding
+        [ ! -x "$plugin" ] || ROOT=$root "$plugin" add || return
+    done
+}
+
+@test "in a build of EL's nothing writes a boot record, and afterwards all is as it was" {
+    el
+    program=$(md5sum "$root/usr/sbin/zipl")
+    kernel_install
+    [ -s "$BATS_TEST_TMPDIR/disk" ] # it would
+    rm "$BATS_TEST_TMPDIR/disk"
+
+    "$bin/zipl-dpm-hold" "$root"
+    "$bin/zipl-dpm-hold" "$root"
+    kernel_install
+    "$root/usr/sbin/zipl"
+    [ ! -e "$BATS_TEST_TMPDIR/disk" ]
+
+    "$bin/zipl-dpm-hold" --release "$root"
+    [ "$(md5sum "$root/usr/sbin/zipl")" = "$program" ]
+    [ "$(stat -c %a "$root/usr/sbin/zipl")" = 750 ]
+    [ "$(find "$root/etc" "$root/usr" -name '*zipl*')" = "$root/usr/sbin/zipl
+$root/usr/lib/kernel/install.d/91-zipl.install" ] || { find "$root"; return 1; }
+}
+
+@test "an update of zipl's package in the build changes nothing of that" {
+    el
+    "$bin/zipl-dpm-hold" "$root"
+    # zipl.conf is a ghost of the package's (s390utils.spec): it stays.
+    zipl
+    echo "# new" >>"$root/usr/sbin/zipl"
+
+    kernel_install
+    run "$root/usr/sbin/zipl"
+    [ "$status" -ne 0 ]
+    [ ! -e "$BATS_TEST_TMPDIR/disk" ]
+
+    "$bin/zipl-dpm-hold" --release "$root"
+    grep -qx "# new" "$root/usr/sbin/zipl"
+    [ "$(ls "$root/usr/sbin")" = zipl ]
+}
+
+@test "a plug-in that the image has for kernel-install itself is back afterwards" {
+    el
+    mkdir -p "$root/etc/kernel/install.d"
+    echo own >"$root/etc/kernel/install.d/91-zipl.install"
+
+    "$bin/zipl-dpm-hold" "$root"
+    [ "$(readlink "$root/etc/kernel/install.d/91-zipl.install")" = /dev/null ]
+    "$bin/zipl-dpm-hold" --release "$root"
+
+    [ "$(cat "$root/etc/kernel/install.d/91-zipl.install")" = own ]
+}
+
+@test "zipl that comes only in the build finds a target that is on no disk" {
+    el
+    rm "$root/usr/sbin/zipl"
+    "$bin/zipl-dpm-hold" "$root"
+    zipl
+
+    run "$root/usr/sbin/zipl"
+    "$bin/zipl-dpm-hold" --release "$root"
+
+    [ "$status" -ne 0 ]
+    [ ! -e "$BATS_TEST_TMPDIR/disk" ]
+    [ -x "$root/usr/sbin/zipl" ]
+}
+
+@test "in a build of Debian's zipl is diverted, and zipl.conf, without which its hooks do nothing, is away" {
+    [ "$(id -u)" = 0 ] || skip "dpkg-divert needs root"
+    for listed in /sbin/zipl /usr/sbin/zipl; do
+        rm -rf "$root" && mkdir -p "$root"/{etc,usr/sbin,var/lib/dpkg/info,var/lib/dpkg/updates}
+        ln -s usr/sbin "$root/sbin"
+        touch "$root/var/lib/dpkg/status"
+        echo "$listed" >"$root/var/lib/dpkg/info/s390-tools.list"
+        echo 12.12 >"$root/etc/debian_version"
+        printf '[defaultboot]\ndefault = linux\n[linux]\ntarget = /boot\n' >"$root/etc/zipl.conf"
+        zipl
+        program=$(md5sum "$root/usr/sbin/zipl")
+
+        "$bin/zipl-dpm-hold" "$root"
+        [ ! -e "$root/etc/zipl.conf" ]
+        "$root/usr/sbin/zipl"
+        [ ! -e "$BATS_TEST_TMPDIR/disk" ]
+        [ "$(dpkg-divert --root="$root/" --truename "$listed")" = "$listed.dpm-saved" ]
+
+        "$bin/zipl-dpm-hold" --release "$root"
+        [ "$(md5sum "$root/usr/sbin/zipl")" = "$program" ]
+        [ "$(dpkg-divert --root="$root/" --truename "$listed")" = "$listed" ]
+        [ "$(ls "$root/usr/sbin")" = zipl ]
+    done
+}
+
+@test "the build holds zipl in its first hook, and gives it back before it runs it" {
+    element=$BATS_TEST_DIRNAME/../../elements/zipl-dpm
+    upstream=$(python3 -c 'import diskimage_builder as d; print(list(d.__path__)[0])')/elements
+
+    # The order of dib-run-parts.
+    first=$(find "$upstream"/{base,dib-python,package-installs,rhel,rhel-common,rpm-distro,yum,dnf,debian-minimal,dpkg}/pre-install.d \
+        "$element/pre-install.d" "$element"/../{debian-dpm,rhel-dpm,dpm-*}/pre-install.d -type f -printf '%f\n' 2>/dev/null | LANG=C sort -n | head -n 1)
+    [ "$first" = 00-00-zipl-dpm ]
+}
+
+@test "zipl is given back before it is configured and run" {
+    hooks=$BATS_TEST_TMPDIR/hooks
+    mkdir -p "$hooks/bin"
+    cp -r "$BATS_TEST_DIRNAME/../../elements/zipl-dpm/finalise.d" "$hooks"
+    for program in zipl-dpm-hold zipl-dpm-bls zipl-dpm-classic zipl-dpm-run; do
+        printf '#!/bin/sh\necho "%s $*"\n' "$program" >"$hooks/bin/$program"
+        chmod +x "$hooks/bin/$program"
+    done
+
+    DIB_ROOT_LABEL=img DIB_ZIPL_DEFAULT_CMDLINE=quiet run "$hooks/finalise.d/50-zipl-dpm"
+
+    [ "$status" -eq 0 ]
+    [ "${lines[0]}" = "zipl-dpm-hold --release /" ]
+    [[ ${lines[1]} == zipl-dpm-*" / root=LABEL=img quiet"* ]]
+    [ "${lines[2]}" = "zipl-dpm-run -V" ]
+}
+
 @test "a root without a kernel is an error" {
     run "$bin/zipl-dpm-classic" "$root" "root=LABEL=img"
 

@@ -1,6 +1,8 @@
 #!/usr/bin/env bats
 # The boot loader's hooks: where zipl installs to, and what it boots. With a fake /sys and a fake root.
 
+bats_require_minimum_version 1.5.0
+
 setup() {
     bin=$BATS_TEST_DIRNAME/../../elements/zipl-dpm/bin
     export DIB_DPM_SYSFS=$BATS_TEST_TMPDIR/sys
@@ -296,24 +298,151 @@ $root/usr/lib/kernel/install.d/91-zipl.install" ] || { find "$root"; return 1; }
     [[ $output == *"no kernel"* ]]
 }
 
-@test "EL's entries get the parameters and paths of the running system; later kernels get them too" {
-    mkdir -p "$root/boot/loader/entries"
-    for version in 5.14.0-1 5.14.0-2; do
-        printf 'title EL\nversion %s\nlinux /vmlinuz-%s\ninitrd /boot/initramfs-%s.img\noptions root=/dev/vda1 quiet\n' \
-            "$version" "$version" "$version" >"$root/boot/loader/entries/0123-$version.conf"
+one_id=ffffffffffffffffffffffffffffffff
+
+# kernel VERSION...: with an initramfs.
+kernel() {
+    local version
+    for version in "$@"; do
+        echo "kernel $version" >"$root/boot/vmlinuz-$version"
+        echo "initramfs $version" >"$root/boot/initramfs-$version.img"
     done
+}
 
-    run "$bin/zipl-dpm-bls" "$root" "root=LABEL=img console=ttysclp0"
+# entry NAME VERSION [LINE...]: as kernel-install writes it, with further lines.
+entry() {
+    mkdir -p "$root/boot/loader/entries"
+    printf 'title EL (%s)\nversion %s\nlinux /boot/vmlinuz-%s\ninitrd /boot/initramfs-%s.img\noptions root=/dev/vda1 quiet\n' \
+        "$2" "$2" "$2" "$2" >"$root/boot/loader/entries/$1"
+    [ "$#" -eq 2 ] || printf '%s\n' "${@:3}" >>"$root/boot/loader/entries/$1"
+}
 
-    [ "$status" -eq 0 ]
+bls() {
+    run -0 "$bin/zipl-dpm-bls" "$root" "root=LABEL=img console=ttysclp0"
+}
+
+@test "EL's entries get the parameters and paths of the running system; later kernels get them too" {
+    kernel 5.14.0-1 5.14.0-2
+    entry 0123-5.14.0-1.conf 5.14.0-1
+    mkdir -p "$root/boot/loader/entries"
+    # Of a /boot that was a file system of its own, with the white space and the variables that there are.
+    # shellcheck disable=SC2016 # GRUB's
+    printf 'title\tEL\n version 5.14.0-2\nlinux\t/vmlinuz-5.14.0-2\ninitrd \t /initramfs-5.14.0-2.img $tuned_initrd\noptions\t$kernelopts\n' \
+        >"$root/boot/loader/entries/0123-5.14.0-2.conf"
+
+    bls
+
     for version in 5.14.0-1 5.14.0-2; do
-        entry=$root/boot/loader/entries/0123-$version.conf
+        entry=$root/boot/loader/entries/$one_id-0123-$version.conf
         grep -qx "linux /boot/vmlinuz-$version" "$entry"
         grep -qx "initrd /boot/initramfs-$version.img" "$entry"
-        grep -qx "options root=LABEL=img console=ttysclp0" "$entry"
+        [ "$(grep options "$entry")" = "options root=LABEL=img console=ttysclp0" ]
+        [ "$(grep -c -e linux -e initrd "$entry")" -eq 2 ]
     done
     [ "$(cat "$root/etc/kernel/cmdline")" = "root=LABEL=img console=ttysclp0" ]
     grep -qx defaultauto "$root/etc/zipl.conf"
+    grep -qx 'target = /boot' "$root/etc/zipl.conf"
+    [ "$(grep -c '^$\|secure' "$root/etc/zipl.conf")" -eq 0 ]
+}
+
+@test "all entries have the one id that kernel-install will use, whoever made them" {
+    kernel 5.14.0-70.el9 5.14.0-570.el9
+    entry 0123456789abcdef0123456789abcdef-5.14.0-70.el9.conf 5.14.0-70.el9
+    entry $one_id-5.14.0-570.el9.conf 5.14.0-570.el9 "grub_class kernel"
+    chmod 600 "$root"/boot/loader/entries/*
+    printf 'PRETTY_HOSTNAME="A server"\nKERNEL_INSTALL_MACHINE_ID=0123456789abcdef0123456789abcdef\n' >"$root/etc/machine-info"
+
+    bls
+
+    [ "$(ls "$root/boot/loader/entries")" = "$one_id-5.14.0-570.el9.conf
+$one_id-5.14.0-70.el9.conf" ]
+    [ "$(stat -c %a "$root"/boot/loader/entries/* | sort -u)" = 600 ]
+    grep -qx "grub_class kernel" "$root/boot/loader/entries/$one_id-5.14.0-570.el9.conf"
+    [ "$(cat "$root/etc/machine-info")" = "PRETTY_HOSTNAME=\"A server\"
+KERNEL_INSTALL_MACHINE_ID=$one_id" ]
+    [[ $output == *"$one_id-5.14.0-570.el9.conf is booted"* ]]
+}
+
+@test "systemd's kernel-install then removes the entry of the kernel that it removes" {
+    # The file is sourced by 252's, parsed as an environment file by later ones; a machine-id of the server's is there.
+    [ "$(id -u)" = 0 ] || skip "chroot needs root"
+    # EL 9 has 252. Debian 11's 247 does not know the file.
+    version=$(systemctl --version 2>/dev/null | sed -n '1s/^systemd \([0-9]*\).*/\1/p')
+    [ "${version:-0}" -ge 252 ] || skip "systemd is ${version:-not there}"
+    kernel 5.14.0-70.el9
+    entry 0123456789abcdef0123456789abcdef-5.14.0-70.el9.conf 5.14.0-70.el9
+    bls
+    # What 20-zipl-kernel.install of s390utils does.
+    mkdir "$BATS_TEST_TMPDIR/plugins"
+    # shellcheck disable=SC2016 # for the plug-in
+    printf '#!/bin/sh\necho "$1 $KERNEL_INSTALL_MACHINE_ID-$2.conf" >>"$FOUND"\n' >"$BATS_TEST_TMPDIR/plugins/20-zipl-kernel.install"
+    chmod +x "$BATS_TEST_TMPDIR/plugins/20-zipl-kernel.install"
+    echo fedcba9876543210fedcba9876543210 >"$root/etc/machine-id"
+
+    # Its own files are the machine's: those of the root are put over them, in a namespace.
+    # shellcheck disable=SC2016 # for the inner shell
+    FOUND=$BATS_TEST_TMPDIR/found run unshare --mount sh -euc '
+        touch /etc/machine-info
+        mount --bind "$1/etc/machine-info" /etc/machine-info
+        mount --bind "$1/etc/machine-id" /etc/machine-id
+        mount --bind "$2" /usr/lib/kernel/install.d
+        exec kernel-install remove 5.14.0-70.el9
+    ' sh "$root" "$BATS_TEST_TMPDIR/plugins"
+
+    [ "$(cat "$BATS_TEST_TMPDIR/found")" = "remove $(ls "$root/boot/loader/entries")" ]
+}
+
+@test "of two entries of one kernel one stays; one without its kernel goes" {
+    kernel 5.14.0-70.el9
+    entry 0123456789abcdef0123456789abcdef-5.14.0-70.el9.conf 5.14.0-70.el9
+    entry $one_id-5.14.0-70.el9.conf 5.14.0-70.el9
+    entry $one_id-5.14.0-60.el9.conf 5.14.0-60.el9
+    printf 'title nothing\n' >"$root/boot/loader/entries/$one_id-none.conf"
+
+    bls
+
+    [ "$(ls "$root/boot/loader/entries")" = "$one_id-5.14.0-70.el9.conf" ]
+    [ "$(grep -c '^title' "$root/boot/loader/entries/$one_id-5.14.0-70.el9.conf")" -eq 1 ]
+}
+
+@test "a rescue entry goes with its files, which are of another machine" {
+    kernel 5.14.0-70.el9 0-rescue-0123456789abcdef0123456789abcdef
+    entry $one_id-5.14.0-70.el9.conf 5.14.0-70.el9
+    entry 0123456789abcdef0123456789abcdef-0-rescue.conf 0-rescue-0123456789abcdef0123456789abcdef
+
+    bls
+
+    [ -z "$(find "$root/boot" -name '*rescue*')" ]
+    [ -e "$root/boot/vmlinuz-5.14.0-70.el9" ]
+}
+
+@test "a root whose entries name no kernel that is there is an error" {
+    entry $one_id-5.14.0-60.el9.conf 5.14.0-60.el9
+
+    run "$bin/zipl-dpm-bls" "$root" "root=LABEL=img"
+
+    [ "$status" -eq 1 ]
+    [[ $output == *"names a kernel that is there"* ]]
+}
+
+@test "secure boot is asked of zipl where kernel and stage 3 are signed, and refused elsewhere" {
+    export DIB_DPM_SECURE_BOOT=1
+    kernel 5.14.0-70.el9
+    entry $one_id-5.14.0-70.el9.conf 5.14.0-70.el9
+    mkdir -p "$root/lib/s390-tools"
+    printf 'a signature~Module signature appended~\n' >"$root/lib/s390-tools/stage3.bin"
+
+    run "$bin/zipl-dpm-bls" "$root" "root=LABEL=img"
+    [ "$status" -eq 1 ]
+    [[ $output == *"/boot/vmlinuz-5.14.0-70.el9 has no signature"* ]]
+
+    printf 'a signature~Module signature appended~\n' >>"$root/boot/vmlinuz-5.14.0-70.el9"
+    bls
+    grep -qx 'secure = 1' "$root/etc/zipl.conf"
+
+    run "$bin/zipl-dpm-classic" "$root" "root=LABEL=img"
+    [ "$status" -eq 1 ]
+    [[ $output == *"DIB_DPM_SECURE_BOOT"* ]]
 }
 
 @test "the newest kernel is the one of the table, in whichever order the files are named" {

@@ -17,11 +17,14 @@ setup() {
     : >"$DPM_ROOT/dev/kmsg"
 }
 
-# install: what the module asks dracut for, with dracut's functions as fakes that say it.
+# install: what the module asks dracut for, with dracut's functions as fakes that say it. dracut_need_initqueue does what
+# dracut's own does (057: dracut-init.sh:153, 107: dracut-init.sh:184); no other function of it asks for the queue.
 # shellcheck disable=SC2034,SC2317 # for module-setup.sh
 install() {
     (
-        moddir=$module
+        moddir=$module initdir=$DPM_ROOT
+        mkdir -p "$initdir/lib/dracut"
+        dracut_need_initqueue() { : >"$initdir/lib/dracut/need-initqueue"; }
         inst_simple() { echo "file $1"; }
         inst_multiple() { echo "programs $*"; }
         inst_hook() { echo "hook $1 ${3##*/}"; }
@@ -51,9 +54,12 @@ install() {
     DRACUT_ARCH=x86_64 run -1 install check
 }
 
-# queue: dracut's initqueue, as far as it matters: rounds until all files of "finished" succeed.
+# queue: dracut's initqueue, as far as it matters: rounds until all files of "finished" succeed, in an initramfs where
+# something has asked for it (modules.d/98dracut-systemd/dracut-initqueue.service:12, ConditionPathExists).
 queue() {
+    install install >/dev/null
     rounds=0
+    [ -e "$DPM_ROOT/lib/dracut/need-initqueue" ] || return 0
     until (
         # shellcheck source=/dev/null
         . "$module/dpm-ipl-done.sh"

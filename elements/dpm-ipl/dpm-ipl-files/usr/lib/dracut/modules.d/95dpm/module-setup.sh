@@ -28,5 +28,7 @@ install() {
     # under way then, and is left alone.
     # shellcheck disable=SC2154 # dracut sets it
     inst_hook initqueue 20 "$moddir/dpm-ipl.sh"
+    # Without it there is no queue in an initramfs where no other module has asked for one.
+    dracut_need_initqueue
     inst_hook initqueue/finished 20 "$moddir/dpm-ipl-done.sh"
 }

@@ -54,6 +54,19 @@ install() {
     DRACUT_ARCH=x86_64 run -1 install check
 }
 
+@test "kdump's initramfs has neither the module nor the drivers of disks that a partition might have" {
+    conf=$BATS_TEST_DIRNAME/../../elements/rhel-dpm/rhel-dpm-files/etc/dracut.conf.d/90-rhel-dpm.conf
+    export dracutsysrootdir=$DPM_ROOT
+
+    DRACUT_ARCH=s390x IN_KDUMP=1 run -1 install check
+    # shellcheck disable=SC2016 # for the inner shell
+    read_conf='add_dracutmodules= add_drivers=; . "$1"; echo $add_dracutmodules $add_drivers'
+    IN_KDUMP=1 run -0 bash -euc "$read_conf" bash "$conf"
+    [ -z "$output" ]
+    run -0 bash -euc "$read_conf" bash "$conf"
+    [[ $output == "dpm zfcp "* ]]
+}
+
 # queue: dracut's initqueue, as far as it matters: rounds until all files of "finished" succeed, in an initramfs where
 # something has asked for it (modules.d/98dracut-systemd/dracut-initqueue.service:12, ConditionPathExists).
 queue() {

@@ -4,8 +4,10 @@
 # dracut reads it into its own shell, calls these functions, and brings those that they call.
 # dib-lint: disable=sete setu setpipefail dibdebugtrace
 
-# Part of every initramfs on s390x.
+# Part of every initramfs on s390x, but for that of kdump, whose memory is counted, and which has the disk that it dumps to
+# from mkdumprd (kdump-utils; it says so with IN_KDUMP).
 check() {
+    [ -z "${IN_KDUMP:-}" ] || return 1
     [[ ${DRACUT_ARCH:-$(uname -m)} == s390* ]] || return 1
     [ -e "${dracutsysrootdir:-}/usr/lib/dpm-guest/ipl.sh" ] || return 1
 }

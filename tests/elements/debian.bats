@@ -64,7 +64,7 @@ PYTHON
 
     "$element/root.d/01-debian-dpm"
 
-    [ "$(stat -c %a "$TMP_HOOKS_PATH/debian-dpm-files/etc/cloud/ds-identify.cfg")" = 644 ]
+    [ "$(stat -c %a "$TMP_HOOKS_PATH/debian-dpm-files/etc/cloud/cloud.cfg.d/96-debian-dpm.cfg")" = 644 ]
     [ "$(stat -c %a "$TMP_HOOKS_PATH/debian-dpm-files/etc/cloud")" = 755 ]
     [ "$(stat -c %a "$TMP_HOOKS_PATH/debian-dpm-files/etc/initramfs-tools/hooks/debian-dpm")" = 755 ]
 }

@@ -8,6 +8,7 @@ setup() {
     files=$BATS_TEST_DIRNAME/../../elements/dpm-ipl/dpm-ipl-files
     module=$files/usr/lib/dracut/modules.d/95dpm
     export DPM_ROOT=$BATS_TEST_TMPDIR/root
+    export dracutsysrootdir=$DPM_ROOT
     mkdir -p "$DPM_ROOT"/{run,proc,dev,usr/lib/dpm-guest,fake/fcp,sys/firmware/ipl,sys/bus/ccw/devices}
     mkdir -p "$DPM_ROOT"/sys/bus/scsi/devices
     cp "$files/usr/lib/dpm-guest/ipl.sh" "$DPM_ROOT/usr/lib/dpm-guest/"
@@ -48,15 +49,12 @@ install() {
 }
 
 @test "only an initramfs for s390x has it" {
-    export dracutsysrootdir=$DPM_ROOT
-
     DRACUT_ARCH=s390x run -0 install check
     DRACUT_ARCH=x86_64 run -1 install check
 }
 
 @test "kdump's initramfs has neither the module nor the drivers of disks that a partition might have" {
     conf=$BATS_TEST_DIRNAME/../../elements/rhel-dpm/rhel-dpm-files/etc/dracut.conf.d/90-rhel-dpm.conf
-    export dracutsysrootdir=$DPM_ROOT
 
     DRACUT_ARCH=s390x IN_KDUMP=1 run -1 install check
     # shellcheck disable=SC2016 # for the inner shell

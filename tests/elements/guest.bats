@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# Where dpm-guest takes the agent from, and what debian-dpm asks mmdebstrap for.
+# Where dpm-guest takes the agent from, what it tells cloud-init, and what debian-dpm asks mmdebstrap for.
 
 setup() {
     top=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
@@ -33,6 +33,30 @@ get_image_element_array() {
 
     [ "$status" -eq 0 ]
     [ "$(cat "$TMP_HOOKS_PATH/dpm-guest-root/agent")" = other ]
+}
+
+# cloud: cloud-init's configuration as the hook writes it, each list and value in a line of its own.
+cloud() {
+    root=$BATS_TEST_TMPDIR/root
+    DIB_DPM_CLOUD_INIT_DATASOURCES="ConfigDrive, OpenStack, None" "$top/elements/dpm-guest/install.d/55-dpm-guest-cloud-init" "$root"
+}
+
+@test "cloud-init is not left to ds-identify, which finds nothing on a machine without DMI" {
+    cloud
+
+    # How ds-identify reads it (tools/ds-identify: read_config).
+    [ "$(sed -n 's/^policy: *//p' "$root/etc/cloud/ds-identify.cfg")" = enabled ]
+    [ ! -e "$top/elements/debian-dpm/debian-dpm-files/etc/cloud/ds-identify.cfg" ]
+}
+
+@test "the network is described at every boot, in the words of cloud-init" {
+    cloud
+
+    grep -qx 'datasource_list: \[ ConfigDrive, OpenStack, None \]' "$root/etc/cloud/cloud.cfg.d/95-dpm-guest.cfg"
+    # EventScope and EventType (cloudinit/event.py).
+    [ "$(grep -A 2 '^updates:' "$root/etc/cloud/cloud.cfg.d/95-dpm-guest.cfg")" = "updates:
+  network:
+    when: [boot-new-instance, boot, boot-legacy]" ]
 }
 
 # environment NAME: a variable as debian-dpm's environment leaves it, outside of the image.

@@ -173,7 +173,12 @@ profile() {
 }
 
 by_mac() {
-    run -0 "$element/rhel-dpm-files/usr/libexec/rhel-dpm/interfaces-by-mac" "$root"
+    run -0 "$element/rhel-dpm-files/usr/libexec/rhel-dpm/interfaces-by-mac" "$@" "$root"
+}
+
+# has PROFILE KEY: its value, wherever in the file.
+has() {
+    sed -n "s/^$2=//p" "$root/etc/NetworkManager/system-connections/$1.nmconnection"
 }
 
 @test "a profile gets the name of the interface that has its MAC, in place of the MAC" {
@@ -217,5 +222,77 @@ by_mac() {
 
 @test "an image without profiles is no error" {
     by_mac
+    [ -z "$output" ]
+}
+
+@test "a NIC that another one takes the place of: each profile is for the MAC that it was written for" {
+    interface enc1 0a:00:00:00:00:11 device
+    interface enc4 0a:00:00:00:00:12 device
+    profile cloud-init-enc1 '[ethernet]' 'mac-address=0A:00:00:00:00:11'
+    profile cloud-init-enc4 '[ethernet]' 'mac-address=0A:00:00:00:00:12'
+    by_mac
+
+    # The next boot: the second port was swapped for another one, and cloud-init found no data.
+    echo 0a:00:00:00:00:13 >"$root/sys/class/net/enc4/address"
+    by_mac
+
+    [ "$(has cloud-init-enc1 interface-name)" = enc1 ]
+    [ -z "$(has cloud-init-enc4 interface-name)" ]
+    [ "$(has cloud-init-enc4 mac-address)" = 0A:00:00:00:00:12 ]
+    [ "$(grep -A 1 '^\[ethernet\]$' "$root/etc/NetworkManager/system-connections/cloud-init-enc4.nmconnection" | tail -n 1)" = \
+        mac-address=0A:00:00:00:00:12 ]
+    [ "$output" = "cloud-init-enc4.nmconnection: 0a:00:00:00:00:12 is gone" ]
+
+    # And one with the first one there again.
+    echo 0a:00:00:00:00:12 >"$root/sys/class/net/enc4/address"
+    by_mac
+    [ "$(has cloud-init-enc4 interface-name)" = enc4 ]
+    [ "$(grep -c . "$root/etc/NetworkManager/system-connections/cloud-init-enc4.nmconnection")" -eq 8 ]
+}
+
+@test "a NIC with another device number takes its profile along, and a newer profile for it replaces that" {
+    interface enc4 0a:00:00:00:00:12 device
+    profile cloud-init-enc4 '[ethernet]' 'mac-address=0A:00:00:00:00:12' '[user]' 'org.freedesktop.NetworkManager.origin=cloud-init'
+    by_mac
+    mv "$root/sys/class/net/enc4" "$root/sys/class/net/enc7"
+
+    by_mac
+    [ "$(has cloud-init-enc4 interface-name)" = enc7 ]
+    [ "$(has cloud-init-enc4 org.freedesktop.NetworkManager.origin)" = cloud-init ]
+
+    profile cloud-init-enc7 '[ethernet]' 'mac-address=0A:00:00:00:00:12'
+    by_mac
+    [ "$(ls "$root/etc/NetworkManager/system-connections")" = cloud-init-enc7.nmconnection ]
+    [ "$(has cloud-init-enc7 interface-name)" = enc7 ]
+}
+
+@test "a bridge's profile has a MAC of its own, and stays as it is" {
+    interface enc1 0a:00:00:00:00:11 device
+    profile cloud-init-br0 'interface-name=br0' '[bridge]' 'mac-address=0A:00:00:00:00:11'
+    sed -i s/type=ethernet/type=bridge/ "$root/etc/NetworkManager/system-connections/cloud-init-br0.nmconnection"
+
+    by_mac
+
+    [ "$(has cloud-init-br0 interface-name)" = br0 ]
+    [ "$(has cloud-init-br0 mac-address)" = 0A:00:00:00:00:11 ]
+}
+
+@test "after cloud-init's second stage NetworkManager is told what has changed, and only that" {
+    printf '#!/bin/sh\necho "nmcli $*"\n[ "$*" != "--wait 30 connection up uuid 2" ]\n' >"$BATS_TEST_TMPDIR/bin/nmcli"
+    chmod +x "$BATS_TEST_TMPDIR/bin/nmcli"
+    interface enc1 0a:00:00:00:00:11 device
+    interface enc4 0a:00:00:00:00:12 device
+    interface enc7 0a:00:00:00:00:13 device
+    profile cloud-init-enc1 uuid=1 '[ethernet]' 'mac-address=0A:00:00:00:00:11'
+    by_mac
+    profile cloud-init-enc4 uuid=2 '[ethernet]' 'mac-address=0A:00:00:00:00:12'
+    profile cloud-init-enc7 uuid=3 '[ethernet]' 'mac-address=0A:00:00:00:00:13'
+
+    by_mac --activate
+    [ "$(grep nmcli <<<"$output")" = "nmcli connection reload
+nmcli --wait 30 connection up uuid 2
+nmcli --wait 30 connection up uuid 3" ]
+
+    by_mac --activate
     [ -z "$output" ]
 }

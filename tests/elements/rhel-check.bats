@@ -171,6 +171,27 @@ refused() {
     DIB_RELEASE=10 refused "RHEL 10 needs REG_REPOS"
 }
 
+@test "RHEL 10 takes an activation key at the portal, and no longer a user or an attachment" {
+    ready
+    export DIB_RELEASE=10 REG_REPOS=rhel-10-for-s390x-baseos-rpms
+
+    run -0 "$element/bin/rhel-dpm-check"
+    REG_AUTO_ATTACH=true refused "REG_AUTO_ATTACH is set"
+    unset REG_ACTIVATION_KEY REG_ORG
+    export REG_USER=somebody REG_PASSWORD=hush-hush
+    refused "RHEL 10 registers at the portal with an activation key"
+    DIB_RELEASE=9 run -0 "$element/bin/rhel-dpm-check"
+    # Its hook attaches nothing there.
+    REG_METHOD=satellite REG_SAT_URL=https://sat.example.com run -0 "$element/bin/rhel-dpm-check"
+}
+
+@test "secure boot is asked for by 1, and by nothing else" {
+    ready
+
+    DIB_DPM_SECURE_BOOT=1 run -0 "$element/bin/rhel-dpm-check"
+    DIB_DPM_SECURE_BOOT=yes refused "DIB_DPM_SECURE_BOOT is yes; it is 1 or 0"
+}
+
 @test "the build's first hook is the check, and it ends the build" {
     ready
     export TMP_HOOKS_PATH=$BATS_TEST_TMPDIR/hooks

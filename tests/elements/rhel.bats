@@ -102,6 +102,17 @@ foreign() {
     [ "$(cat "$hooks"/*/*)" = "$before" ]
 }
 
+@test "entries are named by zipl-dpm-bls alone" {
+    hooks
+    mkdir -p "$hooks/post-install.d"
+    cp "$(python3 -c 'import diskimage_builder as d; print(list(d.__path__)[0])')/elements/rhel/post-install.d/03-reset-bls-entries" \
+        "$hooks/post-install.d"
+
+    "$element/bin/rhel-dpm-mend" "$hooks" >/dev/null
+
+    [ -z "$(ls "$hooks/post-install.d")" ]
+}
+
 @test "labels are left to the first boot, or to the build where that is asked for" {
     hooks
 
@@ -131,6 +142,62 @@ foreign() {
     done
     [ -s "$root/etc/udev/rules.d/70-own.rules" ]
     [ -s "$root/etc/yum.repos.d/own.repo" ]
+}
+
+# satellite: what diskimage-builder's registration with one leaves: its package (rpm -Uvh), and what that and `register`
+# write. rpm, its database and the erasing are real.
+satellite() {
+    command -v rpmbuild || skip "no rpmbuild"
+    [ "$(id -u)" = 0 ] || skip "rpm --root needs root"
+    printf '%s\n' 'Name: katello-ca-consumer-sat.example.com' 'Version: 1' 'Release: 1' 'Summary: x' 'License: x' 'BuildArch: noarch' \
+        '%description' x '%install' 'install -D -m 644 /dev/null %{buildroot}/etc/rhsm/ca/katello-server-ca.pem' \
+        '%files' /etc/rhsm/ca/katello-server-ca.pem >"$BATS_TEST_TMPDIR/katello.spec"
+    rpmbuild --quiet -bb --define "_topdir $BATS_TEST_TMPDIR/rpmbuild" "$BATS_TEST_TMPDIR/katello.spec" >&2
+    rpm --root "$root" --nodeps --noscripts -i "$BATS_TEST_TMPDIR"/rpmbuild/RPMS/noarch/*.rpm
+    sed -i 's/^hostname = .*/hostname = sat.example.com/' "$root/etc/rhsm/rhsm.conf"
+    cp "$root/etc/rhsm/rhsm.conf" "$root/etc/rhsm/rhsm.conf.kat-backup"
+    mkdir -p "$root/etc/pki/ca-trust/source/anchors"
+    touch "$root"/etc/rhsm/ca/katello-default-ca.pem "$root"/etc/pki/ca-trust/source/anchors/{katello-server-ca.pem,own.pem}
+}
+
+@test "a Satellite server leaves nothing: neither its package nor its name" {
+    mkdir -p "$root/etc/rhsm/ca"
+    printf '[server]\nhostname = subscription.rhsm.redhat.com\n' >"$root/etc/rhsm/rhsm.conf"
+    chmod 640 "$root/etc/rhsm/rhsm.conf"
+    echo kept >"$root/etc/rhsm/ca/redhat-uep.pem"
+    "$bin/rhel-dpm-rhsm" save "$root"
+    satellite
+
+    "$bin/rhel-dpm-rhsm" restore "$root"
+
+    [ -z "$(rpm --root "$root" -qa)" ]
+    run -1 grep -rl sat.example.com "$root/etc"
+    [ "$(cat "$root/etc/rhsm/rhsm.conf")" = "[server]
+hostname = subscription.rhsm.redhat.com" ]
+    [ "$(stat -c %a "$root/etc/rhsm/rhsm.conf")" = 640 ]
+    [ "$(cd "$root/etc" && find rhsm pki -type f | sort)" = "pki/ca-trust/source/anchors/own.pem
+rhsm/ca/redhat-uep.pem
+rhsm/rhsm.conf" ]
+}
+
+@test "an image without a subscription manager is no error" {
+    "$bin/rhel-dpm-rhsm" save "$root"
+    "$bin/rhel-dpm-rhsm" restore "$root"
+
+    [ -z "$(find "$root/etc" -type f)" ]
+}
+
+@test "the registration is between what saves its configuration and what puts it back" {
+    upstream=$(python3 -c 'import diskimage_builder as d; print(list(d.__path__)[0])')/elements/rhel-common
+
+    # The order of dib-run-parts.
+    for phase in pre-install.d finalise.d; do
+        find "$upstream/$phase" "$element/$phase" -type f -printf '%f\n' | LANG=C sort -n | grep -e rhel-dpm -e registration -e unregister
+    done >"$BATS_TEST_TMPDIR/order"
+    [ "$(cat "$BATS_TEST_TMPDIR/order")" = "00-02-rhel-dpm
+00-rhel-registration
+60-unregister
+65-rhel-dpm" ]
 }
 
 @test "links that lead out of the root reach nothing of the builder's" {

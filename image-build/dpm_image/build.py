@@ -233,6 +233,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--kernel-parameters", metavar="TEXT", help="in addition to the image's own"
     )
     parser.add_argument(
+        "--secure-boot",
+        action="store_true",
+        help="RHEL only, and z15 or later: write the signatures of boot loader and kernel into the "
+        "boot map (DIB_DPM_SECURE_BOOT); z14 and earlier cannot boot such an image",
+    )
+    parser.add_argument(
         "-p",
         "--package",
         action="append",
@@ -299,6 +305,7 @@ def options_from(args: argparse.Namespace) -> Options:
         release=args.release,
         size=args.size,
         kernel_parameters=args.kernel_parameters,
+        secure_boot=args.secure_boot,
         packages=tuple(args.package),
         local_image=args.local_image,
         repositories=tuple(args.repositories),

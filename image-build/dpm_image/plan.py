@@ -37,6 +37,7 @@ class Options:
     release: str | None = None
     size: int | None = None
     kernel_parameters: str | None = None
+    secure_boot: bool = False
     packages: tuple[str, ...] = ()
     local_image: Path | None = None
     repositories: tuple[Path, ...] = ()
@@ -162,6 +163,7 @@ def _settings(options: Options) -> dict[str, str]:
         "DIB_RELEASE": options.release,
         "DIB_IMAGE_SIZE": None if options.size is None else str(options.size),
         "DIB_DPM_KERNEL_PARAMETERS": options.kernel_parameters,
+        "DIB_DPM_SECURE_BOOT": "1" if options.secure_boot else None,
         "DIB_LOCAL_IMAGE": str(options.local_image.absolute()) if options.local_image else None,
         "DIB_YUM_REPO_CONF": " ".join(str(path.absolute()) for path in options.repositories)
         or None,

@@ -7,7 +7,7 @@ setup() {
     export DIB_DEBUG_TRACE=0 TMP_HOOKS_PATH=$BATS_TEST_TMPDIR/hooks
     mkdir -p "$TMP_HOOKS_PATH/root.d"
     cp "$upstream/debootstrap/root.d/08-debootstrap" "$TMP_HOOKS_PATH/root.d"
-    cp -r "$element/debian-dpm-files" "$TMP_HOOKS_PATH"
+    cp -r "$element/debian-dpm-files" "$element/bin" "$TMP_HOOKS_PATH"
     mkdir "$BATS_TEST_TMPDIR/bin"
     # shellcheck disable=SC2016 # the arguments of the fake
     printf '#!/bin/sh\nexec "$@"\n' >"$BATS_TEST_TMPDIR/bin/sudo"
@@ -57,6 +57,13 @@ PYTHON
 
     [[ $new == *"security.capability="*"system.posix_acl_default="* ]]
     [ "$cached" = "$new" ] || { diff <(echo "$new") <(echo "$cached"); return 1; }
+}
+
+@test "secure boot is refused by the first hook, with the reason" {
+    DIB_DPM_SECURE_BOOT=1 run "$element/root.d/01-debian-dpm"
+
+    [ "$status" -eq 1 ]
+    [[ $output == "debian-dpm: DIB_DPM_SECURE_BOOT is set"*"not signed"* ]]
 }
 
 @test "a checkout's umask is not seen in the image" {

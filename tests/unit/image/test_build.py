@@ -105,6 +105,7 @@ def test_the_same_inputs_are_the_same_image(checkout: Path) -> None:
         Options(release="trixie"),
         Options(size=4),
         Options(kernel_parameters="quiet"),
+        Options(secure_boot=True),
         Options(packages=("tcpdump",)),
     ],
 )
@@ -171,6 +172,24 @@ def test_options_become_variables_and_arguments(checkout: Path) -> None:
     assert todo.environment["DIB_IMAGE_SIZE"] == "4"
     assert todo.environment["DIB_DPM_KERNEL_PARAMETERS"] == "a b"
     assert todo.command[-3:] == ("-p", "x,y", "debian-dpm")
+
+
+def test_secure_boot_is_a_variable_and_is_not_there_unless_asked_for(checkout: Path) -> None:
+    secure = build.plan(Options(secure_boot=True), checkout).environment
+
+    assert secure["DIB_DPM_SECURE_BOOT"] == "1"
+    assert "DIB_DPM_SECURE_BOOT" not in build.plan(DEBIAN, checkout).environment
+
+
+def test_secure_boot_of_debian_is_refused_in_one_sentence(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    status = main(["build", "debian", "--dry-run", "--secure-boot"])
+
+    assert status == 1
+    said = capsys.readouterr().err
+    assert said.startswith("dpm-image build: DIB_DPM_SECURE_BOOT is set")
+    assert said.count("\n") == 1
 
 
 def test_dry_run_prints_the_command_and_runs_nothing(

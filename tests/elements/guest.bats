@@ -54,9 +54,7 @@ cloud() {
 
     grep -qx 'datasource_list: \[ ConfigDrive, OpenStack, None \]' "$root/etc/cloud/cloud.cfg.d/95-dpm-guest.cfg"
     # EventScope and EventType (cloudinit/event.py).
-    [ "$(grep -A 2 '^updates:' "$root/etc/cloud/cloud.cfg.d/95-dpm-guest.cfg")" = "updates:
-  network:
-    when: [boot-new-instance, boot, boot-legacy]" ]
+    grep -qx 'updates: { network: { when: \[ boot-new-instance, boot, boot-legacy \] } }' "$root/etc/cloud/cloud.cfg.d/95-dpm-guest.cfg"
 }
 
 # environment NAME: a variable as debian-dpm's environment leaves it, outside of the image.

@@ -192,6 +192,13 @@ refused() {
     DIB_DPM_SECURE_BOOT=yes refused "DIB_DPM_SECURE_BOOT is yes; it is 1 or 0"
 }
 
+@test "labels are written in the build, and nobody else is asked for them" {
+    ready
+
+    DIB_DPM_SELINUX_LABELS=build run -0 "$element/bin/rhel-dpm-check"
+    DIB_DPM_SELINUX_LABELS=boot refused "DIB_DPM_SELINUX_LABELS is boot, and labels are written in the build"
+}
+
 @test "the build's first hook is the check, and it ends the build" {
     ready
     export TMP_HOOKS_PATH=$BATS_TEST_TMPDIR/hooks

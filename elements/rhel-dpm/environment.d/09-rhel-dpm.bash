@@ -5,5 +5,3 @@ export DIB_SKIP_BASE_PACKAGE_INSTALL=${DIB_SKIP_BASE_PACKAGE_INSTALL:-1}
 # Packages stay as new as the base image; the base element would update all of them. A kernel that comes by that leaves
 # the older one to be removed again, after minutes in emulation.
 export DIB_AVOID_PACKAGES_UPDATE=${DIB_AVOID_PACKAGES_UPDATE:-1}
-# Who writes SELinux's labels: the first boot, or the build.
-export DIB_DPM_SELINUX_LABELS=${DIB_DPM_SELINUX_LABELS:-boot}

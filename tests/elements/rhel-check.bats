@@ -12,6 +12,12 @@ setup() {
     printf '#!/bin/sh\nexec "$@"\n' >"$BATS_TEST_TMPDIR/bin/sudo"
     chmod +x "$BATS_TEST_TMPDIR/bin/sudo"
     PATH=$BATS_TEST_TMPDIR/bin:$PATH
+    # What a build's copy of the programs is, with a base image that is not tried: tests of that are in rhel-try.bats.
+    mkdir -p "$BATS_TEST_TMPDIR/rhel-dpm/bin"
+    cp "$element"/bin/* "$BATS_TEST_TMPDIR/rhel-dpm/bin/"
+    cp -r "$element/root.d" "$BATS_TEST_TMPDIR/rhel-dpm/"
+    element=$BATS_TEST_TMPDIR/rhel-dpm
+    echo 'import sys; sys.exit()' >"$element/bin/rhel-dpm-try"
     for name in "${!DIB_@}" "${!REG_@}"; do
         unset "$name"
     done

@@ -34,6 +34,7 @@ PREFIXES = {"env", "exec", "command", "nohup", "sudo", "quietly", "as_root", "ru
 ELSEWHERE = {
     "bats_require_minimum_version": "a function of bats",
     "get_image_element_array": "a function of diskimage-builder",
+    "update-ca-trust": "in an image: rhel-dpm-rhsm is run there",
     "zipl": "in an image: zipl-dpm-run is run there",
 }
 

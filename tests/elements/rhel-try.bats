@@ -91,6 +91,17 @@ unharmed() {
     unharmed
 }
 
+@test "the program is run as nobody" {
+    # shellcheck disable=SC2016 # for the program
+    program 'echo "$(id -u) $(id -g) $(id -G)" >&2; exit 3'
+    ln "$tree/bin/busybox" "$tree/bin/id"
+    disk
+
+    run -1 "$try" "$image"
+
+    [[ $output == *": 65534 65534 65534" ]]
+}
+
 @test "a program that does not run is refused with what chroot says" {
     program 'echo cannot >&2; exit 3'
     disk

@@ -57,9 +57,9 @@ foreign() {
 
     run -0 "$element/bin/rhel-dpm-mend" "$hooks"
 
-    [ "$(grep -c mended <<<"$output")" -eq 3 ]
+    [ "$(grep -c mended <<<"$output")" -eq 4 ]
     [[ $output != *"left"* ]]
-    for hook in root.d/10-rhel-cloud-image pre-install.d/01-override-yum-arch bin/extract-image; do
+    for hook in root.d/10-rhel-cloud-image pre-install.d/01-override-yum-arch bin/extract-image cleanup.d/99-selinux-fixfiles-restore; do
         bash -n "$hooks/$hook"
     done
 }
@@ -93,12 +93,12 @@ foreign() {
     foreign
     sed -i 's/ppc64le"/ppc64le s390x"/' "$hooks/root.d/10-rhel-cloud-image"
     sed -i 's/arm64 aarch64/aarch64/' "$hooks/pre-install.d/01-override-yum-arch"
-    rm "$hooks/bin/extract-image"
+    rm "$hooks/bin/extract-image" "$hooks/cleanup.d/99-selinux-fixfiles-restore"
     before=$(cat "$hooks"/*/*)
 
     run -0 "$element/bin/rhel-dpm-mend" "$hooks"
 
-    [ "$(grep -c 'left .* alone' <<<"$output")" -eq 3 ]
+    [ "$(grep -c 'left .* alone' <<<"$output")" -eq 4 ]
     [ "$(cat "$hooks"/*/*)" = "$before" ]
 }
 
@@ -125,6 +125,33 @@ foreign() {
     # The order of dib-run-parts.
     [ "$(find "$hooks/cleanup.d" "$element/cleanup.d" "$element/../dpm-clean/cleanup.d" -type f -printf '%f\n' | LANG=C sort -n | tail -n 1)" = \
         99-t-rhel-dpm-labels ]
+}
+
+@test "the mended hook labels files with the image's setfiles, where upstream's labels none" {
+    [ "$(id -u)" = 0 ] || skip "chroot needs root"
+    setfiles=$(PATH=$PATH:/usr/sbin:/sbin command -v setfiles) || skip "no setfiles"
+    hooks
+    mkdir -p "$root"/{usr/sbin,proc,etc/selinux/targeted/contexts/files,tmp}
+    for file in "$setfiles" $(ldd "$setfiles" | grep -o '/[^ ]*'); do
+        mkdir -p "$root${file%/*}"
+        cp "$file" "$root$file"
+    done
+    [ -e "$root/usr/sbin/setfiles" ] || cp "$setfiles" "$root/usr/sbin/"
+    printf '%s\n' '/.* system_u:object_r:default_t:s0' '/etc(/.*)? system_u:object_r:etc_t:s0' \
+        >"$root/etc/selinux/targeted/contexts/files/file_contexts"
+    echo x >"$root/etc/file"
+    export TARGET_ROOT=$root DIB_MOUNTPOINTS=/ DISTRO_NAME=rhel DIB_RELEASE=9 DIB_DEBUG_TRACE=0 TMPDIR=$BATS_TEST_TMPDIR
+    label='import os, sys; print(os.getxattr(sys.argv[1], "security.selinux").decode().rstrip("\\0"))'
+
+    run unshare --mount "$hooks/cleanup.d/99-selinux-fixfiles-restore"
+    run -1 python3 -c "$label" "$root/etc/file"
+    # Once it does, this part of rhel-dpm-mend can go.
+    "$element/bin/rhel-dpm-mend" "$hooks" >/dev/null
+    run -0 unshare --mount "$hooks/cleanup.d/99-selinux-fixfiles-restore"
+
+    [ "$(python3 -c "$label" "$root/etc/file")" = system_u:object_r:etc_t:s0 ]
+    [ "$(python3 -c "$label" "$root/tmp")" = system_u:object_r:default_t:s0 ]
+    [ "$(python3 -c "$label" "$root")" = system_u:object_r:default_t:s0 ]
 }
 
 @test "a root that enforces SELinux without labels ends the build" {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from dpm_guest.bootparams import Parsed, parse
+from dpm_guest.bootparams import NicParams, parse
 from dpm_guest.console import Console, discard, words
 from dpm_guest.errors import DpmGuestError, InvalidIdError, UsageError
 from dpm_guest.ids import CcwId
@@ -15,6 +15,9 @@ from dpm_guest.options import parse as parse_arguments
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from dpm_guest.sysfs import Sysfs
+    from dpm_guest.wanted import Wanted
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -57,7 +60,7 @@ def _run(options: Options) -> int:
     if options.command == "status":
         from dpm_guest.status import status
 
-        return status(_read_parameters(options), tree, options.json)
+        return status(_read(options, tree), tree, options.json)
 
     console = Console(options.verbose)
     if os.geteuid() and not options.dry_run:
@@ -65,31 +68,58 @@ def _run(options: Options) -> int:
     if options.command == "setmac":
         from dpm_guest.setmac import setmac
 
-        return setmac(
-            _read_parameters(options), options.operands[0], tree, console, options.dry_run
-        )
+        return setmac(_read(options, tree), options.operands[0], tree, console, options.dry_run)
+    if options.command == "retry":
+        return _retry(options, tree, console)
 
     from dpm_guest.configure import configure
 
-    only = tuple(map(CcwId.parse, options.operands))
     return configure(
-        _read_parameters(options),
-        only,
+        _read(options, tree),
+        tuple(map(_asked, options.operands)),
         tree,
         console,
         timeout=options.timeout,
         dry_run=options.dry_run,
+        unit=options.unit,
     )
 
 
-def _read_parameters(options: Options) -> Parsed:
-    path = options.cmdline or f"{options.procfs}/cmdline"
-    try:
-        # One character a byte, as the kernel splits the line.
-        with open(path, encoding="iso-8859-1") as file:
-            return parse(file.read())
-    except OSError as error:
-        raise DpmGuestError(f"cannot read {path}: {error.strerror}") from error
+def _retry(options: Options, tree: Sysfs, console: Console) -> int:
+    from dpm_guest.retry import remembered, retry
+
+    if options.dry_run:
+        print("\n".join(remembered()) or "nothing is left to be tried again")
+        return 1 if remembered() else 0
+
+    def attempt(wanted: Wanted, nics: tuple[NicParams, ...]) -> None:
+        from dpm_guest.jobs import bring_right
+
+        bring_right(nics, wanted, tree, console, options.timeout)
+
+    return retry(lambda: _read(options, tree), attempt, tree, console)
+
+
+def _asked(operand: str) -> tuple[CcwId, NicParams | None]:
+    """A NIC as it is named by hand: ``0.0.0600`` or ``0600``, or with port and MAC: ``0600,1``.
+
+    Raises:
+        InvalidIdError: it is neither.
+    """
+    name, comma, rest = operand.partition(",")
+    bus_id = CcwId.parse(name)
+    if not comma:
+        return bus_id, None
+    parsed = parse(f"{bus_id.devno},{rest.rstrip(';')};", only_tuples=True)
+    if parsed.damaged:
+        raise InvalidIdError(parsed.damaged[0])
+    return bus_id, parsed.nics[0]
+
+
+def _read(options: Options, tree: Sysfs) -> Wanted:
+    from dpm_guest.wanted import read_wanted
+
+    return read_wanted(options.cmdline or f"{options.procfs}/cmdline", options.local, tree)
 
 
 if __name__ == "__main__":

@@ -90,27 +90,41 @@ class Parsed:
         self.overridden = overridden
 
 
-def parse(text: str) -> Parsed:
+def parse(text: str, only_tuples: bool = False) -> Parsed:
     """Read the NICs out of a whole kernel command line.
 
     The line is split at the kernel's white space (not inside double quotes: ``next_arg`` in its
     ``lib/cmdline.c``).
     Only a token that begins like a tuple is looked into; in it every piece up to a ``;`` must be
     a tuple, and a piece that is not is reported while the others count. So nothing is found
-    inside another parameter, nor inside a MAC.
+    inside another parameter, nor inside a MAC. A token of another beginning that ends in tuples
+    (firmware that appends them without a blank) is reported too, and none of it counts: where the
+    other word ends and the first tuple begins can't be known.
+
+    Args:
+        only_tuples: every token has to be tuples, and one that is not is reported
 
     >>> parse("ro 0001,1,0a0000000011;0004,0;").nics
     (NicParams(0001,1,0a0000000011;), NicParams(0004,0;))
     >>> parse("0001,99;").damaged
     ("'0001,99;': port '99' is not 0 to 15",)
+    >>> parse("crashkernel=196M0001,0;").nics
+    ()
     """
     nics: dict[CcwId, NicParams] = {}
     damaged: list[str] = []
     overridden: list[str] = []
     for token in _tokens(text):
         if not _begins_like_a_tuple(token):
-            if _hides_a_tuple(token):
+            if _is_glued(token):
+                damaged.append(
+                    f"{token!r}: a tuple is glued to another word, so nothing in it counts; "
+                    f"a blank has to be between them"
+                )
+            elif _hides_a_tuple(token):
                 damaged.append(f"{token!r}: does not begin with a tuple, so nothing in it counts")
+            elif only_tuples:
+                damaged.append(f"{token!r}: not <devno>,<port>[,<mac>];")
             continue
         for piece in _pieces(token):
             try:
@@ -232,6 +246,20 @@ def _begins_like_a_tuple(token: str) -> bool:
 def _hides_a_tuple(token: str) -> bool:
     """Whether a token of another beginning looks like boot parameters that lost their start."""
     return "=" not in token and any(_is_tuple(p) for p in _pieces(token))
+
+
+def _is_glued(token: str) -> bool:
+    """Whether a token of another beginning ends its first piece in a tuple.
+
+    A parameter whose whole value is a tuple counts as well: none is known that has one.
+    """
+    fields = _pieces(token)[0].split(",")
+    # The tuple's own fields, from the last: a MAC or none, the port, and the devno at its end.
+    return '"' not in token and any(
+        len(fields) >= count
+        and _is_tuple(",".join([fields[-count][-4:], *fields[len(fields) - count + 1 :]]))
+        for count in (2, 3)
+    )
 
 
 def _pieces(token: str) -> list[str]:

@@ -21,5 +21,9 @@ class UsageError(DpmGuestError):
     """The command line of ``dpm-guest`` itself is wrong."""
 
 
+class UnnamedError(DpmGuestError):
+    """A NIC that nobody names can't be brought up; the text says why."""
+
+
 class InterfaceError(DpmGuestError):
     """The kernel refused to change an interface."""

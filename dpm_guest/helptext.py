@@ -21,14 +21,23 @@ EXIT = (
 )
 
 OFF = """\
-dpm_guest=off on the kernel command line keeps the unit and the udev rule from doing anything. \
+dpm_guest=off on the kernel command line keeps the units and the udev rule from doing anything. \
+dpm_guest=no-auto keeps them away from NICs that neither it nor a file in /etc/dpm-guest.d names. \
 The commands still work by hand."""
 
 FILES = (
     ("/run/systemd/network/70-dpm-*.link", "made from the tuples; by them udev sets the MACs"),
     ("/run/dpm-guest/", "a file for each NIC that the udev rule takes care of"),
-    ("dpm-guest.service", "runs 'configure' in the boot, before network-pre.target and cloud-init"),
-    ("80-dpm-guest.rules", "a NIC that comes later, or comes back"),
+    ("/run/dpm-guest/retry/", "a file for each NIC that was not right in time"),
+    (
+        "/etc/dpm-guest.d/*.conf",
+        "tuples of an administrator for NICs that the kernel command line does not name, with a "
+        "blank or a new line between them; # begins a comment",
+    ),
+    ("dpm-guest.service", "runs 'configure' at boot, before network-pre.target and cloud-init"),
+    ("dpm-guest@.service", "a NIC that comes later, or comes back"),
+    ("dpm-guest-retry.service", "runs 'retry' for NICs that were not right in time"),
+    ("80-dpm-guest.rules", "starts dpm-guest@.service"),
 )
 
 
@@ -73,7 +82,7 @@ def man_page() -> str:
         out += [".TP", f".I {_roff(path)}", _roff(f"{text}.")]
     out += [".SH EXAMPLES", ".nf"]
     out += [_roff(line) for line in ("dpm-guest status", "dpm-guest configure --dry-run")]
-    out += [_roff("dpm-guest setmac 0.0.0600"), ".fi"]
+    out += [_roff("dpm-guest configure 0.0.1003,1"), _roff("dpm-guest setmac 0.0.0600"), ".fi"]
     out += [".SH SEE ALSO", r"systemd.link(5), chzdev(8), lszdev(8), lsqeth(8)"]
     return "\n".join(out) + "\n"
 

@@ -6,9 +6,10 @@ belong to the next card by now.
 
 from __future__ import annotations
 
-import os
+import errno
 import struct
 
+from dpm_guest.console import words
 from dpm_guest.errors import InterfaceError
 from dpm_guest.ids import Mac
 
@@ -21,12 +22,23 @@ _NLMSGHDR = struct.Struct("=IHHII")
 _IFINFOMSG = struct.Struct("=BxHiII")
 
 
+# What a card's refusals are as errnos: qeth_l2_setdelmac_makerc in drivers/s390/net/qeth_l2_main.c.
+_CURES = {
+    errno.EADDRINUSE: "another partition on the adapter has this MAC (a server that is still there "
+    "after it was rebuilt or evacuated?): stop that one, or give the Neutron port another MAC",
+    errno.EADDRNOTAVAIL: "the adapter or the HMC does not let this partition have it: compare the "
+    "MAC of the partition's NIC on the HMC, and stop and start the server",
+    errno.ENOSPC: "the adapter's table of MACs is full: take MACs that are not needed off it "
+    "(macvlan, bridges, other partitions), or put the NIC on another adapter",
+}
+
+
 def set_mac(ifindex: int, mac: Mac) -> None:
     """Give the interface with this index a MAC; the link may be up or down.
 
     Raises:
-        InterfaceError: the kernel or the card refused it (EADDRNOTAVAIL for a multicast MAC), or
-            the interface is gone (ENODEV; also while its device is offline).
+        InterfaceError: the kernel or the card refused it, or the interface is gone (ENODEV; also
+            while its device is offline). The text says what to do where that is known.
     """
     import socket  # 5 ms that only those pay who set something
 
@@ -43,4 +55,11 @@ def set_mac(ifindex: int, mac: Mac) -> None:
     _, kind, _, _, _ = _NLMSGHDR.unpack_from(answer)
     code = struct.unpack_from("=i", answer, _NLMSGHDR.size)[0] if kind == _NLMSG_ERROR else 0
     if code:
-        raise InterfaceError(f"the kernel refused {mac}: {os.strerror(-code)}")
+        raise InterfaceError(refusal(mac, -code))
+
+
+def refusal(mac: Mac, number: int) -> str:
+    """What to say of an errno that a MAC was refused with."""
+    cure = _CURES.get(number)
+    said = f"the kernel refused {mac}: {words(OSError(number, ''))}"
+    return f"{said}; {cure}" if cure else said

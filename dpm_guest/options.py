@@ -45,13 +45,15 @@ class Option:
 COMMANDS = (
     Command(
         "configure",
-        "[BUS-ID...]",
+        "[BUS-ID[,PORT[,MAC]]...]",
         99,
         "bring all NICs to the state that the kernel command line asks for",
-        "Compares each NIC (or only the ones named) with its tuple and changes only what differs: "
+        "Compares each NIC (or only the ones given) with its tuple and changes only what differs: "
         "frees it from cio_ignore, loads qeth, groups it, sets layer 2 and the port, brings it "
         "online, has udev set its MAC and confirms it. All NICs at once; a NIC that fails costs "
-        "only itself.",
+        "only itself. A NIC that is there and has no tuple is brought up in layer 2 on port 0, or "
+        "as it is given here: 'dpm-guest configure 0.0.1003,1'. A NIC with a tuple on the kernel "
+        "command line can't be given another one.",
     ),
     Command(
         "setmac",
@@ -59,6 +61,14 @@ COMMANDS = (
         1,
         "give one interface the MAC that the kernel command line names",
         "The NIC is given as 0.0.0600, 0600 or by its interface, such as enc600.",
+    ),
+    Command(
+        "retry",
+        "",
+        0,
+        "try NICs again that were not right in time, until they are",
+        "Run by dpm-guest-retry.service, in the background: first after 5 s, then after twice as "
+        "long each time, at most 5 min. It says what changed, and ends when nothing is left.",
     ),
     Command(
         "status",
@@ -77,11 +87,21 @@ OPTIONS = (
         "SECONDS",
         "give up on a NIC after this long without any progress, and on all of them after twice "
         "this long (default: 30)",
+        ("configure", "retry"),
+    ),
+    Option(
+        "--unit",
+        "",
+        "",
+        "as the units call it: NICs that are not right in time are left to "
+        "dpm-guest-retry.service, and one that nobody names is brought up only where that is not "
+        "switched off",
         ("configure",),
     ),
     Option("--dry-run", "-n", "", "say what would be changed, and change nothing"),
     Option("--verbose", "-v", "", "say each step"),
     Option("--cmdline", "", "FILE", "read this file in place of /proc/cmdline"),
+    Option("--local", "", "DIR", "look for files with tuples here in place of /etc/dpm-guest.d"),
     Option("--sysfs", "", "DIR", "look here in place of /sys"),
     Option("--procfs", "", "DIR", "look here in place of /proc"),
     Option("--help", "-h", "", "show this text"),
@@ -99,9 +119,11 @@ class Options:
         self.operands: list[str] = []
         self.json = False
         self.timeout = DEFAULT_TIMEOUT
+        self.unit = False
         self.dry_run = False
         self.verbose = False
         self.cmdline = ""
+        self.local = "/etc/dpm-guest.d"
         self.sysfs = "/sys"
         self.procfs = "/proc"
         self.help = False

@@ -83,6 +83,11 @@ def wrong_port(nic: NicParams, device: Device) -> bool:
     return device.port != nic.port
 
 
+def wrong_mac(nic: NicParams, device: Device) -> bool:
+    """Whether the interface needs another MAC. A port of a bond has the one that the bond wants."""
+    return nic.mac is not None and device.mac != nic.mac and not device.master
+
+
 def is_network_device(device: Device) -> bool:
     """Whether it is a device that can become a NIC, as far as is known."""
     return device.kind in (QETH, VIRTIO, "")
@@ -111,9 +116,17 @@ def differences(nic: NicParams, device: Device, ignored: bool) -> tuple[str, ...
         reasons.append("offline")
     elif not device.interface:
         reasons.append("no interface")
-    if device.interface and nic.mac is not None and device.mac != nic.mac:
+    if device.interface and nic.mac is not None and wrong_mac(nic, device):
         reasons.append(nic.mac.why_unusable() or f"MAC is {device.mac}, not {nic.mac}")
     return tuple(reasons)
+
+
+def curable(nic: NicParams, device: Device) -> bool:
+    """Whether a NIC that is not as wanted may be so at another try, with nothing else changed."""
+    if not is_network_device(device):
+        return False
+    bad_mac = nic.mac is not None and bool(nic.mac.why_unusable())
+    return not (bad_mac and next_step(nic, device) is None)
 
 
 def describe(step: str, nic: NicParams) -> str:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from dpm_guest.bootparams import Parsed
 from dpm_guest.console import Console
 from dpm_guest.errors import InterfaceError, InvalidIdError
 from dpm_guest.ids import CcwId
 from dpm_guest.netdev import set_mac
 from dpm_guest.sysfs import Sysfs
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from dpm_guest.wanted import Wanted
 
-def setmac(parsed: Parsed, name: str, tree: Sysfs, console: Console, dry_run: bool) -> int:
+
+def setmac(wanted: Wanted, name: str, tree: Sysfs, console: Console, dry_run: bool) -> int:
     """Give one NIC its MAC and read it back.
 
     Args:
@@ -26,9 +29,9 @@ def setmac(parsed: Parsed, name: str, tree: Sysfs, console: Console, dry_run: bo
     bus_id = _find(name, tree)
     if bus_id is None:
         raise InterfaceError(f"{name} is no bus id, device number or interface of a ccw device")
-    nic = next((nic for nic in parsed.nics if nic.bus_id == bus_id), None)
+    nic = wanted.named(bus_id)
     if nic is None:
-        named = ", ".join(nic.bus_id for nic in parsed.nics) or "none"
+        named = ", ".join(nic.bus_id for nic in wanted.nics) or "none"
         raise InterfaceError(f"{bus_id}: not on the kernel command line, which names: {named}")
     device = tree.device(bus_id)
     where = f"{bus_id} {device.interface}"
@@ -37,6 +40,9 @@ def setmac(parsed: Parsed, name: str, tree: Sysfs, console: Console, dry_run: bo
         return 0
     if device.interface is None:
         raise InterfaceError(f"{bus_id} has no interface; see 'dpm-guest status' for why")
+    if device.master:
+        console.notice(f"{where}: port of {device.master}, which decides on its MAC: left alone")
+        return 0
     if device.mac == nic.mac:
         console.step(f"{where}: has MAC {nic.mac} already")
         return 0

@@ -3,35 +3,56 @@
 from __future__ import annotations
 
 from dpm_guest import plan
-from dpm_guest.bootparams import NicParams, Parsed
+from dpm_guest.bootparams import NicParams
+from dpm_guest.retry import UNIT, remembered
 from dpm_guest.sysfs import VIRTIO, Device, Sysfs
+from dpm_guest.unnamed import find
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from dpm_guest.wanted import Wanted
 
 _HEADINGS = ("NIC", "PORT", "INTERFACE", "WANTED MAC", "ACTUAL MAC", "VERDICT")
 
 
-def status(parsed: Parsed, tree: Sysfs, as_json: bool) -> int:
+def status(wanted: Wanted, tree: Sysfs, as_json: bool) -> int:
     """Print the state of all NICs; 0 when all is as wanted, 1 when something is not."""
     rows = []
-    for nic in parsed.nics:
+    for nic in wanted.nics:
         device = tree.device(nic.bus_id)
         ignored = any(map(tree.ignored, device.missing))
         rows.append((nic, device, plan.differences(nic, device, ignored)))
-    ok = not parsed.damaged and not any(reasons for _, _, reasons in rows)
+    ok = not wanted.damaged and not any(reasons for _, _, reasons in rows)
+    wrong = {nic.bus_id for nic, _, reasons in rows if reasons}
+    unnamed, rest = find(tree, (nic.bus_id for nic in wanted.nics))
+    wrong.update(unnamed)
     if as_json:
         import json
 
-        nics = [_as_dict(*row) for row in rows]
-        problems = [*parsed.damaged, *parsed.overridden]
-        print(json.dumps({"ok": ok, "nics": nics, "problems": problems}, indent=2))
+        answer = {
+            "ok": ok,
+            "nics": [_as_dict(*row) for row in rows],
+            "problems": [*wanted.damaged, *wanted.overridden],
+            "unnamed": list(unnamed),
+            "retried": [bus_id for bus_id in remembered() if bus_id in wrong],
+        }
+        print(json.dumps(answer, indent=2))
         return 0 if ok else 1
     if rows:
         _print_table([_HEADINGS, *(_cells(*row) for row in rows)])
     else:
         print("no NIC on the kernel command line")
-    for text in parsed.damaged:
+    for text in wanted.damaged:
         print(f"damaged boot parameter {text}")
-    for text in parsed.overridden:
+    for text in wanted.overridden:
         print(f"boot parameter {text}")
+    for bus_id in unnamed:
+        print(f"{bus_id}: neither named nor grouped; 'dpm-guest configure {bus_id}' brings it up")
+    for bus_id in rest:
+        print(f"{bus_id}: neither named nor grouped, and in no row of three devices as a NIC has")
+    for bus_id in remembered():
+        if bus_id in wrong:
+            print(f"{bus_id}: tried again in the background, see 'systemctl status {UNIT}'")
     return 0 if ok else 1
 
 
@@ -42,8 +63,14 @@ def _cells(nic: NicParams, device: Device, reasons: tuple[str, ...]) -> tuple[st
         device.interface or "-",
         nic.mac or "any",
         device.mac or "-",
-        "; ".join(reasons) or "ok",
+        "; ".join(reasons) or _ok(nic, device),
     )
+
+
+def _ok(nic: NicParams, device: Device) -> str:
+    if device.master and nic.mac not in (None, device.mac):
+        return f"ok, port of {device.master}, whose MAC it has"
+    return "ok"
 
 
 def _port(nic: NicParams, device: Device) -> str:
@@ -66,6 +93,7 @@ def _as_dict(nic: NicParams, device: Device, reasons: tuple[str, ...]) -> dict[s
             "online": device.online,
             "interface": device.interface,
             "mac": device.mac,
+            "master": device.master or None,
         },
         "ok": not reasons,
         "reasons": list(reasons),

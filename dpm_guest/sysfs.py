@@ -32,6 +32,7 @@ class Device:
         online: whether it is online (virtio: always)
         interface: its network interface, None while there is none
         mac: the interface's MAC
+        master: the bond or team that the interface belongs to and has its MAC from, or ''
     """
 
     def __init__(self, bus_id: CcwId) -> None:
@@ -45,6 +46,7 @@ class Device:
         self.interface: str | None = None
         self.ifindex = 0
         self.mac: Mac | None = None
+        self.master = ""
 
 
 class Sysfs:
@@ -149,6 +151,7 @@ def _read_interface(device: Device, net: int | None) -> None:
                 address = read(f"{name}/address", net)
                 if ifindex is not None and address is not None:
                     device.interface, device.ifindex = name, ifindex
+                    device.master = _giver_of_mac(name, address, net)
                     device.mac = Mac.parse(address)
                     return
             if not names:
@@ -157,6 +160,32 @@ def _read_interface(device: Device, net: int | None) -> None:
         device.mac = None  # no Ethernet address
     finally:
         os.close(net)
+
+
+def _giver_of_mac(name: str, address: str, net: int) -> str:
+    """The name of an interface's master, where the interface has its MAC from it.
+
+    A bond decides on its ports' MACs, as ``fail_over_mac`` says (``drivers/net/bonding``). A team
+    gives them its own (``drivers/net/team``, ``hwaddr_policy``), and sysfs shows no more of it than
+    that they are the same. The ports of a bridge, a VRF and Open vSwitch keep theirs; a bridge may
+    have taken over one of them.
+    """
+    try:
+        master = os.path.basename(os.readlink(f"{name}/master", dir_fd=net))
+    except OSError:
+        return ""
+    if _exists(f"{name}/master/bonding", net):
+        return master
+    same = read(f"{name}/master/address", net) == address
+    return master if same and not _exists(f"{name}/master/bridge", net) else ""
+
+
+def _exists(path: str, below: int) -> bool:
+    try:
+        os.stat(path, dir_fd=below)
+    except OSError:
+        return False
+    return True
 
 
 def _open_directory(path: str, below: int | None = None) -> int | None:

@@ -62,6 +62,7 @@ class Card:
     fail: Mapping[Step, Fault] = field(default_factory=dict)
     mac: str = "52:54:00:12:34:56"
     overwrite_mac: str = ""
+    chpid: str = "e0"
 
     @property
     def devnos(self) -> tuple[str, ...]:
@@ -100,6 +101,7 @@ class Description:
     modules_missing: tuple[str, ...] = ()
     cio_ignore_all: bool = False
     rules: Mapping[str, str] = field(default_factory=dict)
+    sysinfo: str = ""
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))

@@ -26,6 +26,10 @@ def net(link: int, owner: str) -> Entries:
         entries = dict(kernels(link, ""))
         entries["device"] = Link(f"../../../{parents[-1]}")
         entries["subsystem"] = Link("../" * (len(parents) + 3) + "class/net")
+        master = NET / name / "master"
+        if master.is_symlink():
+            above = "../" * (len(parents) + 2)
+            entries["master"] = Link(f"{above}virtual/net/{master.readlink().name}")
         return entries
 
     return {name: Directory(attributes)}

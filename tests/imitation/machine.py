@@ -22,6 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SYSFS = namespace.IMITATION / "sys"
 PROCFS = namespace.IMITATION / "proc"
 CMDLINE = Path("/run/cmdline")
+LOCAL = Path("/run/dpm-guest.d")
 # Only to end a test that hangs.
 PATIENCE = 300.0
 
@@ -53,6 +54,7 @@ class Machine:
         modules_missing: tuple[str, ...] = (),
         cio_ignore_all: bool = False,
         rules: Mapping[str, str] | None = None,
+        sysinfo: str = "",
     ) -> None:
         self._description = Description(
             cards=tuple(cards),
@@ -60,6 +62,7 @@ class Machine:
             modules_missing=modules_missing,
             cio_ignore_all=cio_ignore_all,
             rules=dict(rules or {}),
+            sysinfo=sysinfo,
         )
         self._process: subprocess.Popen[str] | None = None
         self._pid = 0
@@ -141,7 +144,7 @@ class Machine:
         self.path(CMDLINE).write_text(f"root=LABEL=root quiet {tuples}\n")
         agent = [sys.executable, "-m", "dpm_guest", *arguments]
         places = ["--sysfs", str(SYSFS), "--procfs", str(PROCFS), "--cmdline", str(CMDLINE)]
-        return self.spawn(*through, *agent, *places)
+        return self.spawn(*through, *agent, *places, "--local", str(LOCAL))
 
     def spawn(self, *command: str) -> subprocess.Popen[str]:
         """Any program on the machine."""

@@ -43,7 +43,7 @@ class Supervisor:
         self._qeth = Qeth(
             self._channel, self._links, description.modules_loaded, description.modules_missing
         )
-        self._tree = Tree(self._channel, self._qeth, interrupted)
+        self._tree = Tree(self._channel, self._qeth, interrupted, description.sysinfo)
         self._filesystem = Filesystem(self._tree, self._channel.looked_at)
         udevd.start(UDEVD_LOG)
         self._recorder = udevd.Recorder()

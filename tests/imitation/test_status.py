@@ -37,6 +37,7 @@ def test_all_is_right_after_configure() -> None:
                 "online": True,
                 "interface": "enc600",
                 "mac": MAC,
+                "master": None,
             },
             "ok": True,
             "reasons": [],
@@ -103,7 +104,13 @@ def test_damaged_and_repeated_tuples_are_named() -> None:
 def test_without_tuples_there_is_nothing_wrong() -> None:
     with Machine([RIGHT]) as machine:
         assert machine.run("status").rc == 0
-        assert machine.status() == {"ok": True, "nics": [], "problems": []}
+        assert machine.status() == {
+            "ok": True,
+            "nics": [],
+            "problems": [],
+            "unnamed": [],
+            "retried": [],
+        }
 
 
 def test_an_unprivileged_user_may_ask() -> None:

@@ -28,7 +28,11 @@ class Tree:
     """Finds the node of a path."""
 
     def __init__(
-        self, channel: ChannelSubsystem, qeth: Qeth, interrupted: Callable[[], bool]
+        self,
+        channel: ChannelSubsystem,
+        qeth: Qeth,
+        interrupted: Callable[[], bool],
+        sysinfo: str = "",
     ) -> None:
         self._channel = channel
         self._qeth = qeth
@@ -50,6 +54,7 @@ class Tree:
                     {
                         "cio_ignore": File(channel.ignored_text, channel.ignore_store),
                         "cio_settle": File(write=lambda _: channel.settle(interrupted)),
+                        "sysinfo": File(read=lambda: sysinfo),
                     }
                 ),
                 # Not of the real machine: what the stand-in for modprobe writes to.
@@ -153,7 +158,13 @@ class Tree:
 
     def _css0(self) -> Entries:
         return {
-            device.subchannel: fixed({name: Directory(partial(self._ccw_device, device))})
+            device.subchannel: fixed(
+                {
+                    name: Directory(partial(self._ccw_device, device)),
+                    # One path of eight (drivers/s390/cio/css.c, chpids_show).
+                    "chpids": value(f"{device.card.chpid} {' '.join(['00'] * 7)} "),
+                }
+            )
             for name, device in self._channel.present().items()
         }
 

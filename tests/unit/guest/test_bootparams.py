@@ -160,6 +160,50 @@ def test_a_text_that_lost_its_beginning_is_reported_and_not_read() -> None:
     assert "'zz1;0007,0;': does not begin with a tuple" in parsed.damaged[1]
 
 
+@pytest.mark.parametrize(
+    "word",
+    [
+        "crashkernel=196M1000,0,fa163e000011;",
+        "crashkernel=196M1000,0,fa163e000011;1003,1;",
+        "crashkernel=196M1000,0,fa163e000011;1003,1,0a0",
+        "nr_cpus=41000,0;",
+        "rd.znet=qeth,0.0.0600,0.0.0601,0.0.06021000,0;",
+        "quiet1000,1,fa163e000011;",
+        "root=1000,0;",
+    ],
+)
+def test_a_tuple_that_is_glued_to_another_word_is_reported_and_not_guessed(word: str) -> None:
+    parsed = parse(f"ro {word} 0004,0;")
+
+    assert [found.bus_id.devno for found in parsed.nics] == ["0004"]
+    (said,) = parsed.damaged
+    assert repr(word) in said
+    assert "glued" in said
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "rd.znet=qeth,0.0.0600,0.0.0601,0.0.0602,layer2=1,portno=1",
+        "cio_ignore=all,!0600-0602",
+        "dasd=0200,0201;",
+        "crashkernel=2G-64G:256M,64G-:512M",
+        "ip=10.0.0.2::10.0.0.1:24:s:enc1:none,1500",
+        "a=1,2;b=3",
+        'dyndbg="x1000,0;"',
+    ],
+)
+def test_other_words_with_commas_and_semicolons_are_not_taken_for_glued_ones(word: str) -> None:
+    assert parse(f"ro {word} 0004,0;").damaged == ()
+
+
+def test_in_a_file_of_tuples_every_word_has_to_be_one() -> None:
+    parsed = parse("0004,0; port=1 0007,1;", only_tuples=True)
+
+    assert [found.bus_id.devno for found in parsed.nics] == ["0004", "0007"]
+    assert parsed.damaged == ("'port=1': not <devno>,<port>[,<mac>];",)
+
+
 def test_the_last_tuple_of_a_devno_wins_and_that_is_said() -> None:
     parsed = parse("0001,0; ro 0004,1;0001,1,0a0000000011;")
 

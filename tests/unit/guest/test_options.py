@@ -28,7 +28,7 @@ def test_options_may_stand_anywhere() -> None:
 @pytest.mark.parametrize(
     ("words", "why"),
     [
-        ([], "no command; one of: configure, setmac, status"),
+        ([], "no command; one of: configure, setmac, retry, status"),
         (["go"], "unknown command 'go'"),
         (["status", "--frob"], "unknown option --frob"),
         (["status", "--cmdline"], "--cmdline needs a value: --cmdline FILE"),

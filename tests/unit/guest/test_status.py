@@ -68,6 +68,60 @@ def test_all_right_is_0(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "ok" in capsys.readouterr().out
 
 
+def enslave(tree: Path, kind: str, mac: str) -> None:
+    """The OSA's interface belongs to another one, as sysfs shows it."""
+    master = tree / "devices/virtual/net/upper0"
+    put(master, address=mac)
+    if kind != "team":  # of a team sysfs shows nothing else
+        put(master / {"bond": "bonding", "bridge": "bridge"}[kind])
+    link(tree / "devices/qeth/0.0.0600/net/enc600/master", master)
+
+
+@pytest.mark.parametrize(
+    ("kind", "mac", "ok"),
+    [
+        ("bond", "0a:00:00:00:00:11", True),
+        ("bond", "0a:00:00:00:00:99", True),  # fail_over_mac: a port has another than the bond
+        ("team", "0a:00:00:00:00:11", True),
+        ("team", "0a:00:00:00:00:99", False),
+        ("bridge", "0a:00:00:00:00:11", False),  # the bridge has it from the port
+    ],
+)
+def test_a_port_that_has_its_mac_from_another_interface_is_right(
+    tree: Path, kind: str, mac: str, ok: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    enslave(tree, kind, mac)
+    line = "0600,1,0a0000000012;"
+
+    assert run(tree, line, "status") == (0 if ok else 1)
+    assert ("port of upper0, whose MAC it has" in capsys.readouterr().out) is ok
+    assert run(tree, line, "configure", "-n") == (0 if ok else 1)
+    assert ("setting the MAC" in capsys.readouterr().out) is not ok
+    assert run(tree, line, "setmac", "enc600", "-n") == (0 if ok else 1)
+
+
+def test_a_port_that_has_its_own_mac_is_just_right(
+    tree: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    enslave(tree, "bond", "0a:00:00:00:00:11")
+
+    assert run(tree, "0600,1,0a0000000011;", "status", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["nics"][0]["actual"]["master"] == "upper0"
+
+
+def test_a_glued_tuple_is_a_fault_of_status_and_of_configure(
+    tree: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = "crashkernel=196M0600,1,0a0000000011;"
+
+    assert run(tree, line, "status") == 1
+    assert "glued" in capsys.readouterr().out
+    assert run(tree, line, "configure", "-n") == 1
+    assert "glued" in capsys.readouterr().err
+    assert run(tree, line, "status", "--json") == 1
+    assert "glued" in json.loads(capsys.readouterr().out)["problems"][0]
+
+
 def test_json_says_the_same(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code = run(tree, "0600,0,0a0000000011;0001,99;0001,0;0001,1;", "status", "--json")
 
@@ -85,6 +139,7 @@ def test_json_says_the_same(tree: Path, capsys: pytest.CaptureFixture[str]) -> N
             "online": True,
             "interface": "enc600",
             "mac": "0a:00:00:00:00:11",
+            "master": None,
         },
         "ok": False,
         "reasons": ["port 1, not 0"],

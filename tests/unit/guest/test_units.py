@@ -11,7 +11,8 @@ import pytest
 
 TOP = Path(__file__).parents[3]
 UNITS = TOP / "systemd"
-BOOT, LATE = UNITS / "dpm-guest.service", UNITS / "dpm-guest@.service"
+BOOT, LATE, RETRY = (UNITS / f"dpm-guest{which}.service" for which in ("", "@", "-retry"))
+ALL = [BOOT, LATE, RETRY]
 RULES = TOP / "udev/80-dpm-guest.rules"
 
 
@@ -33,7 +34,7 @@ def test_the_unit_is_exposed_by_no_more_than_1_4(unit: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("unit", [BOOT, LATE])
+@pytest.mark.parametrize("unit", ALL)
 def test_systemd_finds_nothing_wrong_with_the_unit(unit: Path, tmp_path: Path) -> None:
     """Verified below a root that has the program, as an image would."""
     subprocess.run([TOP / "tools/install-guest", tmp_path], check=True)
@@ -64,13 +65,21 @@ def test_systemd_finds_nothing_wrong_with_the_unit(unit: Path, tmp_path: Path) -
     assert said == []
 
 
-def test_both_units_may_do_the_same() -> None:
-    ours = ("Type", "RemainAfterExit", "ExecStart", "StandardOutput", "StandardError")
+def test_all_units_may_do_the_same() -> None:
+    ours = (
+        "Type",
+        "RemainAfterExit",
+        "ExecStart",
+        "NotifyAccess",
+        "StandardOutput",
+        "StandardError",
+        "TimeoutStartSec",
+    )
 
     def sandbox(unit: Path) -> list[str]:
         return [line for line in section(unit, "Service") if line.split("=")[0] not in ours]
 
-    assert sandbox(BOOT) == sandbox(LATE)
+    assert sandbox(BOOT) == sandbox(LATE) == sandbox(RETRY)
 
 
 @pytest.mark.parametrize("unit", [BOOT, LATE])
@@ -83,7 +92,7 @@ def test_qeth_is_there_before_the_unit_which_may_not_load_it(unit: Path) -> None
     assert "ProtectKernelModules=yes" in section(unit, "Service")
 
 
-@pytest.mark.parametrize("unit", [BOOT, LATE])
+@pytest.mark.parametrize("unit", ALL)
 def test_the_unit_may_write_to_devices_and_to_two_folders_in_run(unit: Path) -> None:
     settings = section(unit, "Service")
 
@@ -91,7 +100,7 @@ def test_the_unit_may_write_to_devices_and_to_two_folders_in_run(unit: Path) -> 
     assert {"ReadOnlyPaths=/run", "RuntimeDirectory=dpm-guest systemd/network"} <= set(settings)
 
 
-@pytest.mark.parametrize("unit", [BOOT, LATE])
+@pytest.mark.parametrize("unit", ALL)
 def test_the_unit_runs_on_s390x_and_unless_switched_off(unit: Path) -> None:
     settings = section(unit, "Unit")
 
@@ -100,8 +109,11 @@ def test_the_unit_runs_on_s390x_and_unless_switched_off(unit: Path) -> None:
 
 
 def test_the_off_switch_is_the_same_everywhere() -> None:
-    for file in (BOOT, LATE, RULES, TOP / "dpm_guest/helptext.py"):
+    for file in (*ALL, RULES, TOP / "dpm_guest/helptext.py"):
         assert "dpm_guest=off" in file.read_text(), file
+    for file in (LATE, RULES, TOP / "dpm_guest/helptext.py", TOP / "dpm_guest/wanted.py"):
+        assert "dpm_guest=no-auto" in file.read_text(), file
+    assert 'ENV{dpm_guest}=="no-auto"' in RULES.read_text()
     assert 'ENV{dpm_guest}=="off"' in RULES.read_text()
 
 
@@ -109,6 +121,22 @@ def test_cloud_init_and_networks_wait_for_the_unit() -> None:
     before = next(line for line in section(BOOT, "Unit") if line.startswith("Before="))
 
     assert {"network-pre.target", "cloud-init-local.service"} <= set(before[7:].split())
+
+
+def test_nothing_waits_for_the_unit_that_tries_again() -> None:
+    """Neither a target nor the boot's end: its start is over when it has begun."""
+    settings = section(RETRY, "Unit")
+
+    assert "Type=exec" in section(RETRY, "Service")
+    assert "[Install]" not in RETRY.read_text()
+    assert [line for line in settings if line.startswith("Before=")] == ["Before=shutdown.target"]
+
+
+@pytest.mark.parametrize("unit", [BOOT, LATE])
+def test_a_unit_leaves_what_is_not_right_to_the_one_that_tries_again(unit: Path) -> None:
+    (command,) = (line for line in section(unit, "Service") if line.startswith("ExecStart="))
+
+    assert "--unit" in command.split()
 
 
 def test_everything_that_runs_is_installed(tmp_path: Path) -> None:
@@ -121,6 +149,7 @@ def test_everything_that_runs_is_installed(tmp_path: Path) -> None:
         "usr/bin/dpm-guest",
         "usr/lib/systemd/system/dpm-guest.service",
         "usr/lib/systemd/system/dpm-guest@.service",
+        "usr/lib/systemd/system/dpm-guest-retry.service",
         "usr/lib/systemd/system-preset/80-dpm-guest.preset",
         "usr/lib/udev/rules.d/80-dpm-guest.rules",
         "usr/share/man/man8/dpm-guest.8",

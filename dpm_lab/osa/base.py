@@ -47,8 +47,8 @@ PACKAGES = (
     "util-linux",
 )
 
-#: Loaded by the guest or by the driver itself, and what they depend on.
-MODULES = ("qeth_l2", "qeth_l3", "dasd_fba_mod", "qdio")
+#: Loaded by the guest, the driver itself or a test, and what they depend on.
+MODULES = ("qeth_l2", "qeth_l3", "dasd_fba_mod", "qdio", "bonding")
 
 _LEFT_OUT = re.compile(
     r"""(

@@ -210,6 +210,13 @@ class Guest:
         for devno in range(nic.devno, nic.devno + 3):
             self.machine.command(f"attach {devno:04x} QETH {nic.words}")
 
+    def change(self, nic: Nic) -> None:
+        """Make a card behave otherwise, such as one that was silent; its NIC is already there.
+
+        Hercules refuses it while the card is at work, so it may have to be said more than once.
+        """
+        self.machine.command(f"devinit {nic.devno:04x} {nic.words}")
+
     def close(self) -> None:
         """End the guest; nothing is left of it."""
         self._channel.close()

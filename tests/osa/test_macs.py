@@ -71,3 +71,36 @@ def test_setmac_mends_a_mac_by_bus_id_and_by_interface(guest: Guest) -> None:
     guest.check("dpm-guest setmac 0600; dpm-guest setmac enc603")
 
     assert_as_wanted(guest)
+
+
+def test_the_mac_of_a_bonds_port_is_the_bonds_and_stays(guest: Guest) -> None:
+    guest.check("dpm-guest configure")
+    guest.check(
+        "modprobe bonding && ip link add bond9 type bond mode active-backup;"
+        "for port in enc600 enc603; do ip link set $port down master bond9; done"
+    )
+    before = states(guest)
+    assert before["0.0.0603"].mac == before["0.0.0600"].mac == colons(MACS[0])
+
+    status, configured = guest.run("dpm-guest status"), guest.run("dpm-guest configure")
+    set_by_hand = guest.run("dpm-guest setmac enc603")
+    after = states(guest)
+    guest.check("ip link del bond9")
+
+    assert (status.code, configured.code, set_by_hand.code) == (0, 0, 0), status.output
+    assert "port of bond9" in status.output
+    assert "port of bond9" in configured.errors
+    assert after == before
+    assert_as_wanted(guest)
+
+
+def test_a_mac_that_another_nic_of_the_card_has_is_said_with_its_cure(guest: Guest) -> None:
+    """Two partitions with one MAC, such as a server that was evacuated and is still there."""
+    guest.check("dpm-guest configure 0600")
+    guest.put("/run/cmdline", NICS[1].tuple(0, MACS[0]))
+
+    result = guest.run("dpm-guest --cmdline /run/cmdline configure")
+
+    assert result.code == 1
+    assert "Address already in use (EADDRINUSE); another partition" in result.errors
+    assert states(guest)[NICS[1].bus_id].online

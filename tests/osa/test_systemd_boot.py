@@ -1,13 +1,14 @@
 """Real boots, with systemd as process 1, our unit and our rule, and all that comes with a boot.
 
-Two boots of different releases. The first one waits for what does not come: a card that never
-answers, and a NIC that is plugged in only later.
+Two boots of different releases. The first one waits for what does not come: a card that does not
+answer, and a NIC that is plugged in only later. It has a NIC, too, that nobody names.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 
 import pytest
 
@@ -16,12 +17,14 @@ from dpm_lab.osa.base import ANY_NEWER
 from dpm_lab.osa.cards import Nic
 from dpm_lab.osa.guest import Configuration, Guest
 from tests import notes
-from tests.osa.nics import NICS, TUPLES, assert_as_wanted, states
+from tests.osa.nics import NICS, TUPLES, State, assert_as_wanted, colons, states
 
 pytestmark = [pytest.mark.osa, pytest.mark.slow]
 
 SILENT = Nic(0x0700, silent=True)
 LATER = Nic(0x0900, delay=1.0)
+UNNAMED = Nic(0x0A00)
+LATER_UNNAMED = Nic(0x1003)
 LATER_MAC = "0a0000000019"
 _UNTIL_DONE = (
     'until [ "$(systemctl is-active dpm-guest.service)" != activating ]; do sleep 1; done;'
@@ -38,7 +41,7 @@ def guests() -> Iterator[dict[str, Guest | ArchiveError]]:
     """
     parameters = TUPLES.replace(NICS[3].tuple(0, "0a0000000014"), "")
     parameters += SILENT.tuple(0, "0a0000000017") + LATER.tuple(1, LATER_MAC)
-    bookworm = Configuration((*NICS[:3], SILENT), parameters, init="systemd")
+    bookworm = Configuration((*NICS[:3], SILENT, UNNAMED), parameters, init="systemd")
     parameters = f"cio_ignore=all net.ifnames=0 systemd.mask=modprobe@qeth.service {TUPLES}"
     newer = Configuration(NICS, parameters, release=ANY_NEWER, init="systemd")
     with ExitStack() as stack:
@@ -114,6 +117,35 @@ def test_network_pre_is_reached_only_after_the_nics_are_up(
     assert 0 < ended <= _since_boot(guest, "network-pre.target", "ActiveEnterTimestamp")
 
 
+def _wait_until_online(guest: Guest, bus_id: str) -> State:
+    """Until a device is online and udev has nothing left to do."""
+    path = f"/sys/bus/ccwgroup/devices/{bus_id}"
+    guest.run(
+        f"for i in $(seq 240); do [ -e {path}/net ] && [ $(cat {path}/online) = 1 ] && break;"
+        " sleep 1; done; udevadm settle"
+    )
+    return states(guest)[bus_id]
+
+
+def test_a_nic_that_nobody_names_at_boot_is_brought_up_in_the_background(bookworm: Guest) -> None:
+    state = _wait_until_online(bookworm, UNNAMED.bus_id)
+
+    assert (state.layer2, state.port, state.online) == (1, 0, True)
+    said = bookworm.check("journalctl -b -u dpm-guest-retry.service --output=cat")
+    assert f"{UNNAMED.bus_id} enca00: port 0" in said
+
+
+def test_a_nic_that_nobody_names_and_that_is_plugged_in_comes_up_by_the_rule(
+    bookworm: Guest,
+) -> None:
+    bookworm.plug(LATER_UNNAMED)
+
+    state = _wait_until_online(bookworm, LATER_UNNAMED.bus_id)
+    assert (state.layer2, state.port, state.interface) == (1, 0, "enc1003")
+    assert not {"0.0.1004", "0.0.1005"} & set(states(bookworm))
+    assert "failed" not in bookworm.run("systemctl is-failed 'dpm-guest@*'").output
+
+
 def test_a_nic_that_is_plugged_in_comes_up_by_the_rule(bookworm: Guest) -> None:
     assert LATER.bus_id not in states(bookworm)
 
@@ -141,6 +173,28 @@ def test_a_nic_that_was_ungrouped_and_grouped_gets_its_mac_back(bookworm: Guest)
     )
 
     assert_as_wanted(bookworm, NICS[:1])
+
+
+def test_a_silent_card_is_tried_again_until_it_is_repaired(bookworm: Guest) -> None:
+    """The last test of this guest: the boot's unit is active again, its network is as wanted."""
+    unit = "dpm-guest-retry.service"
+    assert bookworm.check(f"systemctl is-active {unit}") == "active\n"
+    assert f"{SILENT.bus_id}" in bookworm.check(f"systemctl show --property=StatusText {unit}")
+    assert bookworm.run("systemctl is-failed dpm-guest.service").code == 0
+
+    for _ in range(20):
+        bookworm.change(replace(SILENT, silent=False))
+        bookworm.run("sleep 6")
+        if states(bookworm)[SILENT.bus_id].online:
+            break
+
+    state = _wait_until_online(bookworm, SILENT.bus_id)
+    assert (state.port, state.mac) == (0, colons("0a0000000017"))
+    bookworm.run(f"for i in $(seq 60); do systemctl -q is-active {unit} || break; sleep 1; done")
+    assert bookworm.run(f"systemctl is-active {unit}").output == "inactive\n"
+    bookworm.run("for i in $(seq 60); do systemctl -q is-active dpm-guest && break; sleep 1; done")
+    assert bookworm.check("systemctl is-active dpm-guest.service") == "active\n"
+    assert bookworm.check("systemctl --failed --quiet --plain --no-legend 'dpm-guest*'") == ""
 
 
 def test_a_newer_debian_with_all_devices_ignored_and_kernel_names(newer: Guest) -> None:

@@ -19,8 +19,11 @@
 #define IPA_RETURN_CODE 0x44
 #define IPA_MAC 0x58 /* struct qeth_ipacmd_layer2setdelmac, behind a header of 20 and a length of 4 bytes */
 #define IPA_CMD_SETVMAC 0x21
+#define IPA_CMD_DELVMAC 0x22
 #define IPA_CMD_VNICC 0x2a
 #define IPA_RC_L2_UNSUPPORTED_CMD 0x2003
+#define IPA_RC_L2_DUP_MAC 0x2005
+#define IPA_RC_L2_ADDR_TABLE_FULL 0x2006
 #define IPA_RC_L2_MAC_NOT_AUTH_BY_ADP 0x200d
 
 #define MAC_MULTICAST 0x01
@@ -53,6 +56,20 @@ static bool is_refused(const byte *mac)
     return (mac[0] & MAC_MULTICAST) || !(mac[0] & MAC_LOCALLY_ADMINISTERED);
 }
 
+static unsigned setvmac(struct nic *nic, const byte *mac)
+{
+    if (is_refused(mac))
+        return IPA_RC_L2_MAC_NOT_AUTH_BY_ADP;
+    switch (nic_add_mac(nic, mac)) {
+    case MAC_IS_ANOTHERS:
+        return IPA_RC_L2_DUP_MAC;
+    case MAC_TABLE_FULL:
+        return IPA_RC_L2_ADDR_TABLE_FULL;
+    default:
+        return 0;
+    }
+}
+
 static void set_return_code(byte *reply, unsigned code)
 {
     reply[IPA_RETURN_CODE] = code >> 8;
@@ -67,8 +84,10 @@ void answer(struct nic *nic, const byte *data, unsigned length)
         length = sizeof reply;
     memcpy(reply, data, length);
     if (length >= IPA_MAC + 6 && reply[MESSAGE_KIND] == MESSAGE_IPA) {
-        if (reply[IPA_COMMAND] == IPA_CMD_SETVMAC && is_refused(reply + IPA_MAC))
-            set_return_code(reply, IPA_RC_L2_MAC_NOT_AUTH_BY_ADP);
+        if (reply[IPA_COMMAND] == IPA_CMD_SETVMAC)
+            set_return_code(reply, setvmac(nic, reply + IPA_MAC));
+        else if (reply[IPA_COMMAND] == IPA_CMD_DELVMAC)
+            nic_drop_mac(nic, reply + IPA_MAC);
         else if (reply[IPA_COMMAND] == IPA_CMD_VNICC) /* only HiperSockets have these */
             set_return_code(reply, IPA_RC_L2_UNSUPPORTED_CMD);
     }

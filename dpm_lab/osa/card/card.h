@@ -33,8 +33,10 @@ typedef uint8_t byte;
 #define DEVICES 3       /* read, write and data: qeth_core_main.c, qeth_core_probe_device() */
 #define MOST_NICS 64
 #define MOST_REPLIES 64
+#define MOST_MACS 16    /* of one NIC; real cards have room for more */
 #define MOST_BYTES 4096 /* QETH_BUFSIZE, qeth_core.h */
 
+enum mac_result { MAC_TAKEN, MAC_IS_ANOTHERS, MAC_TABLE_FULL };
 enum { READ_DEVICE, WRITE_DEVICE, DATA_DEVICE };
 
 struct reply {
@@ -48,8 +50,10 @@ struct nic {
     void *device[DEVICES]; /* hercules' DEVBLKs */
     bool activated[DEVICES];
     unsigned ports;
-    bool silent;    /* never answers */
+    bool silent;    /* does not answer */
     double seconds; /* before it answers the first time after it was brought online */
+    byte macs[MOST_MACS][6]; /* registered on the card as long as its queues are active */
+    unsigned mac_count;
     pthread_mutex_t lock;
     unsigned oldest, waiting; /* replies that the read device has not fetched yet */
     struct reply replies[MOST_REPLIES];
@@ -80,6 +84,8 @@ struct nic *nic_of_card(unsigned chpid);
 void nic_put_reply(struct nic *nic, const byte *data, unsigned length);
 unsigned nic_take_reply(struct nic *nic, byte *data, unsigned room); /* 0: there is none */
 void nic_drop_replies(struct nic *nic);
+enum mac_result nic_add_mac(struct nic *nic, const byte *mac);
+void nic_drop_mac(struct nic *nic, const byte *mac); /* NULL: all of them */
 
 /* answers.c */
 bool is_idx_activate(const byte *data, unsigned length);

@@ -121,6 +121,7 @@ static void execute(void *device, byte code, byte flags, byte chained, uint16_t 
     } else if (code == COMMAND_ACTIVATE_QUEUES) {
         /* Queues are active until the guest halts this channel program. */
         wait_until_halted(device);
+        nic_drop_mac(nic, NULL);
     } else {
         if (code == COMMAND_NOP)
             nic_drop_replies(nic);

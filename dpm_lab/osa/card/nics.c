@@ -31,6 +31,18 @@ static struct nic *find(unsigned number)
     return NULL;
 }
 
+static struct nic *changed(struct nic *nic, int argc, char **argv)
+{
+    nic->silent = false;
+    nic->seconds = 0;
+    for (int i = 0; i < argc; i++)
+        if (!read_option(nic, argv[i])) {
+            printf("osa: %04x: bad option %s\n", nic->first, argv[i]);
+            return NULL;
+        }
+    return nic;
+}
+
 static struct nic *new_nic(unsigned number, int argc, char **argv)
 {
     for (struct nic *nic = nics; nic < nics + MOST_NICS; nic++) {
@@ -51,7 +63,10 @@ static struct nic *new_nic(unsigned number, int argc, char **argv)
     return NULL;
 }
 
-/* A device whose number follows on those of a NIC that misses some joins it; any other begins a NIC. */
+/*
+ * A device whose number follows on those of a NIC that misses some joins it; any other begins a NIC. A NIC whose first
+ * device is initialised anew ("devinit 0700 ports=2") is a card that was repaired or broke: it is as it says now.
+ */
 struct nic *nic_attach(void *device, int argc, char **argv)
 {
     unsigned number = device_number(device);
@@ -60,6 +75,8 @@ struct nic *nic_attach(void *device, int argc, char **argv)
     struct nic *nic = find(number);
     if (!nic)
         nic = new_nic(number, argc, argv);
+    else if (number == nic->first && argc)
+        nic = changed(nic, argc, argv);
     if (nic)
         nic->device[number - nic->first] = device;
     pthread_mutex_unlock(&nics_lock);
@@ -144,4 +161,26 @@ void nic_drop_replies(struct nic *nic)
     pthread_mutex_lock(&nic->lock);
     nic->waiting = 0;
     pthread_mutex_unlock(&nic->lock);
+}
+
+/* Two NICs of one card can't have the same MAC. */
+enum mac_result nic_add_mac(struct nic *nic, const byte *mac)
+{
+    for (struct nic *other = nics; other < nics + MOST_NICS; other++)
+        for (unsigned i = 0; other->first && other->first >> 8 == nic->first >> 8 && i < other->mac_count; i++)
+            if (memcmp(other->macs[i], mac, sizeof other->macs[i]) == 0)
+                return other == nic ? MAC_TAKEN : MAC_IS_ANOTHERS;
+    if (nic->mac_count == MOST_MACS)
+        return MAC_TABLE_FULL;
+    memcpy(nic->macs[nic->mac_count++], mac, sizeof nic->macs[0]);
+    return MAC_TAKEN;
+}
+
+void nic_drop_mac(struct nic *nic, const byte *mac)
+{
+    if (!mac)
+        nic->mac_count = 0;
+    for (unsigned i = 0; i < nic->mac_count; i++)
+        if (memcmp(nic->macs[i], mac, sizeof nic->macs[i]) == 0)
+            memcpy(nic->macs[i], nic->macs[--nic->mac_count], sizeof nic->macs[i]);
 }

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     Asked = tuple[CcwId, NicParams | None]
 
 BOOT_IS_DONE = f"{MARKERS}/done"
-"""Made when all NICs of the boot were seen to. What comes from then on has come later."""
+"""Made when all NICs of the boot were seen to; what comes from then on has come later. Not where
+nothing is to be done with devices that come and have no marker, so that udev starts nothing."""
 
 
 def configure(
@@ -128,7 +129,8 @@ def _leave_the_rest(
             from dpm_guest.unnamed import find
 
             left += find(tree, (nic.bus_id for nic in wanted.nics))[0]
-        touch(BOOT_IS_DONE, "NICs that come later", console)
+        if wanted.files or not wanted.no_auto:
+            touch(BOOT_IS_DONE, "NICs that come later", console)
     if retry.remember(left, console):
         retry.start_unit()
 

@@ -16,6 +16,9 @@ NO_AUTO = "dpm_guest=no-auto"
 """The kernel parameter that keeps the units away from NICs that nobody names."""
 
 
+_DAMAGED = "a damaged boot parameter may mean it"
+
+
 class Wanted:
     """What is asked for.
 
@@ -25,6 +28,7 @@ class Wanted:
         damaged: a sentence for each damaged tuple
         overridden: a sentence for each tuple that another one replaces
         local: the bus ids of those NICs that a file names and the command line does not
+        files: whether files name any NIC, there or not
         no_auto: why units leave NICs alone that nobody names, '' where they don't
     """
 
@@ -33,11 +37,12 @@ class Wanted:
         self.damaged = parsed.damaged
         self.overridden = parsed.overridden
         self.local: frozenset[CcwId] = frozenset()
+        self.files = False
         self.no_auto = ""
         if NO_AUTO in text.split():
             self.no_auto = f"{NO_AUTO} is on the kernel command line"
         elif parsed.damaged:
-            self.no_auto = "a damaged boot parameter may mean it"
+            self.no_auto = _DAMAGED
         elif not parsed.nics and not _is_dpm(tree):
             self.no_auto = "nothing says that this is a partition in DPM mode"
 
@@ -90,6 +95,9 @@ def _add_files(wanted: Wanted, paths: list[str], tree: Sysfs) -> None:
                 found[nic.bus_id] = nic
     there = tuple(nic for nic in found.values() if os.path.isdir(tree.ccw(nic.bus_id)))
     wanted.nics += there
+    wanted.files = bool(found)
+    if damaged and not wanted.no_auto:
+        wanted.no_auto = _DAMAGED
     wanted.local = frozenset(nic.bus_id for nic in there)
     wanted.damaged, wanted.overridden = tuple(damaged), tuple(overridden)
 

@@ -272,6 +272,27 @@ def test_units_bring_nics_up_that_nobody_names_only_where_that_is_right(
         assert done or "left alone" in result.output
 
 
+@pytest.mark.parametrize(
+    ("line", "local", "made"),
+    [
+        (NIC, "", True),
+        (f"dpm_guest=no-auto {NIC}", "", False),
+        (f"dpm_guest=no-auto {NIC}", "2000,0;", True),
+        ("", "", False),
+    ],
+)
+def test_udev_is_to_look_at_new_devices_only_where_something_can_come_of_it(
+    line: str, local: str, made: bool
+) -> None:
+    """80-dpm-guest.rules tests for the file."""
+    with Machine([NAMED]) as machine:
+        write_local(machine, local)
+
+        assert machine.run("configure", "--unit", tuples=line).rc == 0
+
+        assert machine.path("/run/dpm-guest/done").exists() is made
+
+
 # status
 
 

@@ -113,7 +113,6 @@ def test_the_off_switch_is_the_same_everywhere() -> None:
         assert "dpm_guest=off" in file.read_text(), file
     for file in (LATE, RULES, TOP / "dpm_guest/helptext.py", TOP / "dpm_guest/wanted.py"):
         assert "dpm_guest=no-auto" in file.read_text(), file
-    assert 'ENV{dpm_guest}=="no-auto"' in RULES.read_text()
     assert 'ENV{dpm_guest}=="off"' in RULES.read_text()
 
 

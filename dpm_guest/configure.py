@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dpm_guest import plan, retry
+from dpm_guest import plan
 from dpm_guest.bootparams import NicParams
 from dpm_guest.console import Console
 from dpm_guest.errors import UnnamedError
@@ -122,6 +122,8 @@ def _leave_the_rest(
     """Have the background see to what may still become right, and in a boot to NICs that are there
     and that nobody names: one that was added before a reboot from inside, which reads no new
     boot parameters."""
+    from dpm_guest import retry
+
     retry.forget(nic.bus_id for nic in nics if nic not in failed)
     left = [nic.bus_id for nic in failed if plan.curable(nic, tree.device(nic.bus_id))]
     if at_boot:

@@ -8,14 +8,12 @@ the boot parameters from the next start on; until then its port is not known.
 from __future__ import annotations
 
 import os
-import time
 
 from dpm_guest import sysfs
 from dpm_guest.bootparams import NicParams
 from dpm_guest.console import Console
 from dpm_guest.errors import InvalidIdError, UnnamedError
 from dpm_guest.ids import CcwId
-from dpm_guest.process import run
 from dpm_guest.sysfs import QETH, Device, Sysfs, read
 
 TYPE_CHECKING = False
@@ -190,6 +188,10 @@ def _waited_for(bus_id: CcwId, wanted: Wanted, tree: Sysfs, timeout: float) -> b
     Raises:
         UnnamedError: they do not come.
     """
+    import time
+
+    from dpm_guest.process import run
+
     end = time.monotonic() + timeout
     _settle(tree)
     while (first := _first_of(bus_id, wanted, tree)) != bus_id:

@@ -44,6 +44,7 @@ def remember(bus_ids: Iterable[CcwId], console: Console) -> bool:
     for bus_id in bus_ids:
         try:
             os.makedirs(FOLDER, exist_ok=True)
+            os.chmod(FOLDER, 0o755)  # for `status`, whose user may be anybody
             with open(f"{FOLDER}/{bus_id}", "w", encoding="ascii"):
                 there = True
         except OSError as error:
@@ -188,6 +189,8 @@ def _one_try(
             os.close(ours)
             os.dup2(theirs, 2)
             attempt(wanted, left)
+        except Exception as error:  # noqa: BLE001 - said; the next try may go better
+            Console().error(f"this try failed: {error!r}")
         finally:
             os._exit(0)
     os.close(theirs)

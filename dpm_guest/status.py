@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dpm_guest import plan
 from dpm_guest.bootparams import NicParams
+from dpm_guest.retry import remembered
 from dpm_guest.sysfs import VIRTIO, Device, Sysfs
 from dpm_guest.unnamed import find
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from dpm_guest.ids import CcwId
     from dpm_guest.wanted import Wanted
 
 _HEADINGS = ("NIC", "PORT", "INTERFACE", "WANTED MAC", "ACTUAL MAC", "VERDICT")
@@ -23,9 +23,9 @@ def status(wanted: Wanted, tree: Sysfs, as_json: bool) -> int:
         ignored = any(map(tree.ignored, device.missing))
         rows.append((nic, device, plan.differences(nic, device, ignored)))
     ok = not wanted.damaged and not any(reasons for _, _, reasons in rows)
-    wrong = {nic.bus_id for nic, _, reasons in rows if reasons}
+    right = {nic.bus_id for nic, _, reasons in rows if not reasons}
     unnamed, rest = find(tree, (nic.bus_id for nic in wanted.nics))
-    retried = _retried(wrong.union(unnamed))
+    retried = [bus_id for bus_id in remembered() if bus_id not in right]
     if as_json:
         import json
 
@@ -34,7 +34,7 @@ def status(wanted: Wanted, tree: Sysfs, as_json: bool) -> int:
             "nics": [_as_dict(*row) for row in rows],
             "problems": [*wanted.damaged, *wanted.overridden],
             "unnamed": list(unnamed),
-            "retried": list(retried),
+            "retried": retried,
         }
         print(json.dumps(answer, indent=2))
         return 0 if ok else 1
@@ -53,15 +53,6 @@ def status(wanted: Wanted, tree: Sysfs, as_json: bool) -> int:
     for bus_id in retried:
         print(f"{bus_id}: tried again in the background; see 'systemctl status dpm-guest-retry'")
     return 0 if ok else 1
-
-
-def _retried(wrong: set[CcwId]) -> tuple[CcwId, ...]:
-    """Those NICs that the background tries again."""
-    if not wrong:
-        return ()
-    from dpm_guest.retry import remembered
-
-    return tuple(bus_id for bus_id in remembered() if bus_id in wrong)
 
 
 def _cells(nic: NicParams, device: Device, reasons: tuple[str, ...]) -> tuple[str, ...]:

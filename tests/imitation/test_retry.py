@@ -154,3 +154,16 @@ def test_the_mac_of_a_nic_that_comes_right_is_what_its_tuple_says() -> None:
         ended(machine.start("retry", tuples=NIC))
 
         assert machine.mac("0600") == MAC
+
+
+def test_a_nic_that_nobody_names_and_that_does_not_answer_is_tried_again() -> None:
+    with Machine([Card("0600", start="online", portno=1), Card("1003", silent=True)]) as machine:
+        machine.set_mac("0600", MAC)
+        arguments = ("--unit", "--timeout=1", "0.0.1003")
+        assert machine.run("configure", *arguments, tuples=NIC).rc == 1
+        assert remembered(machine) == machine.status(NIC)["retried"] == ["0.0.1003"]
+        machine.answer("1003")
+
+        ended(machine.start("retry", tuples=NIC))
+
+        assert is_up(machine, "1003")

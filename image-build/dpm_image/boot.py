@@ -11,9 +11,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from dpm_image import qemu
-from dpm_image.configdrive import Step
+from dpm_image import metadata, qemu
 from dpm_image.errors import ImageError
+from dpm_image.instance import Step
 from dpm_image.nics import GuestNic, machine_nics, read_nic, read_tuples
 from dpm_image.plain import plain
 from dpm_image.progress import Progress
@@ -31,12 +31,14 @@ from dpm_image.verdict import ADDRESSES, INTERFACES, STATUS, STATUS_JSON, judge
 _DESCRIPTION = """\
 Boots IMAGE in QEMU, as a DPM partition would: its NICs are virtio-ccw devices at their device
 numbers, with MACs that the firmware chose, and the boot parameters say which MACs they shall have.
-A config drive tells cloud-init one address per NIC, by the wanted MAC. When cloud-init is done the
-guest answers `dpm-guest status`, and what it says is compared with its sysfs, with its addresses
-and with the packets that left it.
+As a cloud does, a metadata service at 169.254.169.254 tells cloud-init which NICs there are, by
+their wanted MACs, and DHCP gives each an address. When cloud-init is done the guest answers
+`dpm-guest status`, and what it says is compared with its sysfs, with its addresses and with the
+packets that left it.
 
 The image is never written to: the guest's disk is an overlay on it, thrown away in the end
-(but see --keep). The guest's networks lead nowhere.
+(but see --keep). The guest's networks lead to its metadata service and nowhere else: QEMU runs in
+a network namespace of its own.
 
 Exit status: 0 all is right, 1 something is not, 2 usage; with --run the command's own.
 """
@@ -131,6 +133,13 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "there; the guest powers itself off in the end",
     )
     guest = parser.add_argument_group("guest")
+    guest.add_argument(
+        "--config-drive",
+        action="store_true",
+        help="tell the guest on a config drive, with static addresses, in place of metadata "
+        "service and DHCP; its networks then lead nowhere, and no namespace is needed. No "
+        "partition has one: the driver refuses it",
+    )
     guest.add_argument("--user-data", type=Path, metavar="FILE", help="user data for cloud-init")
     guest.add_argument(
         "--ssh-key",
@@ -196,6 +205,7 @@ def request_from(args: argparse.Namespace) -> Request:
         user_data=_read(args.user_data) if args.user_data else "",
         ssh_keys=[_read(path).strip() for path in args.ssh_key],
         ssh_port=_free_port() if args.ssh_key else None,
+        config_drive=args.config_drive,
         memory=args.memory,
         smp=args.smp,
         cpu=args.cpu,
@@ -213,7 +223,8 @@ def planned(request: Request, *, interactive: bool) -> list[str]:
         parameters = f"<parameters of the image> {request.parameters}".strip()
         direct = qemu.DirectKernel(Path("kernel"), Path("initrd"), parameters)
     log = request.log or Path("console.log")
-    return qemu.command(machine_for(request, Path(), log, direct, interactive=interactive))
+    words = qemu.command(machine_for(request, Path(), log, direct, interactive=interactive))
+    return words if request.config_drive else [*metadata.entering("<metadata service>"), *words]
 
 
 def show(nics: tuple[GuestNic, ...], outcome: Outcome) -> int:

@@ -13,6 +13,7 @@ from dpm_image.plain import plain
 TAIL = 25
 
 FIRST_PHASE = "firmware"
+LOGIN = "login"
 
 #: The phases of a boot in their order, each with what its first line on the console looks like.
 _PHASES = (
@@ -21,7 +22,7 @@ _PHASES = (
     ("systemd", re.compile(r"systemd\[1\]: systemd \d|^Welcome to ")),
     ("dpm-guest", re.compile(r"dpm-guest")),
     ("cloud-init", re.compile(r"cloud-init(\[\d+\])?: Cloud-init v|cloud-init-local\.service")),
-    ("login", re.compile(r"\blogin:")),
+    (LOGIN, re.compile(r"\blogin:")),
 )
 
 #: Lines that a person who waits wants to see.
@@ -39,6 +40,8 @@ _FATAL = (
         "the firmware found nothing that it can boot; was zipl run for this disk?",
     ),
 )
+
+_PROMPT = re.compile(r"\blogin:$")
 
 _CLOCK = re.compile(r"^\[ *\d+\.\d+\] ")
 _BRIEF = 90
@@ -70,7 +73,7 @@ class Console:
     def feed(self, data: bytes) -> Iterator[Line]:
         """Yield the lines that `data` completes.
 
-        A prompt is not followed by a line end, so what remains is looked at for fatal ones too.
+        A prompt is not followed by a line end, so what remains is looked at for prompts too.
         """
         *lines, self._rest = (self._rest + data.decode(errors="replace")).split("\n")
         for line in lines:
@@ -78,7 +81,7 @@ class Console:
             if text:
                 yield self._line(text)
         rest = clean(self._rest)
-        if _fatal(rest) or len(rest) > _LONGEST:
+        if _fatal(rest) or _PROMPT.search(rest) or len(rest) > _LONGEST:
             self._rest = ""
             yield self._line(rest)
 

@@ -7,8 +7,9 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from dpm_image.console import Console, brief
+from dpm_image.console import LOGIN, Console, brief
 from dpm_image.errors import ImageError
+from dpm_image.metadata import Service
 from dpm_image.progress import Progress
 from dpm_image.qemu import Machine, outputs
 from dpm_image.report import (
@@ -29,6 +30,19 @@ _POLL_SECONDS = 0.1
 #: some 50 KiB; the report has what commands write, half as long again.
 _LIMIT = 256 * 2**20
 _PIECE = 2**20
+
+
+#: What it is where a guest asks for a login before it asked for its metadata: cloud-init's stages
+#: that ask come before systemd-user-sessions.service, and that one before every getty.
+_OFF = (
+    "cloud-init is off: the guest is up and did not ask for its metadata. ds-identify of 2025 and "
+    "later switches cloud-init off on s390x unless /etc/cloud/ds-identify.cfg says otherwise "
+    "(policy: enabled; the element dpm-guest writes it); `dpm-image verify` looks at it"
+)
+_RAN = (
+    "cloud-init ran and did not reach the metadata service: no NIC got as far as DHCP, "
+    "or the list of datasources lacks OpenStack (/etc/cloud/cloud.cfg.d)"
+)
 
 
 class BootError(ImageError):
@@ -66,6 +80,7 @@ class Follower:
         self,
         name: str,
         machine: Machine,
+        service: Service | None,
         progress: Progress,
         on_output: Callable[[str, bytes], None],
     ) -> None:
@@ -73,6 +88,7 @@ class Follower:
         self.results: dict[str, StepResult] = {}
         self._name = name
         self._machine = machine
+        self._service = service
         self._progress = progress
         self._on_output = on_output
         self._console = Console()
@@ -80,6 +96,7 @@ class Follower:
         self._outputs: dict[str, bytearray] = {}
         self._step = ""
         self._ended = False
+        self._cloud_init_ran = False
 
     def follow(
         self,
@@ -131,6 +148,9 @@ class Follower:
                 self._progress.line(f"  {brief(line.text)}")
             if line.fatal:
                 raise self._failure(line.fatal)
+            self._cloud_init_ran |= "Cloud-init v" in line.text
+            if line.phase == LOGIN and self._service and not self._service.asked:
+                raise self._failure(_RAN if self._cloud_init_ran else _OFF)
 
     def _phase(self) -> str:
         if self._step:

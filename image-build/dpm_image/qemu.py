@@ -50,10 +50,12 @@ class Machine:
     """Everything that the command line is made of."""
 
     disk: Path
-    drive: Path
     console_log: Path
     report: Path
     nics: Sequence[GuestNic]
+    #: A config drive. Without one the machine has to be started where its networks lead to a
+    #: metadata service and nowhere else (:mod:`dpm_image.metadata`).
+    drive: Path | None = None
     #: The image that `disk` is an overlay on.
     backing: Path | None = None
     direct: DirectKernel | None = None
@@ -80,8 +82,8 @@ def capture_file(folder: Path, nic: GuestNic) -> Path:
 def command(machine: Machine) -> list[str]:
     """Return the command line.
 
-    A network backend of its own for each NIC, with ``restrict=on``: the guest can talk to QEMU's
-    side of that network and to nothing else.
+    A network backend of its own for each NIC. With a config drive it is ``restrict=on``: the guest
+    can talk to QEMU's side of that network and to nothing else.
     """
     words = [PROGRAM, "-name", "nova-dpm", *_accelerator(machine.cpu)]
     words += ["-smp", str(machine.smp), "-m", str(machine.memory)]
@@ -96,9 +98,12 @@ def command(machine: Machine) -> list[str]:
         *("-device", f"virtio-rng-ccw,devno={RANDOM_DEVNO}"),
         *("-blockdev", json.dumps(_root(machine))),
         *("-device", f"virtio-blk-ccw,drive=root,devno={ROOT_DEVNO},bootindex=1"),
-        *("-drive", f"if=none,id=drive,format=raw,readonly=on,file={_value(machine.drive)}"),
-        *("-device", f"virtio-blk-ccw,drive=drive,devno={DRIVE_DEVNO}"),
     ]
+    if machine.drive is not None:
+        words += [
+            *("-drive", f"if=none,id=drive,format=raw,readonly=on,file={_value(machine.drive)}"),
+            *("-device", f"virtio-blk-ccw,drive=drive,devno={DRIVE_DEVNO}"),
+        ]
     for nic in machine.nics:
         if nic.present:
             words += _nic(machine, nic)
@@ -136,7 +141,8 @@ def _console(machine: Machine) -> list[str]:
 
 def _nic(machine: Machine, nic: GuestNic) -> list[str]:
     name = f"nic{nic.number}"
-    backend = f"user,id={name},restrict=on,net={nic.network}"
+    restrict = "off" if machine.drive is None else "on"
+    backend = f"user,id={name},restrict={restrict},net={nic.network}"
     if machine.ssh_port is not None and nic is next(n for n in machine.nics if n.present):
         backend += f",hostfwd=tcp:127.0.0.1:{machine.ssh_port}-{nic.address}:22"
     words = ["-netdev", backend]

@@ -13,12 +13,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from dpm_image import bootrecord, configdrive, qcow2, qemu
+from dpm_image import bootrecord, configdrive, metadata, qcow2, qemu
 from dpm_image.apart import apart, dying_with_us
 from dpm_image.bootentry import extract
 from dpm_image.build import cache_folder
-from dpm_image.configdrive import Instance, Step
 from dpm_image.follow import BootError, Follower, flooded
+from dpm_image.instance import Instance, Step
 from dpm_image.nics import GuestNic
 from dpm_image.progress import Progress
 from dpm_image.rawdisk import exported
@@ -48,6 +48,8 @@ class Request:
     user_data: str = ""
     ssh_keys: Sequence[str] = ()
     ssh_port: int | None = None
+    #: A config drive in place of the metadata service that a partition has.
+    config_drive: bool = False
     memory: int = 1024
     smp: int = 1
     cpu: str = "max"
@@ -94,10 +96,10 @@ def boot(
     log = request.log or _log_file()
     log.parent.mkdir(parents=True, exist_ok=True)
     log.unlink(missing_ok=True)
-    with prepared(request, log, progress) as (machine, folder):
+    with prepared(request, log, progress) as (machine, service, folder):
         errors = folder / "qemu.log"
-        follower = Follower(request.image.name, machine, progress, on_output)
-        with _running(qemu.command(machine), errors) as process:
+        follower = Follower(request.image.name, machine, service, progress, on_output)
+        with _running(_starting(machine, service), errors) as process:
             seconds = follower.follow(
                 process, errors, timeout=request.timeout, until_off=request.keep is not None
             )
@@ -114,9 +116,9 @@ def boot_interactively(request: Request, progress: Progress) -> int:
     """Boot with the console on the caller's terminal, until the machine ends."""
     log = request.log or _log_file()
     log.parent.mkdir(parents=True, exist_ok=True)
-    with prepared(request, log, progress, interactive=True) as (machine, _):
+    with prepared(request, log, progress, interactive=True) as (machine, service, _):
         progress.line("console follows; Ctrl-A x ends the machine, Ctrl-A h lists the other keys")
-        with _ended(subprocess.Popen(dying_with_us(qemu.command(machine)))) as process:
+        with _ended(subprocess.Popen(_starting(machine, service))) as process:
             while process.poll() is None:
                 if file := flooded(machine):
                     raise BootError(f"{request.image}: the guest wrote too much to {file}")
@@ -129,13 +131,17 @@ def boot_interactively(request: Request, progress: Progress) -> int:
 @contextlib.contextmanager
 def prepared(
     request: Request, log: Path, progress: Progress, *, interactive: bool = False
-) -> Iterator[tuple[qemu.Machine, Path]]:
-    """Yield the machine to start, and the folder that holds its files until the end."""
+) -> Iterator[tuple[qemu.Machine, metadata.Service | None, Path]]:
+    """Yield the machine to start, its metadata service, and the folder with its files.
+
+    Service and folder last until the end.
+    """
     qcow2.check(request.image)
     if shutil.which(qemu.PROGRAM) is None:
         raise BootError(f"{qemu.PROGRAM} is not installed; `make setup` installs it")
-    with signals.ending(), tempfile.TemporaryDirectory(prefix="dpm-image-") as name:
-        folder = Path(name)
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(signals.ending())
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="dpm-image-")))
         disk = request.keep or folder / OVERLAY
         again = disk.is_file()
         if not again:
@@ -155,9 +161,14 @@ def prepared(
                 append_to_disk(disk, request.image, request.parameters)
             except bootrecord.BootRecordError as error:
                 raise BootError(f"{request.image}: {error}") from error
-        configdrive.write(instance(request, interactive=interactive), folder / CONFIG_DRIVE)
+        told = instance(request, interactive=interactive)
+        service = None
+        if request.config_drive:
+            configdrive.write(told, folder / CONFIG_DRIVE)
+        else:
+            service = stack.enter_context(metadata.serving(told, request.ssh_port))
         machine = machine_for(request, folder, log, direct, interactive=interactive)
-        yield replace(machine, sandbox=_has_sandbox()), folder
+        yield replace(machine, sandbox=_has_sandbox()), service, folder
 
 
 def machine_for(
@@ -171,7 +182,7 @@ def machine_for(
     """Return the machine for `request`, whose files are in `folder`."""
     return qemu.Machine(
         disk=request.keep or folder / OVERLAY,
-        drive=folder / CONFIG_DRIVE,
+        drive=folder / CONFIG_DRIVE if request.config_drive else None,
         console_log=log,
         report=folder / "report",
         nics=request.nics,
@@ -229,6 +240,11 @@ def _log_file() -> Path:
     return cache_folder() / "logs" / name
 
 
+def _starting(machine: qemu.Machine, service: metadata.Service | None) -> list[str]:
+    command = qemu.command(machine)
+    return service.inside(command) if service else dying_with_us(command)
+
+
 def _has_sandbox() -> bool:
     # A QEMU that was built without libseccomp knows no such option.
     command = [qemu.PROGRAM, "-sandbox", qemu.SANDBOX, "-version"]
@@ -239,7 +255,7 @@ def _has_sandbox() -> bool:
 def _running(command: list[str], errors: Path) -> Iterator[subprocess.Popen[bytes]]:
     with errors.open("wb") as sink:
         process = subprocess.Popen(
-            dying_with_us(command),
+            command,
             stdin=subprocess.DEVNULL,
             stdout=sink,
             stderr=sink,

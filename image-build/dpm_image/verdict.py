@@ -12,8 +12,8 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from dpm_image.configdrive import Step
 from dpm_image.errors import ImageError
+from dpm_image.instance import Step
 from dpm_image.nics import GuestNic
 from dpm_image.plain import cut, plain
 from dpm_image.session import Outcome
@@ -76,7 +76,7 @@ def _judge(
     elif mac != nic.wanted_mac:
         problems.append(f"{interface} has the MAC {mac}, not {nic.wanted_mac}")
     if nic.address not in addresses.get(interface, ()):
-        problems.append(f"cloud-init's address {nic.address} is not on it")
+        problems.append(f"the address {nic.address} is not on it")
     wire = tuple(seen.get(devno, ()))
     if wire != (nic.wanted_mac,):
         problems.append(f"source MACs on the wire: {', '.join(wire) or 'none'}")

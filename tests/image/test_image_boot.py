@@ -16,7 +16,7 @@ import pytest
 
 from dpm_image.boot import LOOK
 from dpm_image.build import build
-from dpm_image.configdrive import Step
+from dpm_image.instance import Step
 from dpm_image.nics import GuestNic, machine_nics, read_tuples
 from dpm_image.progress import Progress
 from dpm_image.qemu import LEAN_CPU
@@ -123,7 +123,7 @@ def test_the_tuples_are_the_end_of_the_kernel_command_line(first: Boot) -> None:
 
 def test_cloud_init_is_done_without_an_error(first: Boot) -> None:
     assert first.outcome.cloud_init.errors == ()
-    assert "ConfigDrive" in first.outcome.cloud_init.datasource
+    assert "OpenStackLocal" in first.outcome.cloud_init.datasource
     assert "status: done" in first.text("cloud-init")
 
 

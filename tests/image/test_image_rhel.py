@@ -23,7 +23,7 @@ from dpm_image import host, verify
 from dpm_image.boot import LOOK
 from dpm_image.bootentry import extract
 from dpm_image.build import Options, build, plan
-from dpm_image.configdrive import Step
+from dpm_image.instance import Step
 from dpm_image.nics import GuestNic, machine_nics, read_tuples
 from dpm_image.progress import Progress
 from dpm_image.qemu import LEAN_CPU
@@ -371,7 +371,7 @@ def test_every_nic_is_right_by_all_witnesses(booted: Boot) -> None:
 
 def test_cloud_init_and_all_units_are_done_without_an_error(booted: Boot) -> None:
     assert booted.outcome.cloud_init.errors == ()
-    assert "ConfigDrive" in booted.outcome.cloud_init.datasource
+    assert "OpenStackLocal" in booted.outcome.cloud_init.datasource
     assert booted.text("patience") == "TimeoutStartUSec=30min"
     assert booted.text("running") == "running"
 

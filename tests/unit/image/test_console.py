@@ -63,6 +63,11 @@ def test_the_end_of_a_boot_is_seen_even_in_a_prompt(text: str, meaning: str) -> 
     assert meaning in (line.fatal or "")
 
 
+def test_a_prompt_is_seen_though_its_line_does_not_end() -> None:
+    assert [line.phase for line in lines(BOOT)][-1] == "login"
+    assert [line.phase for line in lines(b"Last login: Thu")] == []
+
+
 def test_lines_come_whole_in_whatever_pieces_they_come_in() -> None:
     console = Console()
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import io
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from dpm_image.follow import BootError, Follower
+from dpm_image.instance import Instance
+from dpm_image.metadata import Service, serving
 from dpm_image.nics import machine_nics, read_tuples
 from dpm_image.progress import Progress
 from dpm_image.qemu import Machine
@@ -27,10 +30,15 @@ Follow = Callable[..., tuple[Follower, str]]
 
 @pytest.fixture
 def follow(tmp_path: Path) -> Follow:
-    def run(script: str, *, timeout: float = 300, until_off: bool = False) -> tuple[Follower, str]:
+    def run(
+        script: str,
+        *,
+        timeout: float = 300,
+        until_off: bool = False,
+        service: Service | None = None,
+    ) -> tuple[Follower, str]:
         machine = Machine(
             Path("disk"),
-            Path("drive"),
             tmp_path / "console",
             tmp_path / "report",
             machine_nics(read_tuples("0001,0;")),
@@ -40,7 +48,11 @@ def follow(tmp_path: Path) -> Follow:
         said = io.StringIO()
         outputs = bytearray()
         follower = Follower(
-            "debian.qcow2", machine, Progress(said), lambda step, data: outputs.extend(data)
+            "debian.qcow2",
+            machine,
+            service,
+            Progress(said),
+            lambda step, data: outputs.extend(data),
         )
         with errors.open("wb") as sink:
             process = subprocess.Popen(["sh", "-c", script], cwd=tmp_path, stderr=sink)
@@ -153,6 +165,37 @@ def test_nothing_of_a_console_moves_the_cursor(follow: Follow, tmp_path: Path) -
 
     assert r"dpm-guest\x9b2J\u202e" in said
     assert said.replace("\n", "").isprintable()
+
+
+@pytest.mark.parametrize(
+    ("console", "reason"),
+    [
+        ("", "cloud-init is off: .*/etc/cloud/ds-identify.cfg"),
+        (
+            "cloud-init[233]: Cloud-init v. 25.1 running 'init'\n",
+            "cloud-init ran and did not reach",
+        ),
+    ],
+    ids=["off", "lost"],
+)
+def test_a_login_prompt_before_a_question_for_metadata_ends_the_boot(
+    follow: Follow, tmp_path: Path, console: str, reason: str
+) -> None:
+    (tmp_path / "console").write_text(f"{console}\nDebian GNU/Linux 12\n\npartition login: ")
+
+    with serving(Instance(())) as service, pytest.raises(BootError, match=reason):
+        follow("sleep 60", service=service)
+
+
+def test_a_guest_that_asked_may_show_its_prompt(follow: Follow, tmp_path: Path) -> None:
+    (tmp_path / "console").write_text("partition login: ")
+
+    with serving(Instance(())) as service:
+        get = "import urllib.request; urllib.request.urlopen('http://169.254.169.254/openstack')"
+        subprocess.run(service.inside([sys.executable, "-I", "-c", get]), check=True)
+        follower, _ = follow(f"sleep 0.3; echo '{DONE}\n{STEP}' >report; sleep 60", service=service)
+
+    assert follower.results["run"].code == 7
 
 
 def test_a_command_that_hangs_is_the_phase_that_is_named(follow: Follow, tmp_path: Path) -> None:

@@ -36,10 +36,19 @@ def test_nics_are_ccw_devices_at_their_device_numbers_with_the_firmwares_macs() 
     ]
 
 
-def test_no_network_leads_out_of_the_machine() -> None:
+def test_with_a_config_drive_no_network_leads_out_of_the_machine() -> None:
     backends = options(command(machine(ssh_port=2222)), "-netdev")
 
+    assert len(backends) == 2
     assert all(backend.startswith("user,") and "restrict=on" in backend for backend in backends)
+
+
+def test_without_one_the_networks_lead_to_where_qemu_is_and_there_is_one_disk() -> None:
+    words = command(machine(drive=None))
+
+    assert all("restrict=off" in backend for backend in options(words, "-netdev"))
+    assert options(words, "-drive") == []
+    assert len([device for device in options(words, "-device") if "virtio-blk" in device]) == 1
 
 
 def test_the_ssh_port_is_of_this_machine_only_and_leads_to_the_first_nic() -> None:

@@ -175,7 +175,7 @@ def test_logs_of_a_former_version_become_private(builds: Builds) -> None:
 def test_no_secret_is_in_logs_progress_or_last_words(builds: Builds, tmp_path: Path) -> None:
     secrets = {
         "DIB_DEV_USER_PASSWORD": 'it\'s "hunter2" $x',
-        "REG_PASSWORD": "größe-2",
+        "REG_PASSWORD": "größe-zwei",
         "DIB_X_KEY": "first line\nsecond line",
         "REG_USER": "somebody",
     }
@@ -187,8 +187,8 @@ def test_no_secret_is_in_logs_progress_or_last_words(builds: Builds, tmp_path: P
     assert status == 1
     assert "E: failed with (redacted)" in said
     assert "DIB_DEV_USER_PASSWORD" in text
-    for word in ("hunter2", "it's", "-2", "first line", "second line", "somebody"):
-        assert word not in text.replace("-2f", ""), word
+    for word in ("hunter2", "it's", "e-zwei", "first line", "second line", "somebody"):
+        assert word not in text, word
 
 
 def test_a_full_disk_is_one_sentence_and_leaves_what_was_there(

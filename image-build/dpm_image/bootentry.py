@@ -1,26 +1,37 @@
 """What an image's boot loader would boot: kernel, initial RAM disk and kernel parameters.
 
-Read from where ``zipl`` reads it: entries of the Boot Loader Specification (EL) in
-``/boot/loader/entries``, else the default section of ``/etc/zipl.conf`` (Debian).
+Read as ``zipl`` reads it: the sections of ``/etc/zipl.conf`` (Debian), and entries of the Boot
+Loader Specification (EL) in ``/boot/loader/entries``, which are sections too, by their titles.
 """
 
 from __future__ import annotations
 
+import re
 import shutil
-from configparser import ConfigParser
-from configparser import Error as ConfigError
 from dataclasses import dataclass
 from pathlib import Path
 
+from dpm_image import ziplconf
 from dpm_image.apart import apart
 from dpm_image.errors import ImageError
 from dpm_image.files import Files
 from dpm_image.rawdisk import exported
 from dpm_image.rootfs import mounted
+from dpm_image.versions import in_zipls_order
+from dpm_image.ziplconf import Section
 
 #: Entries of the Boot Loader Specification.
 ENTRIES = "boot/loader/entries/*.conf"
-_ZIPL = "/etc/zipl.conf"
+
+#: Where zipl looks for its configuration, one after the other (zipl.conf(5)).
+_ZIPL = ("/etc/zipl.conf", "/usr/lib/s390-tools/zipl.conf", "/lib/s390-tools/zipl.conf")
+
+#: A line of an entry: a key, blanks or tabs, and all that follows (scan.c: scan_bls_field).
+_FIELD = re.compile(r"[ \t]*([A-Za-z0-9_-]+)[ \t]+(.*?)[ \t]*")
+
+#: Entries of other machines have their parameters in this variable, in GRUB's environment. On s390x
+#: nothing expands it: it reaches the kernel as it is, and the root device does not.
+VARIABLE = "$kernelopts"
 
 #: More than any kernel or initial RAM disk has: a partition's memory has to hold them.
 FILE_LIMIT = 2**30
@@ -53,15 +64,49 @@ class BootEntryError(ImageError):
 
 def read_entry(files: Files) -> BootEntry:
     """Return what the boot loader in an image boots by default."""
-    entries = files.matching(ENTRIES)
-    if entries:
-        # zipl takes the newest of equals; the file names carry the kernel's version.
-        return _from_bls(files, entries[-1])
-    if files.exists(_ZIPL):
-        return _from_zipl(files.read(_ZIPL))
-    raise BootEntryError(
-        f"it has neither /{ENTRIES} nor {_ZIPL}; was it built with the element zipl-dpm?"
+    names = in_zipls_order(files.matching(ENTRIES))
+    config = next((name for name in _ZIPL if files.exists(name)), None)
+    if not names and config is None:
+        raise BootEntryError(
+            f"it has neither /{ENTRIES} nor {_ZIPL[0]}; was it built with the element zipl-dpm?"
+        )
+    try:
+        configuration = ziplconf.parse(files.read(config) if config else "")
+        section = ziplconf.default(configuration, [_entry(files, name) for name in names])
+    except ziplconf.ZiplConfError as error:
+        raise BootEntryError(f"{config or ENTRIES}: cannot tell what it boots: {error}") from error
+    return _boots(files, section)
+
+
+def fields(text: str) -> dict[str, str]:
+    """Return what an entry of the Boot Loader Specification says, by its keys."""
+    lines = (line for line in text.splitlines() if not line.lstrip(" \t").startswith("#"))
+    return {match[1]: match[2] for line in lines if (match := _FIELD.fullmatch(line))}
+
+
+def _entry(files: Files, name: str) -> Section:
+    said = fields(files.read(name))
+    keywords = {"parameters": said.get("options", "")}
+    for keyword, key in {"image": "linux", "ramdisk": "initrd"}.items():
+        if words := said.get(key, "").split():
+            keywords[keyword] = _on_root(files, words[0])
+    return Section(said.get("title", name), keywords)
+
+
+def _boots(files: Files, section: Section) -> BootEntry:
+    keywords = section.keywords
+    if "ramdisk" not in keywords:
+        raise BootEntryError(f"[{section.name}] has no ramdisk")
+    # Where zipl is told the addresses to load them at, they follow a comma.
+    image, ramdisk, parmfile = (
+        keywords.get(name, "").partition(",")[0] for name in ("image", "ramdisk", "parmfile")
     )
+    words = [keywords.get("parameters", "")]
+    if parmfile:
+        if not files.exists(parmfile):
+            raise BootEntryError(f"[{section.name}] names {parmfile}, which is not in the image")
+        words.insert(0, re.sub(r"\n+", " ", files.read(parmfile)))
+    return BootEntry(image, ramdisk, " ".join(filter(None, (word.strip() for word in words))))
 
 
 def extract(image: Path, folder: Path) -> Extracted:
@@ -81,6 +126,8 @@ def extract(image: Path, folder: Path) -> Extracted:
 def _check(parameters: str) -> None:
     if not parameters.isprintable() or len(parameters) > _PARAMETERS_LIMIT:
         raise BootEntryError("its kernel parameters are no line of text that a kernel takes")
+    if VARIABLE in parameters.split():
+        raise BootEntryError(f"its kernel parameters have {VARIABLE}, which zipl does not expand")
 
 
 def _copy(files: Files, name: str, target: Path) -> Path:
@@ -91,42 +138,8 @@ def _copy(files: Files, name: str, target: Path) -> Path:
     return target
 
 
-def _from_bls(files: Files, name: str) -> BootEntry:
-    fields: dict[str, str] = {}
-    for line in files.read(name).splitlines():
-        key, _, value = line.strip().partition(" ")
-        if key and not key.startswith("#"):
-            fields[key] = value.strip()
-    try:
-        kernel, initrd = fields["linux"], fields["initrd"].split()[0]
-    except (KeyError, IndexError):
-        raise BootEntryError(f"{name}: no 'linux' or no 'initrd' line") from None
-    return BootEntry(_on_root(files, kernel), _on_root(files, initrd), fields.get("options", ""))
-
-
 def _on_root(files: Files, name: str) -> str:
     # Where /boot is a file system of its own, entries name files from its top.
     if not files.exists(name) and not name.startswith("/boot/"):
         return "/boot/" + name.lstrip("/")
     return name
-
-
-def _from_zipl(text: str) -> BootEntry:
-    # Sections that begin with ':' are menus: they parse, and nothing here looks at them.
-    config = ConfigParser(
-        interpolation=None, strict=False, comment_prefixes=("#",), delimiters=("=",)
-    )
-    try:
-        config.read_string(text)
-        default = config["defaultboot"]
-        name = default.get("default")
-        if name is None:
-            name = config[":" + default["defaultmenu"]]["1"]
-        section = config[name]
-        return BootEntry(
-            section["image"].split(",")[0],
-            section["ramdisk"].split(",")[0],
-            section.get("parameters", "").strip('"'),
-        )
-    except (ConfigError, KeyError) as error:
-        raise BootEntryError(f"{_ZIPL}: cannot tell what it boots: {error}") from error

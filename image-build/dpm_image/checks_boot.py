@@ -6,9 +6,10 @@ import re
 from pathlib import PurePath
 
 from dpm_image import bootrecord
-from dpm_image.bootentry import ENTRIES
+from dpm_image.bootentry import ENTRIES, fields
 from dpm_image.checks import Image, Wrong, check
 from dpm_image.rawdisk import partitions
+from dpm_image.versions import machine_id, newest
 
 #: The largest file that is still what we promise, in MiB.
 SIZES = {"debian": 200, "el": 1200}
@@ -21,6 +22,12 @@ CONSOLES = ("ttyS0", "ttysclp0")
 
 # What free space may cost in the file: metadata of the file system, clusters half used.
 _SLACK = 64 * 2**20
+
+_NEED_INITQUEUE = "lib/dracut/need-initqueue"
+
+#: Where kernel-install takes the id from that it names entries by, before the machine's own.
+_MACHINE_INFO = "etc/machine-info"
+_ID = re.compile(r"^KERNEL_INSTALL_MACHINE_ID=[\"']?([0-9a-f]{32})[\"']?\s*$", re.MULTILINE)
 
 _TUPLE = re.compile(r"\b[0-9a-f]{4},\d{1,2}(,[0-9a-f]{12})?;", re.IGNORECASE)
 _MODULE = re.compile(r"(?:^|/)lib/modules/[^/]+/.*/([^/]+)\.ko(?:\.[a-z0-9]+)?$")
@@ -112,10 +119,14 @@ def initramfs_has_drivers(image: Image) -> str:
 @check("IPL hook in initramfs")
 def initramfs_has_ipl_hook(image: Image) -> str:
     """It brings the FCP disk online that the partition was booted from."""
-    hooks = [name for name in image.initramfs if "dpm-ipl" in PurePath(name).name]
+    hooks = sorted(name for name in image.initramfs if "dpm-ipl" in PurePath(name).name)
     if not hooks:
         raise Wrong("no file dpm-ipl")
-    return f"/{min(hooks)}"
+    # dracut goes through its initqueue only where a module asked for it (dracut-initqueue.sh).
+    queued = [name for name in hooks if PurePath(name).parent.match("hooks/initqueue")]
+    if queued and not any(name.endswith(_NEED_INITQUEUE) for name in image.initramfs):
+        raise Wrong(f"/{queued[0]} is never run: there is no /{_NEED_INITQUEUE}")
+    return f"/{hooks[0]}"
 
 
 @check("file system table")
@@ -168,10 +179,38 @@ def entries_name_what_is_there(image: Image) -> str:
     if not entries:
         raise Wrong(f"no /{ENTRIES}")
     for entry in entries:
-        text = image.read(entry)
-        for name in re.findall(r"^(?:linux|initrd)\s+(\S+)", text, re.MULTILINE):
+        said = fields(image.read(entry))
+        for name in (word for key in ("linux", "initrd") for word in said.get(key, "").split()[:1]):
             if not image.tree.is_file(name) and not image.tree.is_file(f"boot/{name}"):
                 raise Wrong(f"{PurePath(entry).name} names {name}, which is missing")
-        if f"root=LABEL={image.label}" not in text:
+        if f"root=LABEL={image.label}" not in said.get("options", "").split():
             raise Wrong(f"{PurePath(entry).name} has no root=LABEL={image.label}")
     return f"{len(entries)}, all of whose files are there"
+
+
+@check("entries' id", "el")
+def kernel_install_finds_its_entries(image: Image) -> str:
+    """kernel-install removes a kernel's entry by its name, with the id of machine-info in it.
+
+    With an id of the machine that built the image the entry outlives its kernel, and zipl fails
+    from then on. A partition's own machine-id is made at its first boot: it is in no entry.
+    """
+    match = _ID.search(image.read(_MACHINE_INFO))
+    if match is None:
+        raise Wrong(f"/{_MACHINE_INFO} has no KERNEL_INSTALL_MACHINE_ID")
+    names = [PurePath(entry).name for entry in image.files(ENTRIES)]
+    if others := [name for name in names if machine_id(name) != match[1]]:
+        raise Wrong(f"{others[0]} is not {match[1]}'s, whose are those of later kernels")
+    return match[1]
+
+
+@check("newest kernel", "el")
+def newest_kernel_is_booted(image: Image) -> str:
+    """Of several kernels, zipl's default is the newest one."""
+    name = newest(image.files(ENTRIES))
+    if name is None:
+        raise Wrong("no entry but for rescue")
+    kernel = fields(image.read(name)).get("linux", "no kernel")
+    if PurePath(kernel).name != PurePath(image.entry.kernel).name:
+        raise Wrong(f"{image.entry.kernel} is booted, {kernel} is newer")
+    return PurePath(kernel).name

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 
 from dpm_image.checks import Image, Wrong, check, none_of
@@ -106,25 +105,3 @@ def resolver_is_not_the_builders(image: Image) -> str:
     if servers := re.findall(r"^nameserver\s+(\S+)", image.read("etc/resolv.conf"), re.MULTILINE):
         raise Wrong(f"/etc/resolv.conf: {', '.join(servers)}")
     return "none"
-
-
-@check("SELinux labels", "el")
-def labels_come_at_boot_or_are_there(image: Image) -> str:
-    """Files without labels are useless where SELinux enforces."""
-    mode = re.search(r"^SELINUX=(\w+)", image.read("etc/selinux/config"), re.MULTILINE)
-    if mode is None or mode[1] == "disabled":
-        return "SELinux is off"
-    if image.tree.exists(".autorelabel"):
-        return f"{mode[1]}; the first boot labels all files"
-    label = _label(image)
-    if not label:
-        raise Wrong(f"{mode[1]}, but /etc/passwd has no label and there is no /.autorelabel")
-    return f"{mode[1]}; /etc/passwd is {label}"
-
-
-def _label(image: Image) -> str:
-    try:
-        label = os.getxattr(image.tree.path("etc/passwd"), "security.selinux")
-        return label.decode(errors="replace").rstrip("\0")
-    except OSError:
-        return ""

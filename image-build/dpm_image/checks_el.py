@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from configparser import ConfigParser
 from configparser import Error as ConfigError
+from pathlib import PurePath
 
 from dpm_image.checks import Image, Wrong, check, none_of
 
@@ -104,3 +105,35 @@ def later_kernels_boot_alike(image: Image) -> str:
     if re.search(r"^omit_dracutmodules\+=.*\bmultipath\b", config, re.MULTILINE):
         raise Wrong("/etc/dracut.conf.d leaves multipath out")
     return "the same kernel parameters, and an initramfs for any partition"
+
+
+#: What file_contexts of the policy leave without a label in there (files.fc: <<none>>).
+_WITHOUT_LABEL = "/usr/lib/debug/"
+
+#: dracut's module `selinux` loads the policy before the real root starts, and lets all pass until
+#: the files have their labels.
+_LOADS_POLICY = "selinux-loadpolicy.sh"
+
+
+@check("SELinux labels", "el")
+def files_have_labels(image: Image) -> str:
+    """What has no label cannot be started where SELinux enforces, the program that labels neither.
+
+    Since EL 10 the kernel's own domain is confined (selinux-policy, kernel.te): the first process
+    starts nothing that has no label, so no first boot labels anything.
+    """
+    mode = re.search(r"^SELINUX=(\w+)", image.read("etc/selinux/config"), re.MULTILINE)
+    if mode is None or mode[1] == "disabled":
+        return "SELinux is off"
+    names = [
+        name for name in image.files("usr/**/*", "etc/**/*") if not name.startswith(_WITHOUT_LABEL)
+    ]
+    if not (bare := [name for name in names if not image.tree.label(name)]):
+        return f"{mode[1]}; {len(names)} files of /usr and /etc have one"
+    count = f"{len(bare)} of {len(names)} files of /usr and /etc have no label"
+    if not image.tree.exists(".autorelabel"):
+        raise Wrong(f"{mode[1]}; {count}, such as {bare[0]}, and nothing will give them one")
+    loads = any(PurePath(name).name.endswith(_LOADS_POLICY) for name in image.initramfs)
+    if mode[1] == "enforcing" and not loads:
+        raise Wrong(f"{mode[1]}; {count}, such as {bare[0]}: the first boot starts nothing")
+    return f"{mode[1]}; the first boot labels all files"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import PurePath
 
 from dpm_image import imports
@@ -10,6 +11,12 @@ from dpm_image.imports import AGENT
 
 #: In this order: a drive is found at once, a service has to be asked, and without both it goes on.
 DATASOURCES = ["ConfigDrive", "OpenStack", "None"]
+
+_DS_IDENTIFY = "etc/cloud/ds-identify.cfg"
+_OFF = "etc/cloud/cloud-init.disabled"
+
+#: When cloud-init describes the network: the last one is its second stage's word for `boot`.
+_WHEN = ("boot-new-instance", "boot", "boot-legacy")
 
 _MODULES = f"{AGENT}/dpm_guest"
 
@@ -82,3 +89,32 @@ def cloud_init_has_our_datasources(image: Image) -> str:
     if names != DATASOURCES:
         raise Wrong(f"{place}: {', '.join(names)}" if names else "no datasource_list")
     return f"{', '.join(names)} ({place})"
+
+
+@check("cloud-init is on")
+def cloud_init_is_on(image: Image) -> str:
+    """ds-identify looks at DMI, which s390x has not: since 25.1.3 it switches cloud-init off then.
+
+    Only the policy that asks cloud-init itself is right with every version.
+    """
+    if image.tree.exists(_OFF):
+        raise Wrong(f"/{_OFF} is there")
+    text = image.read(_DS_IDENTIFY)
+    policies = re.findall(r"^\s*policy\s*:\s*([^#\s]*)", text, re.MULTILINE)
+    if not policies:
+        raise Wrong(f"/{_DS_IDENTIFY} {'has no policy' if text else 'is missing'}")
+    if policies[-1] != "enabled":
+        raise Wrong(f"/{_DS_IDENTIFY}: policy {policies[-1]}, not enabled")
+    return f"policy enabled (/{_DS_IDENTIFY})"
+
+
+@check("network updates")
+def network_is_described_at_every_boot(image: Image) -> str:
+    """Ports are swapped, added and removed while a server lives."""
+    updates, place = image.cloud.get("updates", ({}, ""))
+    network = updates.get("network") if isinstance(updates, dict) else None
+    when = network.get("when") if isinstance(network, dict) else None
+    listed = when if isinstance(when, list) else []
+    if missing := [event for event in _WHEN if event not in listed]:
+        raise Wrong(f"updates.network.when has no {', '.join(missing)}{place and f' ({place})'}")
+    return f"{', '.join(_WHEN)} ({place})"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Iterator
@@ -16,6 +17,8 @@ _LINKS = 40
 
 #: The largest text that is read; of what an image has to have, none has a tenth of it.
 _TEXT = 4 * 2**20
+
+_LABEL = "security.selinux"
 
 _KINDS = {
     stat.S_IFDIR: "a folder",
@@ -78,6 +81,17 @@ class Files:
         if status is None or not stat.S_ISLNK(status.st_mode):
             return None
         return str(self.path(name, follow=False).readlink())
+
+    def label(self, name: str) -> str:
+        """Return the SELinux label of `name` itself, empty where it has none."""
+        try:
+            label = os.getxattr(self.path(name, follow=False), _LABEL, follow_symlinks=False)
+        except OSError as error:
+            # None there, and a file system that can have none.
+            if error.errno not in {errno.ENODATA, errno.ENOTSUP}:
+                raise
+            return ""
+        return label.decode(errors="replace").rstrip("\0")
 
     def open(self, name: str, limit: int) -> BinaryIO:
         """Open a regular file that has at most `limit` bytes."""

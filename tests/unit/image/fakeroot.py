@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import atexit
 import importlib.util
+import os
 import shutil
 import subprocess
 import sys
@@ -22,6 +23,10 @@ from dpm_lab.source import CHECKOUT
 LABEL = "cloudimg-rootfs"
 PARAMETERS = f"root=LABEL={LABEL} console=ttyS0 console=ttysclp0"
 KERNEL = "6.1.0-50-s390x"
+
+#: The id in the names of EL's entries, and the one entry.
+ID = "f" * 32
+ENTRY = f"boot/loader/entries/{ID}-{KERNEL}.conf"
 
 _DRIVERS = ("zfcp", "sd_mod", "dasd_mod", "dasd_eckd_mod", "virtio_blk", "nvme", "ext4")
 
@@ -48,7 +53,9 @@ _TEXTS = {
     "etc/fstab": f"LABEL={LABEL} / ext4 defaults 0 1\n",
     "etc/shadow": "root:*:19000:0:99999:7:::\nsshd:!:19000::::::\n",
     "etc/cloud/cloud.cfg": "cloud_init_modules:\n - migrator\n - [growpart, always]\n - resizefs\n",
-    "etc/cloud/cloud.cfg.d/95-dpm-guest.cfg": "datasource_list: [ ConfigDrive, OpenStack, None ]\n",
+    "etc/cloud/cloud.cfg.d/95-dpm-guest.cfg": "datasource_list: [ ConfigDrive, OpenStack, None ]\n"
+    "updates: {network: {when: [boot-new-instance, boot, boot-legacy]}}\n",
+    "etc/cloud/ds-identify.cfg": "# why\npolicy: enabled\n",
     "usr/bin/growpart": "#!/bin/sh\n",
     "usr/sbin/sfdisk": "",
     "usr/sbin/resize2fs": "",
@@ -77,9 +84,16 @@ _EL = {
     "usr/lib/NetworkManager/conf.d/10-server.conf": "[main]\nplugins=keyfile\n",
     "etc/os-release": 'ID="rhel"\nID_LIKE="fedora"\nVERSION_ID="9.4"\n',
     "etc/selinux/config": "SELINUX=enforcing\nSELINUXTYPE=targeted\n",
-    ".autorelabel": "",
-    "boot/loader/entries/0123-5.14.0.s390x.conf": f"title RHEL\nversion {KERNEL}\n"
+    "etc/machine-info": f"KERNEL_INSTALL_MACHINE_ID={ID}\n",
+    "etc/zipl.conf": "[defaultboot]\ndefaultauto\nprompt = 0\ntarget = /boot\n",
+    ENTRY: f"title RHEL\nversion {KERNEL}\n"
     f"linux /boot/vmlinuz-{KERNEL}\ninitrd /boot/initrd.img-{KERNEL}\noptions {PARAMETERS}\n",
+}
+
+#: The hook in an initial RAM disk of initramfs-tools, and of dracut with what asks for its queue.
+_HOOK = {
+    "debian": ["scripts/init-premount/dpm-ipl"],
+    "el": ["var/lib/dracut/hooks/initqueue/20-dpm-ipl.sh", "usr/lib/dracut/need-initqueue"],
 }
 
 
@@ -94,7 +108,7 @@ def image(folder: Path, *, family: str = "debian") -> Image:
     link(root, "bin", "usr/bin")
     link(root, "sbin", "/usr/sbin")
     link(root, "lib", "usr/lib")
-    initramfs(root, [*modules(_DRIVERS), "scripts/init-premount/dpm-ipl"])
+    initramfs(root, [*modules(_DRIVERS), *_HOOK[family]])
 
     if family == "el":
         (root / "usr/libexec/rhel-dpm/interfaces-by-mac").chmod(0o755)
@@ -111,6 +125,8 @@ def image(folder: Path, *, family: str = "debian") -> Image:
         "etc/systemd/system/sysinit.target.wants/dpm-guest.service",
         "/lib/systemd/system/dpm-guest.service",
     )
+    if family == "el":
+        label(root)
     return Image(
         root=root,
         info={
@@ -123,6 +139,15 @@ def image(folder: Path, *, family: str = "debian") -> Image:
         used=390 * 2**20,
         agent=agent,
     )
+
+
+def label(root: Path) -> None:
+    """Give all files an SELinux label. That takes root: for others, SELinux is off."""
+    if os.geteuid() != 0:
+        write(root, "etc/selinux/config", "SELINUX=disabled\n")
+        return
+    for path in root.rglob("*"):
+        os.setxattr(path, "security.selinux", b"etc_t\0", follow_symlinks=False)
 
 
 def python(root: Path, family: str) -> None:

@@ -14,9 +14,11 @@ import pytest
 from dpm_image import verify
 from dpm_image.checks import CHECKS, Check, Image
 from tests.unit.image import fakeroot
-from tests.unit.image.fakeroot import KERNEL, LABEL, PARAMETERS, write
+from tests.unit.image.fakeroot import ENTRY, ID, KERNEL, LABEL, PARAMETERS, write
 
 Break = Callable[[Image], Image | None]
+
+needs_labels = pytest.mark.skipif(os.geteuid() != 0, reason="labelling files takes root")
 
 # It looks at a real disk: tests/image does that.
 _REAL = {"boot map"}
@@ -118,6 +120,72 @@ def program(start: bytes) -> Break:
     return written
 
 
+def unlabelled(name: str) -> Break:
+    """A broken image: one of its files has no SELinux label."""
+
+    def removed(image: Image) -> None:
+        os.removexattr(image.root / name, "security.selinux", follow_symlinks=False)
+
+    return removed
+
+
+def relabelled_by_the_first_boot(mode: str, *more: str) -> Break:
+    """An image that has no labels, and shall get them in its first boot."""
+
+    def made(image: Image) -> None:
+        for path in image.root.rglob("*"):
+            os.removexattr(path, "security.selinux", follow_symlinks=False)
+        write(image.root, "etc/selinux/config", f"SELINUX={mode}\n")
+        write(image.root, ".autorelabel", "")
+        fakeroot.initramfs(image.root, [*fakeroot.modules(["zfcp"]), *more])
+
+    return made
+
+
+def entry(version: str, **changed: str) -> Break:
+    """A broken image: one more boot entry, with other lines than the first."""
+
+    def added(image: Image) -> None:
+        said = {
+            "title": version,
+            "linux": f"/boot/vmlinuz-{version}",
+            "initrd": f"/boot/initrd.img-{KERNEL}",
+            "options": PARAMETERS,
+        }
+        text = "".join(f"{key} {value}\n" for key, value in (said | changed).items())
+        write(image.root, f"boot/loader/entries/{ID}-{version}.conf", text)
+        write(image.root, f"boot/vmlinuz-{version}", "kernel")
+
+    return added
+
+
+def default(title: str) -> Break:
+    """A broken image: a newer kernel, and a default that is not it."""
+
+    def written(image: Image) -> None:
+        entry("6.1.0-124-s390x")(image)
+        config = image.root / "etc/zipl.conf"
+        config.write_text(f"{config.read_text()}default={title}\n")
+
+    return written
+
+
+def rescue_only(image: Image) -> None:
+    """A broken image: its only entry is for rescue."""
+    path = image.root / ENTRY
+    path.rename(path.with_name(f"{ID}-0-rescue.conf"))
+
+
+def unlabelled_debug_file(image: Image) -> None:
+    """An image as its policy wants it: what is in /usr/lib/debug has no label."""
+    write(image.root, "usr/lib/debug/x", "")
+
+
+def hook_that_nobody_runs(image: Image) -> None:
+    """A broken image: a hook in dracut's initqueue, for which no module asked."""
+    fakeroot.initramfs(image.root, ["usr/lib/dracut/hooks/initqueue/20-dpm-ipl.sh"])
+
+
 _STANDARD = "usr/lib/python3.11"
 _PYUDEV = "usr/lib/python3/dist-packages/pyudev"
 _SECRET = "debian:$y$j9T$salt$hash:19000:0:99999:7:::\n"
@@ -197,6 +265,25 @@ BROKEN: list[tuple[str, Break, str]] = [
     ("datasources", without("etc/cloud/cloud.cfg.d/95-dpm-guest.cfg"), "no datasource_list"),
     ("datasources", file("etc/cloud/cloud.cfg.d/99.cfg", "datasource_list: [Ec2]\n"), "Ec2"),
     ("boot map", other(disk=None), "no disk"),
+    ("cloud-init is on", without("etc/cloud/ds-identify.cfg"), "ds-identify.cfg is missing"),
+    ("cloud-init is on", file("etc/cloud/ds-identify.cfg", "# policy: enabled\n"), "has no policy"),
+    (
+        "cloud-init is on",
+        file("etc/cloud/ds-identify.cfg", "policy: enabled\npolicy: search,maybe=none\n"),
+        "policy search,maybe=none, not enabled",
+    ),
+    ("cloud-init is on", file("etc/cloud/cloud-init.disabled", ""), "cloud-init.disabled is there"),
+    (
+        "network updates",
+        file("etc/cloud/cloud.cfg.d/95-dpm-guest.cfg", "updates: {network: {when: [boot]}}\n"),
+        "no boot-new-instance, boot-legacy (/etc/cloud/cloud.cfg.d/95-dpm-guest.cfg)",
+    ),
+    (
+        "network updates",
+        file("etc/cloud/cloud.cfg.d/99.cfg", "updates: {network: {when: hotplug}}\n"),
+        "no boot-new-instance, boot, boot-legacy (/etc/cloud/cloud.cfg.d/99.cfg)",
+    ),
+    ("network updates", without("etc/cloud/cloud.cfg.d/95-dpm-guest.cfg"), "no boot-new-instance"),
 ]
 
 
@@ -218,9 +305,29 @@ _NM = "etc/systemd/system/multi-user.target.wants/NetworkManager.service"
 _RENDERERS = "system_info: {network: {renderers: [sysconfig, network-manager]}}\n"
 
 BROKEN_EL: list[tuple[str, Break, str]] = [
-    ("SELinux labels", without(".autorelabel"), "no label"),
+    ("SELinux labels", unlabelled("usr/bin/growpart"), "/usr/bin/growpart, and nothing will"),
+    ("SELinux labels", unlabelled("etc/resolv.conf"), "1 of "),
+    ("SELinux labels", relabelled_by_the_first_boot("enforcing"), "the first boot starts nothing"),
     ("boot entries", without(f"boot/vmlinuz-{KERNEL}"), "which is missing"),
-    ("boot entries", without("boot/loader/entries/0123-5.14.0.s390x.conf"), "no /boot/loader"),
+    ("boot entries", without(ENTRY), "no /boot/loader"),
+    ("boot entries", entry("5.14.0-1", linux="\t/boot/gone"), "/boot/gone, which is missing"),
+    ("boot entries", entry("5.14.0-1", options="root=LABEL=no\n# root=LABEL="), "has no root="),
+    ("entries' id", without("etc/machine-info"), "no KERNEL_INSTALL_MACHINE_ID"),
+    ("entries' id", file("etc/machine-info", "PRETTY_HOSTNAME=x\n"), "no KERNEL_INSTALL"),
+    (
+        "entries' id",
+        file("etc/machine-info", f"KERNEL_INSTALL_MACHINE_ID={'0' * 32}\n"),
+        "is not 0",
+    ),
+    ("entries' id", file(f"boot/loader/entries/{'0' * 32}-5.conf"), "0-5.conf is not f"),
+    ("entries' id", file("boot/loader/entries/5.14.0.conf"), "5.14.0.conf is not f"),
+    (
+        "newest kernel",
+        default("RHEL"),
+        f"/boot/vmlinuz-{KERNEL} is booted, /boot/vmlinuz-6.1.0-124",
+    ),
+    ("newest kernel", rescue_only, "no entry but for rescue"),
+    ("IPL hook in initramfs", hook_that_nobody_runs, "20-dpm-ipl.sh is never run"),
     ("sysconfig", file("etc/sysconfig/network-scripts/ifcfg-enc1"), "ifcfg-enc1"),
     ("sysconfig", file("etc/sysconfig/network", "HOSTNAME=builder\n"), "HOSTNAME"),
     ("device lists", file("etc/zfcp.conf", "0.0.1900 0x50 0x40\n"), "0.0.1900"),
@@ -262,6 +369,7 @@ BROKEN_EL: list[tuple[str, Break, str]] = [
 ]
 
 
+@needs_labels
 @pytest.mark.parametrize(
     ("name", "spoil", "said"), BROKEN_EL, ids=[f"{name}: {said}" for name, _, said in BROKEN_EL]
 )
@@ -272,6 +380,42 @@ def test_a_broken_el_image_is_refused(el: Image, name: str, spoil: Break, said: 
 
     assert not result.right
     assert said in result.found
+
+
+@needs_labels
+@pytest.mark.parametrize(
+    ("make", "found"),
+    [
+        (relabelled_by_the_first_boot("permissive"), "permissive; the first boot labels all files"),
+        (
+            relabelled_by_the_first_boot(
+                "enforcing", "lib/dracut/hooks/pre-pivot/50-selinux-loadpolicy.sh"
+            ),
+            "enforcing; the first boot labels all files",
+        ),
+        (file("etc/selinux/config", "SELINUX=disabled\n"), "SELinux is off"),
+        (unlabelled("boot/initrd.img"), "enforcing; "),
+        (unlabelled_debug_file, "enforcing; "),
+    ],
+    ids=["permissive", "dracut's module", "off", "elsewhere", "none by policy"],
+)
+def test_an_image_without_labels_is_right_where_it_boots(
+    el: Image, make: Break, found: str
+) -> None:
+    make(el)
+
+    result = verdict(el, "SELinux labels")
+
+    assert result.right, result.found
+    assert result.found.startswith(found)
+
+
+def test_a_boot_of_an_older_kernel_by_its_own_name_is_right_where_it_is_the_newest(
+    el: Image,
+) -> None:
+    entry("5.14.0-9-s390x")(el)
+
+    assert verdict(el, "newest kernel") == verify.Result("newest kernel", True, f"vmlinuz-{KERNEL}")
 
 
 def test_every_check_is_shown_to_fail() -> None:

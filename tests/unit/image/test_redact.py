@@ -81,6 +81,27 @@ def test_a_secret_that_chance_would_find_is_refused(secret: str) -> None:
         Redactor({"DIB_DEV_USER_PASSWORD": secret})
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "DIB_X_PASSWORD",
+        "DIB_X_PASSPHRASE",
+        "REG_SECRET_X",
+        "DIB_TOKEN",
+        "DIB_X_TOKENS",
+        "REG_X_KEY",
+    ],
+)
+def test_a_name_tells_that_a_value_is_a_secret(name: str) -> None:
+    with pytest.raises(ImageError, match=f"{name} cannot be kept out of"):
+        Redactor({name: "abc"})
+
+
+@pytest.mark.parametrize("name", ["DIB_X_KEYS", "DIB_KEYBOARD", "REG_ORG"])
+def test_other_names_do_not(name: str) -> None:
+    assert Redactor({name: "abc"}).redact(b"abc\n") == b"abc\n"
+
+
 @pytest.mark.parametrize("value", ["1", "true"])
 def test_a_switch_is_redacted_behind_its_name_only(value: str) -> None:
     redactor = Redactor({"REG_AUTO_ATTACH": value})

@@ -164,3 +164,20 @@ def test_only_the_kernels_own_escapes_are_read(tmp_path: Path) -> None:
         folder / "a b\tc\nd\\e",
         folder / "\\x41\\n",
     }
+
+
+def test_what_is_mounted_in_a_mount_comes_before_it(tmp_path: Path) -> None:
+    folder = tmp_path / "build-1"
+    folder.mkdir()
+    table = tmp_path / "mountinfo"
+    # A target below another comes after it in the kernel's table, but for one that was moved.
+    targets = ["mnt/dev/pts", "mnt", "", "mnt/dev", "mnt/dev/pts/deeper", "other"]
+    table.write_text(
+        "".join(f"1 2 8:1 / {folder / target} rw - ext4 /dev/x rw\n" for target in targets)
+    )
+
+    found = mounts.below(folder, table)
+
+    assert len(found) == len(targets)
+    for number, target in enumerate(found):
+        assert not any(later.is_relative_to(target) for later in found[number + 1 :]), found

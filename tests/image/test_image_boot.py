@@ -2,8 +2,11 @@
 
 Two boots, each looked at from many sides, because a boot takes a minute or more under emulation.
 The first loads the kernel by QEMU's own means, and all is as it should be. The second one is a
-restart from the same disk, through the boot loader on it, with parameters that name a device that
-the machine has lost.
+restart of the same server from the same disk, through the boot loader on it. In between its ports
+have changed: one was swapped for another, one was removed, one was added, and the parameters name a
+device that the machine has lost.
+
+What a guest is told, it asks a metadata service for: a partition has no config drive.
 """
 
 from __future__ import annotations
@@ -27,6 +30,9 @@ pytestmark = [pytest.mark.image, pytest.mark.slow]
 
 TUPLES = "0001,0,0a0000000011;0004,1,0a0000000012;0a00,0,0a0000000013;"
 ABSENT = "0a00"
+
+#: Another port at the device number of the first one, none at the second's, and a new one.
+AGAIN_TUPLES = "0001,0,0a0000000021;0a00,0,0a0000000013;0b00,1,0a0000000014;"
 
 #: A host that is busy with other tests makes a boot several times as long.
 TIMEOUT = 2400.0
@@ -52,6 +58,7 @@ STEPS = (
     Step("machine-id", "cat /etc/machine-id"),
     Step("keys", "cat /etc/ssh/ssh_host_ed25519_key.pub; systemctl is-active ssh"),
     Step("initramfs", "dmesg | grep dpm-ipl"),
+    Step("described", "grep -h MACAddress= /run/systemd/network/*.network /etc/systemd/network/*"),
 )
 
 AGAIN = Step(
@@ -79,6 +86,11 @@ class Boot:
         return {name: value for name, _, value in lines}
 
 
+def described(boot: Boot) -> set[str]:
+    """Return the MACs of the interfaces that cloud-init has described to networkd."""
+    return {line.partition("=")[2].lower() for line in boot.text("described").splitlines()}
+
+
 @pytest.fixture(scope="module")
 def disk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("boot") / "disk.qcow2"
@@ -103,7 +115,7 @@ def first(disk: Path) -> Boot:
 
 @pytest.fixture(scope="module")
 def restart(first: Boot, disk: Path) -> Boot:
-    nics = machine_nics(read_tuples(TUPLES), absent=[ABSENT])
+    nics = machine_nics(read_tuples(AGAIN_TUPLES), absent=[ABSENT])
     request = Request(
         build(), nics, STEPS, ipl="disk", append="nova.dpm=kept", keep=disk, timeout=TIMEOUT
     )
@@ -164,7 +176,17 @@ def test_the_ipl_device_script_keeps_out_of_a_boot_that_is_not_fcp(first: Boot) 
 def test_the_images_own_boot_loader_boots_it(restart: Boot) -> None:
     # The root device comes from the boot loader's own parameters.
     assert "root=LABEL=" in restart.text("cmdline")
-    assert restart.text("cmdline").endswith(f" nova.dpm=kept {TUPLES}")
+    assert restart.text("cmdline").endswith(f" nova.dpm=kept {AGAIN_TUPLES}")
+
+
+def test_the_network_is_that_of_the_ports_which_the_server_has_now(
+    first: Boot, restart: Boot
+) -> None:
+    assert described(first) == {"0a:00:00:00:00:11", "0a:00:00:00:00:12", "0a:00:00:00:00:13"}
+    assert described(restart) == {"0a:00:00:00:00:21", "0a:00:00:00:00:14"}
+    addresses = {verdict.nic.address for verdict in judge(restart.nics, restart.outcome)}
+    assert addresses == {"198.18.1.15", "198.18.3.15"}
+    assert all(address in restart.text("addresses") for address in addresses)
 
 
 def test_a_missing_device_costs_only_itself(restart: Boot) -> None:

@@ -29,6 +29,18 @@ def test_a_kernel_ipl_appends_operators_text_and_tuples(capsys: pytest.CaptureFi
     assert words[words.index("-append") + 1] == "<parameters of the image> quiet 0001,0;"
 
 
+def test_the_machine_starts_where_its_metadata_service_is(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    words = planned(capsys, "--nic", "0001,0")
+    with_drive = planned(capsys, "--nic", "0001,0", "--config-drive")
+
+    assert words[0] == "nsenter"
+    assert with_drive[0] == "qemu-system-s390x"
+    assert "-drive" in with_drive
+    assert "-drive" not in words
+
+
 def test_machine_options_reach_qemu(capsys: pytest.CaptureFixture[str]) -> None:
     words = planned(capsys, "--memory", "2048", "--smp", "4", "--keep", "mine.qcow2")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import socket
 import subprocess
@@ -15,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from dpm_image.instance import Instance
-from dpm_image.metadata import MetadataError, Service, answers, serving
+from dpm_image.metadata import Service, answers, serving
 from dpm_image.nics import machine_nics, read_tuples
 
 NICS = machine_nics(read_tuples("0001,1,0a0000000011;0004,0;"))
@@ -204,19 +203,3 @@ def test_guests_that_keep_all_connections_open_do_not_end_it(service: Service) -
 
     assert inside(service, script).stdout == "200\n"
     assert get(service, "/openstack").split()[-1] == "latest"
-
-
-def test_a_machine_without_such_namespaces_says_what_to_do(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # The first program that a boot starts; what the kernel of a container would say.
-    fake = tmp_path / "setpriv"
-    fake.write_text("#!/bin/sh\necho 'Operation not permitted' >&2\nexit 1\n")
-    fake.chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
-
-    with (
-        pytest.raises(MetadataError, match=r"Operation not permitted.*--config-drive"),
-        serving(INSTANCE),
-    ):
-        pass

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from dpm_image import metadata_server
 from dpm_image.__main__ import main
 from dpm_image.boot import _writer
 from tests.unit.image.disks import create
@@ -27,6 +28,7 @@ for word; do
     esac
 done
 echo "$*" >{words}
+readlink /proc/self/ns/net >{words}.net
 cat >"$report" <<'END'
 {report}
 END
@@ -82,6 +84,58 @@ def test_qemu_is_in_its_sandbox_where_it_has_one(
 
     assert status == 7
     assert ("-sandbox on," in words.read_text()) is there
+
+
+ANSWER = '{"kind": "begin", "step": "run"}\n{"kind": "exit", "step": "run", "code": 0}'
+
+REPORT = f'{DONE}\n{ANSWER}\n{{"kind": "end"}}'
+
+
+@pytest.mark.parametrize(
+    ("options", "apart"),
+    [([], True), (["--config-drive"], False)],
+    ids=["metadata service", "config drive"],
+)
+def test_the_machine_runs_where_its_metadata_service_is(
+    options: list[str],
+    apart: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    words: Path,
+) -> None:
+    assert boot(tmp_path, monkeypatch, REPORT, "--run", "true", *options) == 0
+
+    ours = str(Path("/proc/self/ns/net").readlink())
+    its = words.with_name("words.net").read_text().strip()
+    assert (its != ours) is apart
+    assert ("config-drive.iso" in words.read_text()) is not apart
+
+
+def test_no_list_of_processes_shows_what_a_guest_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: Path
+) -> None:
+    data = tmp_path / "user-data"
+    data.write_text("#!/bin/sh\necho a-secret-of-the-guest\n")
+    options = ["--user-data", str(data), "--run", "echo a-secret-of-the-guest"]
+
+    assert boot(tmp_path, monkeypatch, REPORT, *options) == 0
+
+    assert "-name nova-dpm" in words.read_text()
+    assert "secret" not in words.read_text()
+
+
+def test_a_machine_that_gives_no_namespace_is_an_error_with_its_way_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server = tmp_path / "server.py"
+    server.write_text("import sys\nsys.exit('Operation not permitted')\n")
+    monkeypatch.setattr(metadata_server, "__file__", str(server))
+
+    assert boot(tmp_path, monkeypatch, REPORT, "--run", "true") == 1
+
+    said = capsys.readouterr().err
+    assert "does not give: Operation not permitted" in said
+    assert "--config-drive" in said
 
 
 def test_a_commands_output_does_nothing_to_a_terminal_and_is_whole_elsewhere(

@@ -1,10 +1,12 @@
 """The Debian image boots, and what the agent and cloud-init make of its boot parameters.
 
-Two boots, each looked at from many sides, because a boot takes a minute or more under emulation.
+Three boots, each looked at from many sides, because a boot takes a minute or more under emulation.
 The first loads the kernel by QEMU's own means, and all is as it should be. The second one is a
 restart of the same server from the same disk, through the boot loader on it. In between its ports
 have changed: one was swapped for another, one was removed, one was added, and the parameters name a
 device that the machine has lost.
+
+A third boot ends at its login prompt, because cloud-init is switched off in it.
 
 What a guest is told, it asks a metadata service for: a partition has no config drive.
 """
@@ -19,6 +21,7 @@ import pytest
 
 from dpm_image.boot import LOOK
 from dpm_image.build import build
+from dpm_image.follow import BootError
 from dpm_image.instance import Step
 from dpm_image.nics import GuestNic, machine_nics, read_tuples
 from dpm_image.progress import Progress
@@ -205,3 +208,13 @@ def test_a_missing_device_is_said_to_be_and_the_boot_goes_on(restart: Boot) -> N
     assert restart.text("running").split()[0] == "degraded"
     assert restart.outcome.cloud_init.errors == ()
     assert "status: done" in restart.text("cloud-init")
+
+
+def test_a_boot_in_which_cloud_init_is_off_ends_with_the_cause() -> None:
+    # What ds-identify of 2025 and later does on s390x where no file says otherwise (tools/
+    # ds-identify: DI_DEFAULT_POLICY_NO_DMI); the kernel command line has the last word.
+    policy = "ci.di.policy=search,found=all,maybe=none,notfound=disabled"
+    request = Request(build(), append=policy, steps=LOOK, timeout=TIMEOUT, cpu=LEAN_CPU)
+
+    with pytest.raises(BootError, match=r"cloud-init is off: .*/etc/cloud/ds-identify\.cfg"):
+        boot(request, Progress())

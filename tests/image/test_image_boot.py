@@ -61,7 +61,7 @@ STEPS = (
     Step("machine-id", "cat /etc/machine-id"),
     Step("keys", "cat /etc/ssh/ssh_host_ed25519_key.pub; systemctl is-active ssh"),
     Step("initramfs", "dmesg | grep dpm-ipl"),
-    Step("described", "grep -h MACAddress= /run/systemd/network/*.network /etc/systemd/network/*"),
+    Step("described", "grep -h ^MACAddress= /etc/systemd/network/*.network"),
 )
 
 AGAIN = Step(
@@ -91,7 +91,8 @@ class Boot:
 
 def described(boot: Boot) -> set[str]:
     """Return the MACs of the interfaces that cloud-init has described to networkd."""
-    return {line.partition("=")[2].lower() for line in boot.text("described").splitlines()}
+    lines = boot.text("described").splitlines()
+    return {line.lower().removeprefix("macaddress=") for line in lines}
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ all of its packages before anything is built.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dpm_lab.errors import ToolError
 
@@ -28,25 +28,43 @@ class Release:
         newer: a suite of backports
         pinned: the packages that come from `newer` where it has them, as apt_preferences(5)
             names packages; apt takes nothing from backports unless it is told to
+        picked: packages, each with the suite that it is taken from; nothing else of that suite is
     """
 
     name: str
     suite: str
     newer: str | None = None
     pinned: str = "*"
+    picked: tuple[tuple[str, str], ...] = ()
 
     @property
     def suites(self) -> tuple[str, ...]:
         """All suites, the oldest first."""
-        return (self.suite,) if self.newer is None else (self.suite, self.newer)
+        others = dict.fromkeys(suite for _, suite in self.picked)
+        return tuple(filter(None, (self.suite, self.newer, *others)))
 
     @property
     def preferences(self) -> str:
         """A file for ``/etc/apt/preferences.d``; empty where there is nothing to prefer."""
-        if self.newer is None:
-            return ""
-        # 500 is the priority of any other suite, so the newer version wins.
-        return f"Package: {self.pinned}\nPin: release n={self.newer}\nPin-Priority: 500\n"
+        found = []
+        if self.newer is not None:
+            # 500 is the priority of any other suite, so the newer version wins.
+            found.append((self.pinned, self.newer, 500))
+        # What is negative is never installed; a package's own record comes before that of all.
+        found += [("*", suite, -1) for suite in self.suites[1:] if suite != self.newer]
+        found += [(package, suite, 500) for package, suite in self.picked]
+        return "\n".join(
+            f"Package: {packages}\nPin: release n={suite}\nPin-Priority: {priority}\n"
+            for packages, suite, priority in found
+        )
+
+    def picking(self, package: str, suite: str) -> Release:
+        """Return the same with a package of another suite."""
+        return replace(
+            self,
+            name=f"{self.name} with {suite}'s {package}",
+            picked=(*self.picked, (package, suite)),
+        )
 
 
 BULLSEYE = Release("bullseye", "bullseye")

@@ -14,8 +14,14 @@ from dpm_lab.process import run
 #: What each of mmdebstrap's variants has besides the packages that are named (its manual page).
 _BESIDES = {
     "extract": (),
-    "essential": ("?essential",),
-    "minbase": ("?essential", "?priority(required)", "apt"),
+    "essential": ("{essential}",),
+    "minbase": ("{essential}", "{required}", "apt"),
+}
+
+#: apt-patterns(7). A suite that single packages are taken from may have other essential ones.
+_PATTERNS = {
+    "essential": "?narrow(?codename(^{suite}$),?essential)",
+    "required": "?narrow(?codename(^{suite}$),?priority(required))",
 }
 
 
@@ -38,7 +44,11 @@ class System:
     def missing(self, release: Release, archive: Archive | None = None) -> str:
         """Return what an archive (default: this machine's) lacks for it, in a few words."""
         archive = Archive.own() if archive is None else archive
-        packages = (*_BESIDES[self.variant], *self.packages)
+        patterns = {
+            name: pattern.format(suite=release.suite) for name, pattern in _PATTERNS.items()
+        }
+        besides = (name.format(**patterns) for name in _BESIDES[self.variant])
+        packages = (*besides, *self.packages)
         return archive.missing(release, self.architecture, packages)
 
     def make(self, release: Release, target: Path, archive: Archive | None = None) -> None:

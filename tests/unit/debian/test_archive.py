@@ -167,6 +167,33 @@ def test_backports_are_taken_where_a_release_says_so(
     assert all(f"{name} answers 404" in said for name in wanted), said
 
 
+def test_a_package_is_picked_of_another_suite_and_nothing_else_of_that(mirror: Mirror) -> None:
+    mirror.publish("bookworm", ("cloud-init", "22.4.2"), ("python3", "3.11"))
+    mirror.publish("trixie", ("cloud-init", "25.1.4"), ("python3", "3.13"))
+    for path in (mirror.folder / "pool").iterdir():
+        path.unlink()
+    release = BOOKWORM.picking("cloud-init", "trixie")
+
+    said = mirror.archive.missing(release, "s390x", ["cloud-init"])
+
+    assert release.name == "bookworm with trixie's cloud-init"
+    assert "cloud-init_25.1.4_s390x.deb answers 404" in said
+    assert "python3_3.11_s390x.deb answers 404" in said
+
+
+def test_what_is_essential_in_a_suite_that_only_a_package_is_picked_of_is_not_asked_for(
+    mirror: Mirror,
+) -> None:
+    mirror.publish("bookworm", ("libc6", "2.36"))
+    mirror.publish("trixie", ("cloud-init", "25.1.4"))
+    index = mirror.folder / "dists/trixie/main/binary-s390x/Packages"
+    other = "\n\nPackage: login.defs\nVersion: 1\nArchitecture: s390x\nEssential: yes\n"
+    index.write_text(index.read_text().rstrip() + other)
+    system = System("s390x", "essential", ("libc6",))
+
+    assert system.missing(BOOKWORM.picking("cloud-init", "trixie"), mirror.archive) == ""
+
+
 def test_the_best_one_that_can_be_made_is_chosen_and_it_is_said_why() -> None:
     wrong = {"trixie": "1 of 2 files: a answers 404"}
 

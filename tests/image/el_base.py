@@ -2,11 +2,23 @@
 
 No package of Red Hat's is to be had without a subscription. What the hooks of diskimage-builder
 and of ``rhel-dpm`` look at is imitated (``image-build/testing/el-base``): os-release, ``dnf`` and
-``yum`` (the real dnf, of Debian), ``platform-python``, entries of the Boot Loader Specification,
-``grubby`` and ``subscription-manager``, and a repository of packages that are empty, whose content
-the root has from Debian already. The shape of EL 9 is made of Debian 12, that of EL 10 of Debian
-13 or what is nearest to it: their kernel, systemd, dracut and NetworkManager are of about the same
-age.
+``yum`` (the real dnf, of Debian), ``platform-python``, entries of the Boot Loader Specification as
+osbuild leaves them, ``grubby`` and ``subscription-manager``, and a repository of packages that are
+empty, whose content the root has from Debian already. The shape of EL 9 is made of Debian 12, that
+of EL 10 of Debian 13 or what is nearest to it: their kernel, systemd, dracut and NetworkManager are
+of about the same age.
+
+What is not of the same age, or not Debian's at all, is put right:
+
+- ``/usr/local/bin`` of EL 9's shape has programs that know no more than EL 9's: ``stat`` without
+  ``%Hd``, ``resize2fs`` without ``orphan_file`` and others (``root-9/usr/local/lib/el-9/older``).
+- cloud-init is of 2025 (its ``ds-identify`` enables nothing for what is only "maybe" there,
+  CVE-2024-6174), its units are as they are rendered for EL.
+- ``kernel-install`` is systemd's own; its plug-ins ``20-zipl-kernel`` and ``91-zipl`` do what those
+  of s390utils do.
+- SELinux has a real policy (:mod:`tests.image.el_policy`) and the real ``setfiles``.
+- A newer ``kernel-core`` is in a repository beside the other; its scriptlets call
+  ``kernel-install`` as Red Hat's do.
 """
 
 from __future__ import annotations
@@ -20,13 +32,34 @@ from pathlib import Path
 
 from dpm_image import host, inputs
 from dpm_image.build import cache_folder
-from dpm_lab.debian.releases import BOOKWORM, NEWER, Release, choose
+from dpm_lab.debian.releases import (
+    BACKPORTED_KERNEL,
+    BACKPORTS,
+    BOOKWORM,
+    FORKY,
+    TRIXIE,
+    Release,
+    choose,
+)
 from dpm_lab.debian.system import System
 from dpm_lab.source import CHECKOUT
 from tests import notes
+from tests.image import el_policy
 
-#: What the shape of an EL release can be made of, the best first.
-RELEASES = {"9": (BOOKWORM,), "10": NEWER}
+#: What the shape of an EL release can be made of, the best first. Debian 12's own cloud-init is of
+#: 2022, before CVE-2024-6174; it is a Python package, and Debian 13's runs with Debian 12's Python.
+RELEASES = {
+    "9": (BOOKWORM.picking("cloud-init", "trixie"), BOOKWORM.picking("cloud-init", "sid")),
+    "10": (
+        TRIXIE,
+        BACKPORTS.picking("cloud-init", "trixie"),
+        FORKY,
+        BACKPORTED_KERNEL.picking("cloud-init", "trixie"),
+    ),
+}
+
+#: The client that each release's cloud-init asks for an address with.
+_DHCP = {"9": "isc-dhcp-client", "10": "dhcpcd-base"}
 
 _DATA = CHECKOUT / "image-build/testing/el-base"
 
@@ -37,7 +70,7 @@ _PACKAGES = (
     *("linux-image-s390x", "systemd-sysv", "dbus", "udev", "kmod", "iproute2", "network-manager"),
     *("openssh-server", "sudo", "cloud-init", "cloud-guest-utils", "python3", "python3-pyudev"),
     *("python3-yaml", "dnf", "rpm", "dracut", "s390-tools", "dmsetup", "multipath-tools"),
-    *("e2fsprogs", "fdisk", "zstd", "iputils-ping", "procps"),
+    *("e2fsprogs", "fdisk", "zstd", "iputils-ping", "procps", "policycoreutils", "selinux-utils"),
 )
 
 #: What hooks install on EL; names are those of EL's packages.
@@ -60,21 +93,31 @@ _STUBS = (
     *("util-linux", "xfsprogs", "zstd"),
 )
 
+#: The kernel of a release that came after the one in its image, by the name that ``uname`` says.
+NEWER_KERNELS = {"9": "6.1.0-570.12.1.el9_6.s390x", "10": "6.13.0-55.9.1.el10_0.s390x"}
+
 _LEFT_OUT = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "/usr/share/info/*")
 
-_SYSTEM = System(
-    "s390x",
-    "minbase",
-    _PACKAGES,
-    (
-        "--mode=root",
-        '--aptopt=APT::Install-Recommends "false"',
-        *(f"--dpkgopt=path-exclude={pattern}" for pattern in _LEFT_OUT),
-        "--dpkgopt=force-unsafe-io",
-        f"--essential-hook={_DATA}/before-packages",
-    ),
-)
+#: What the notes tell of a base: the packages that are not of the release itself, or that matter.
+_TOLD = ("cloud-init", "systemd", "linux-image-s390x")
 
+
+def _system(release: str) -> System:
+    return System(
+        "s390x",
+        "minbase",
+        (*_PACKAGES, _DHCP[release]),
+        (
+            "--mode=root",
+            '--aptopt=APT::Install-Recommends "false"',
+            *(f"--dpkgopt=path-exclude={pattern}" for pattern in _LEFT_OUT),
+            "--dpkgopt=force-unsafe-io",
+            f"--essential-hook={_DATA}/before-packages",
+        ),
+    )
+
+
+_MADE_OF = "made-of"
 _MIB = 2**20
 
 
@@ -106,7 +149,7 @@ def el_base(release: str) -> ElBase:
         choice = choose(
             RELEASES[release],
             is_made=lambda debian: _folder(top, release, debian).is_dir(),
-            missing=_SYSTEM.missing,
+            missing=_system(release).missing,
         )
         folder = _folder(top, release, choice.release)
         base = ElBase(release, folder / f"el-{release}-s390x.qcow2", folder / "el-base.repo")
@@ -120,7 +163,8 @@ def el_base(release: str) -> ElBase:
             for old in top.glob(f"{release}-*"):
                 if old != folder:
                     shutil.rmtree(old)
-    notes.add(f"the shape of EL {release}: Debian {choice}")
+    told = (folder / _MADE_OF).read_text(encoding="utf-8")
+    notes.add(f"the shape of EL {release}: Debian {choice}; {told}")
     return base
 
 
@@ -129,6 +173,7 @@ def _folder(top: Path, release: str, debian: Release) -> Path:
         {
             "data": inputs.digest(_DATA),
             "program": inputs.digest(Path(__file__)),
+            "policy": inputs.digest(Path(el_policy.__file__)),
             "release": release,
             "debian": repr(debian),
         }
@@ -139,21 +184,32 @@ def _folder(top: Path, release: str, debian: Release) -> Path:
 def _make(release: str, debian: Release, place: Path, base: ElBase) -> None:
     root, done = place / "root", place / "done"
     done.mkdir()
-    _SYSTEM.make(debian, root)
-    _run([str(_DATA / "after-packages"), str(root), release])
+    policy = el_policy.policy(place.parent, _DATA / "policy.cil")
+    _system(release).make(debian, root)
+    _run([str(_DATA / "after-packages"), str(root), release, str(policy)])
+    (done / _MADE_OF).write_text(_versions(root), encoding="utf-8")
     _compile_python(root)
     (root / "etc/yum.repos.d").mkdir(exist_ok=True)
     packages = root / _REPOSITORY
     packages.mkdir()
-    _stub_packages(release, packages, place)
-    # What an installed EL has of itself: its release is a package, and dnf asks for that.
+    (kernel,) = (path.name for path in (root / "usr/lib/modules").iterdir())
+    _stub_packages(release, packages, place, kernel)
+    # What an installed EL has of itself: its release is a package, and dnf asks for that; so is its
+    # kernel, which was installed before the tests begin.
     known = ["rpm", "--root", str(root), "--dbpath", "/var/lib/rpm", "--nodeps", "--nosignature"]
-    _run([*known, "-i", str(packages / f"redhat-release-{release}-1.noarch.rpm")])
+    versioned = f"kernel-core-{'-'.join(_in_rpms_words(kernel))}"
+    first = [f"{name}.noarch.rpm" for name in (f"redhat-release-{release}-1", versioned)]
+    _run([*known, "--noscripts", "-i", *(str(packages / name) for name in first)])
     (done / base.repositories.name).write_text(
         f"[el-base]\nname=Empty packages\nbaseurl=file:///{_REPOSITORY}\nenabled=1\ngpgcheck=0\n"
     )
     _disk(root, done / base.image.name, place)
     done.rename(base.image.parent)
+
+
+def _versions(root: Path) -> str:
+    form = "--showformat=${Package} ${Version}, "
+    return _run(["dpkg-query", f"--root={root}", "--show", form, *_TOLD]).removesuffix(", ")
 
 
 def _compile_python(root: Path) -> None:
@@ -171,7 +227,7 @@ def _compile_python(root: Path) -> None:
     subprocess.run([*command, *there], check=False, capture_output=True)
 
 
-def _stub_packages(release: str, packages: Path, place: Path) -> None:
+def _stub_packages(release: str, packages: Path, place: Path, kernel: str) -> None:
     head = "License: none\nBuildArch: noarch\nRelease: 1\nSummary: Empty, for tests\n"
     parts = [f"Name: el-base\nVersion: {release}\n{head}%description\nEmpty.\n"]
     for name in _STUBS:
@@ -184,19 +240,58 @@ def _stub_packages(release: str, packages: Path, place: Path) -> None:
     )
     spec = place / "el-base.spec"
     spec.write_text("\n".join(parts))
-    define = ["--define", f"_topdir {place / 'rpmbuild'}", "--define", f"_rpmdir {packages}"]
-    _run(
-        [
-            "rpmbuild",
-            "--quiet",
-            *define,
-            "--define",
-            "_rpmfilename %%{NAME}-%%{VERSION}-%%{RELEASE}.%%{ARCH}.rpm",
-            "-bb",
-            str(spec),
-        ]
-    )
+    _rpmbuild(spec, packages, place)
+    for number, name in enumerate((kernel, NEWER_KERNELS[release])):
+        spec = place / f"kernel-{number}.spec"
+        spec.write_text(_kernel_spec(name, kernel))
+        _rpmbuild(spec, packages, place)
     _run(["createrepo_c", "--quiet", str(packages)])
+
+
+def _kernel_spec(name: str, twin: str) -> str:
+    """Return the spec file of a ``kernel-core`` that is Debian's kernel `twin`, called `name`.
+
+    The scriptlets are those of RHEL's kernel.spec, where it matters what they call and what becomes
+    of its exit status. With DIB_EL_BASE_DISK the disk that ``/boot`` is on is one that zipl knows.
+    """
+    version, release = _in_rpms_words(name)
+    modules, other = f"/lib/modules/{name}", f"/lib/modules/{twin}"
+    return f"""\
+Name: kernel-core
+Version: {version}
+Release: {release}
+License: none
+BuildArch: noarch
+Summary: For tests
+Provides: installonlypkg(kernel)
+%description
+Its files are those of the kernel that is there.
+%post
+[ -e {modules} ] || cp --archive --link {other} {modules}
+%posttrans
+if [ -n "${{DIB_EL_BASE_DISK:-}}" ]; then
+    cp /usr/lib/el-base/zipl_helper.loop /lib/s390-tools/
+    trap 'rm -f /lib/s390-tools/zipl_helper.loop' EXIT
+fi
+kernel-install add {name} {modules}/vmlinuz || exit $?
+%preun
+kernel-install remove {name} || exit $?
+%postun
+rm -rf {modules}
+%files
+"""
+
+
+def _in_rpms_words(kernel: str) -> tuple[str, str]:
+    """Return version and release of a kernel that calls itself so; EL's end in the machine."""
+    version, _, rest = kernel.partition("-")
+    return version, rest.removesuffix("s390x").rstrip(".-") or "1"
+
+
+def _rpmbuild(spec: Path, packages: Path, place: Path) -> None:
+    define = ["--define", f"_topdir {place / 'rpmbuild'}", "--define", f"_rpmdir {packages}"]
+    define += ["--define", "_rpmfilename %%{NAME}-%%{VERSION}-%%{RELEASE}.%%{ARCH}.rpm"]
+    _run(["rpmbuild", "--quiet", *define, "-bb", str(spec)])
 
 
 def _disk(root: Path, image: Path, place: Path) -> None:

@@ -1,0 +1,288 @@
+"""Guests of EL's shape: their first boot, under SELinux, and the kernels of their later life.
+
+Two boots go on at the same time, one for each release, and one follows that IPLs what the kernels'
+life has left on the disk. :mod:`tests.image.el_base` says what is imitated.
+"""
+
+from __future__ import annotations
+
+import re
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from dpm_image.boot import LOOK
+from dpm_image.instance import Step
+from dpm_image.nics import GuestNic, machine_nics, read_tuples
+from dpm_image.progress import Progress
+from dpm_image.qemu import LEAN_CPU
+from dpm_image.session import Outcome, Request, boot
+from dpm_image.verdict import judge
+from tests.image import kernels
+from tests.image.conftest import ByRelease
+from tests.image.el_base import RELEASES
+from tests.image.test_image_rhel import LUN, WWPN
+
+pytestmark = [pytest.mark.image, pytest.mark.slow]
+
+TUPLES = "0001,0,0a0000000011;0004,1,0a0000000012;"
+
+#: A host that is busy with other tests makes a boot several times as long.
+TIMEOUT = 2400.0
+
+
+def newc(files: dict[str, tuple[int, bytes]]) -> bytes:
+    """Return a cpio archive of files (by name: mode and content), as the kernel reads them."""
+    archive = b""
+    for number, (name, (mode, content)) in enumerate([*files.items(), ("TRAILER!!!", (0, b""))], 1):
+        fields = [number, mode, 0, 0, 1, 0, len(content), 0, 0, 0, 0, len(name) + 1, 0]
+        entry = b"070701" + b"".join(b"%08x" % field for field in fields) + name.encode() + b"\0"
+        archive += entry + b"\0" * (-len(entry) % 4) + content + b"\0" * (-len(content) % 4)
+    return archive
+
+
+_FAKE_IPL = f"""\
+#!/bin/sh
+mkdir -p /run/fake-ipl
+echo fcp >/run/fake-ipl/ipl_type
+echo 0.0.1900 >/run/fake-ipl/device
+echo {WWPN} >/run/fake-ipl/wwpn
+echo {LUN} >/run/fake-ipl/lun
+mount --bind /run/fake-ipl /sys/firmware/ipl
+"""
+
+# Gone again before the real root: systemd there would wait for what the mount came from.
+_REAL_IPL = """\
+#!/bin/sh
+cat /sys/firmware/ipl/ipl_type >/run/initramfs/was
+umount /sys/firmware/ipl
+"""
+
+# A machine that is busy with other things emulates a guest slowly enough for units with limits of
+# their own to fail (systemd-machine-id-commit.service has 30 seconds). /run goes to the real root.
+_PATIENCE = """\
+#!/bin/sh
+mkdir -p /run/systemd/system.conf.d /run/systemd/system/systemd-machine-id-commit.service.d
+printf '[Manager]\\nDefaultTimeoutStartSec=30min\\n' >/run/systemd/system.conf.d/patience.conf
+printf '[Service]\\nTimeoutSec=30min\\n' \\
+    >/run/systemd/system/systemd-machine-id-commit.service.d/patience.conf
+"""
+
+# EL starts multipathd only where there is an /etc/multipath.conf. Debian's starts always, with
+# real-time priority; a boot with it stood still for minutes on a single emulated processor.
+_AS_ON_EL = "systemd.mask=multipathd.service systemd.mask=multipathd.socket"
+
+# NetworkManager's own idea of a MAC: a profile for the wanted one finds no device.
+_PERMANENT = (
+    "nmcli --terse connection add type ethernet con-name probe connection.autoconnect no"
+    " 802-3-ethernet.mac-address 0A:00:00:00:00:11 ipv4.method disabled ipv6.method disabled &&"
+    " nmcli --wait 20 connection up probe; code=$?; nmcli connection delete probe; exit $code"
+)
+
+# EL's kernels have SELinux without being asked, Debian's have AppArmor.
+_SELINUX = "security=selinux enforcing=1"
+
+# Denials in the kernel's ring, before and without a daemon that takes them.
+_AVC = "dmesg | grep -o 'avc: *denied.*'"
+
+STEPS = (
+    *LOOK,
+    Step("running", "systemctl is-system-running --wait; systemctl --failed --no-legend --plain"),
+    Step("cmdline", "cat /proc/cmdline"),
+    Step("selinux", "getenforce; cat /proc/1/attr/current | tr -d '\\0'; echo; ps -eo label="),
+    Step("unlabelled", "find / -xdev -context '*:unlabeled_t:*'"),
+    Step("denials", _AVC),
+    Step("login", "systemctl is-active sshd; id cloud-user"),
+)
+
+#: Of EL 9's shape, whose initramfs is told that the partition was IPLed over FCP.
+STEPS_9 = (
+    *STEPS,
+    Step("patience", "systemctl show --property=TimeoutStartUSec systemd-machine-id-commit"),
+    Step("ipl", "cat /run/initramfs/was; dmesg | grep dpm-ipl"),
+    Step("profiles", "cat /etc/NetworkManager/system-connections/*.nmconnection"),
+    Step("devices", "nmcli --terse --fields DEVICE,STATE,CONNECTION device"),
+    Step(
+        "root",
+        "findmnt --noheadings --output SOURCE /; df --block-size=1 --output=size / | tail -n1",
+    ),
+    Step("permanent", _PERMANENT),
+)
+
+
+@dataclass(frozen=True)
+class Boot:
+    """A boot that is over."""
+
+    nics: tuple[GuestNic, ...]
+    outcome: Outcome
+    disk: Path
+
+    def text(self, step: str) -> str:
+        return self.outcome.steps[step].output.strip()
+
+
+def fake_ipl(archive: Path) -> Path:
+    """Write what the initramfs of EL 9's shape is told by, and return it."""
+    top = "usr/lib/dracut/hooks"
+    folders = [str(path) for path in reversed(Path(top, "x").parents)][1:]
+    folders += [f"{top}/pre-udev", f"{top}/pre-pivot"]
+    archive.write_bytes(
+        newc(
+            dict.fromkeys(folders, (0o40755, b""))
+            | {f"{top}/pre-udev/01-fake-ipl.sh": (0o100755, _FAKE_IPL.encode())}
+            | {f"{top}/pre-udev/01-patience.sh": (0o100755, _PATIENCE.encode())}
+            | {f"{top}/pre-pivot/01-real-ipl.sh": (0o100755, _REAL_IPL.encode())}
+        )
+    )
+    return archive
+
+
+def start(request: Request) -> Boot:
+    """Boot, and return what became of it."""
+    assert request.keep is not None
+    return Boot(request.nics, boot(request, Progress()), request.keep)
+
+
+@pytest.fixture(scope="module")
+def guests(
+    el_images: ByRelease[Path], tmp_path_factory: pytest.TempPathFactory
+) -> ByRelease[Future[Boot]]:
+    """The first boot of each release: EL 9's kernel from QEMU, EL 10's from its boot map."""
+    folder = tmp_path_factory.mktemp("guests")
+    requests = {
+        release: Request(
+            image,
+            machine_nics(read_tuples(TUPLES)),
+            (*(STEPS_9 if release == "9" else STEPS), *kernels.life(release).steps),
+            ipl="kernel" if release == "9" else "disk",
+            append=f"quiet {_AS_ON_EL} {_SELINUX}",
+            disk_size="4G",
+            initrd_overlay=fake_ipl(folder / "fake-ipl.cpio") if release == "9" else None,
+            keep=folder / f"{release}.qcow2",
+            timeout=TIMEOUT,
+            cpu=LEAN_CPU,
+        )
+        for release, image in el_images.items()
+    }
+    found = ByRelease[Future[Boot]](el_images.lacking)
+    with ThreadPoolExecutor() as pool:
+        found.update({release: pool.submit(start, one) for release, one in requests.items()})
+    return found
+
+
+@pytest.fixture(scope="module", params=list(RELEASES))
+def release(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def guest(guests: ByRelease[Future[Boot]], release: str) -> Boot:
+    return guests[release].result()
+
+
+@pytest.fixture
+def booted(guests: ByRelease[Future[Boot]]) -> Boot:
+    """EL 9's."""
+    return guests["9"].result()
+
+
+@pytest.fixture(scope="module")
+def later(guests: ByRelease[Future[Boot]], el_images: ByRelease[Path]) -> Boot:
+    """EL 9's once more, IPLed from the disk that the kernels' life has left."""
+    first = guests["9"].result()
+    request = Request(
+        el_images["9"],
+        first.nics,
+        (*LOOK, Step("cmdline", "cat /proc/cmdline")),
+        append=f"quiet {_AS_ON_EL} {_SELINUX}",
+        keep=first.disk,
+        timeout=TIMEOUT,
+        cpu=LEAN_CPU,
+    )
+    return start(request)
+
+
+def test_every_nic_is_right_by_all_witnesses(guest: Boot) -> None:
+    problems = {v.nic.params: v.problems for v in judge(guest.nics, guest.outcome)}
+
+    assert problems == {nic.params: () for nic in guest.nics}
+    assert guest.outcome.steps["status"].code == 0, guest.text("status")
+
+
+def test_cloud_init_finds_its_data_at_a_metadata_service(guest: Boot) -> None:
+    """No config drive, and a ds-identify that enables nothing for a datasource that may be."""
+    assert guest.outcome.cloud_init.errors == ()
+    assert "OpenStackLocal" in guest.outcome.cloud_init.datasource
+
+
+def test_all_units_are_done_without_an_error(booted: Boot) -> None:
+    assert booted.text("patience") == "TimeoutStartUSec=30min"
+    assert booted.text("running") == "running"
+
+
+def test_network_manager_has_the_interfaces_by_the_mac_that_they_have_now(booted: Boot) -> None:
+    assert "interface-name=enc1" in booted.text("profiles")
+    assert "mac-address=" not in booted.text("profiles")
+    devices = booted.text("devices").splitlines()
+    assert {"enc1:connected:cloud-init enc1", "enc4:connected:cloud-init enc4"} <= set(devices)
+
+
+def test_network_managers_own_match_would_find_no_interface(booted: Boot) -> None:
+    """Once it does, ``interfaces-by-mac`` can go."""
+    assert booted.outcome.steps["permanent"].code != 0
+
+
+def test_the_hook_ran_in_the_initramfs_and_a_dead_path_did_not_end_the_boot(booted: Boot) -> None:
+    assert booted.text("ipl").splitlines()[0] == "fcp"
+    assert re.search(r"dpm-ipl: 0\.0\.1900: there is no such device", booted.text("ipl"))
+    assert booted.text("ipl").count("dpm-ipl") == 1
+
+
+def test_the_root_file_system_fills_a_larger_disk(booted: Boot) -> None:
+    assert int(booted.text("root").split()[-1]) > 3 * 2**30
+
+
+def test_the_guest_is_up_and_selinux_enforces(guest: Boot) -> None:
+    mode, first, *others = guest.text("selinux").splitlines()
+
+    assert mode == "Enforcing"
+    assert first == "system_u:system_r:init_t:s0"
+    assert [label for label in others if "unlabeled_t" in label] == []
+    assert guest.text("login").split()[0] == "active", guest.text("login")
+    assert "cloud-user" in guest.text("login")
+
+
+def test_no_file_is_unlabelled_and_none_was_when_it_was_used(guest: Boot) -> None:
+    assert guest.text("unlabelled") == ""
+    assert [line for line in guest.text("denials").splitlines() if "unlabeled_t" in line] == []
+
+
+def test_the_boot_map_has_the_newest_kernel_after_each_act(guest: Boot, release: str) -> None:
+    life = kernels.life(release)
+    first = kernels.loaded(guest.text("map image"))
+
+    assert len(first) == 1
+    for act, kernel in life.booted_after.items():
+        done = guest.outcome.steps[act]
+        assert done.code == 0, f"{act}: {done.output}"
+        assert kernels.loaded(guest.text(f"map {act}")) == [f"vmlinuz-{kernel}"] or not kernel, act
+        assert kernel or kernels.loaded(guest.text(f"map {act}")) == first, act
+
+
+def test_a_kernel_that_is_removed_leaves_no_entry(guest: Boot, release: str) -> None:
+    answer = guest.text("map removed")
+
+    entries = [line for line in answer.splitlines() if line.endswith(".conf")]
+    assert {name.split("-", 1)[1] for name in entries} == {
+        f"{kernel}.conf" for kernel in kernels.LATER[release]
+    }
+
+
+def test_what_the_kernels_life_has_left_is_booted(later: Boot) -> None:
+    problems = {v.nic.params: v.problems for v in judge(later.nics, later.outcome)}
+
+    assert kernels.MARK in later.text("cmdline").split()
+    assert problems == {nic.params: () for nic in later.nics}

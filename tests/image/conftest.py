@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TypeVar
 import pytest
 
 from dpm_image.build import Options, build
+from dpm_image.errors import ImageError
 from dpm_lab.debian.releases import ArchiveError
 from tests.image.el_base import RELEASES, ElBase, el_base
 
@@ -19,10 +21,10 @@ _Thing = TypeVar("_Thing")
 
 
 class ByRelease(dict[str, _Thing]):
-    """Something for each release of EL; who asks for one that cannot be made is told why."""
+    """Something for each release of EL; who asks for one that could not be made is told why."""
 
-    def __init__(self, lacking: dict[str, ArchiveError]) -> None:
-        self.lacking = lacking
+    def __init__(self, lacking: Mapping[str, Exception]) -> None:
+        self.lacking = dict(lacking)
 
     def __missing__(self, release: str) -> _Thing:
         raise self.lacking[release]
@@ -69,7 +71,10 @@ def el_options(
 def el_images(el_options: ByRelease[Options]) -> ByRelease[Path]:
     found = ByRelease[Path](el_options.lacking)
     for release, chosen in el_options.items():
-        found[release] = build(chosen)
+        try:
+            found[release] = build(chosen)
+        except ImageError as error:
+            found.lacking[release] = error
     return found
 
 

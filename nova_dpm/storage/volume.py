@@ -17,6 +17,13 @@ _UNREADABLE = "Cinder's connection of the volume cannot be read"
 _WWPN = re.compile(r"(?:0x)?[0-9a-f]{16}|(?:[0-9a-f]{2}:){7}[0-9a-f]{2}", re.ASCII | re.IGNORECASE)
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,19})|0x[0-9a-f]{1,16}", re.ASCII | re.IGNORECASE)
 
+_AS_IS = ("SAM", "transparent")
+_SAM2 = "SAM2"
+_SAM3_FLAT = "SAM3-flat"
+_FLAT = 0x4000
+"""The bits by which a LUN's first two bytes say that they are a number in a flat space."""
+_FIRST_FLAT = 256
+
 
 @dataclass(frozen=True)
 class Path:
@@ -64,7 +71,9 @@ class FcVolume:
         if len(luns) == 1:
             luns *= len(wwpns)
         try:
-            targets = [(_wwpn(wwpn), fcp_lun(lun)) for wwpn, lun in zip(wwpns, luns, strict=True)]
+            mode = data.get("addressing_mode")
+            pairs = zip(wwpns, luns, strict=True)
+            targets = [(_wwpn(wwpn), fcp_lun(lun, mode)) for wwpn, lun in pairs]
             zones = {
                 _wwpn(initiator): frozenset(_wwpn(target) for target in _as_list(reached))
                 for initiator, reached in _zones(data.get("initiator_target_map")).items()
@@ -95,27 +104,38 @@ class FcVolume:
         )
 
 
-def fcp_lun(lun: object) -> str:
+def fcp_lun(lun: object, addressing_mode: object = None) -> str:
     """Return a LUN as the 16 hex digits that the HMC and zfcp want.
 
-    A number's low 16 bits are the first level of the LUN, the next 16 bits the second (as os-brick
-    addresses LUNs on s390x).
+    They are os-brick's for s390x (7.1, ``connectors/fibre_channel_s390x.py``, ``_get_lun_string``):
+    up to 16 bits are the first level of the LUN, up to 32 bits the first two (DS8000).
+
+    Args:
+        lun: a number, or its text
+        addressing_mode: how the array writes it (os-brick's ``constants.py``: ``SAM``, ``SAM2``,
+            ``SAM3-flat``, ``transparent``); nothing stands for ``SAM``
 
     >>> fcp_lun(1)
     '0001000000000000'
-    >>> fcp_lun(0x40104000)
-    '4000401000000000'
+    >>> fcp_lun(0x40104022)
+    '4010402200000000'
+    >>> fcp_lun(300, "SAM2")
+    '412c000000000000'
 
     Raises:
-        ValueError: `lun` is no number that can be one.
+        ValueError: `lun` is no number that can be one, or the mode is unknown.
     """
+    if addressing_mode not in (None, "", *_AS_IS, _SAM2, _SAM3_FLAT):
+        raise ValueError(f"addressing_mode {addressing_mode!r} is none of os-brick's")
     written = str(lun) if type(lun) is int else lun
     if not isinstance(written, str) or not _NUMBER.fullmatch(written):
         raise ValueError(f"{lun!r} is no LUN")
     number = int(written, 0)
+    if addressing_mode == _SAM3_FLAT or (addressing_mode == _SAM2 and number >= _FIRST_FLAT):
+        number += _FLAT
     if not 0 <= number < 1 << 32:
         raise ValueError(f"LUN {lun} is out of range")
-    return f"{number & 0xFFFF:04x}{number >> 16:04x}00000000"
+    return f"{number:04x}".ljust(16, "0") if number < 1 << 16 else f"{number:08x}00000000"
 
 
 def wwpn(properties: Properties, name: str) -> str:

@@ -7,6 +7,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from os_brick.constants import SCSI_ADDRESSING_MODES
+from os_brick.initiator.connectors.fibre_channel_s390x import FibreChannelConnectorS390X
+from os_brick.initiator.linuxscsi import LinuxSCSI
 
 from nova_dpm.errors import RefusedError
 from nova_dpm.storage.volume import FcVolume, Path, fcp_lun
@@ -65,6 +68,8 @@ def test_targets_are_read_in_every_form_that_cinder_writes(
         ({"driver_volume_type": "fibre_channel", "data": "text"}, "cannot be read"),
         ("text", "cannot be read"),
         (connection(target_wwn=A, target_lun=1 << 32), "out of range"),
+        (connection(target_wwn=A, target_lun=1, addressing_mode="SAM9"), "none of os-brick's"),
+        (connection(target_wwn=A, target_lun=1, addressing_mode=["SAM"]), "none of os-brick's"),
         (connection(target_wwn=A, target_lun=1, initiator_target_map={"x": [A]}), "no WWPN"),
     ],
 )
@@ -73,29 +78,43 @@ def test_what_is_no_usable_connection_is_refused(info: dict[str, Any], why: str)
         FcVolume.parse(info)
 
 
-@pytest.mark.parametrize(
-    ("lun", "written"),
-    [
-        (0, "0000000000000000"),
-        (1, "0001000000000000"),
-        (255, "00ff000000000000"),
-        (0xFFFF, "ffff000000000000"),
-        (0x40104000, "4000401000000000"),
-        ("0x40104000", "4000401000000000"),
-        ("7", "0007000000000000"),
-    ],
-)
-def test_a_lun_is_written_as_the_hmc_wants_it(lun: object, written: str) -> None:
-    assert fcp_lun(lun) == written
+LUNS = (0, 1, 255, 256, 300, 0x3FFF, 0x4001, 0xFFFF, 0x10000, 0x40104022, 0xBFFFFFFF)
+
+
+def brick(lun: int, mode: str | None) -> str:
+    """Return what os-brick would write to zfcp on s390x."""
+    addressed = LinuxSCSI.lun_for_addressing(lun, mode)
+    connector = object.__new__(FibreChannelConnectorS390X)
+    return str(connector._get_lun_string(addressed)).removeprefix("0x")
+
+
+@pytest.mark.parametrize("mode", [None, *SCSI_ADDRESSING_MODES])
+@pytest.mark.parametrize("lun", LUNS)
+def test_a_lun_is_os_bricks_for_s390x(lun: int, mode: str | None) -> None:
+    assert fcp_lun(lun, mode) == brick(lun, mode)
+    assert fcp_lun(str(lun), mode) == fcp_lun(hex(lun), mode) == brick(lun, mode)
+
+
+def test_an_example_of_each_length() -> None:
+    assert fcp_lun(7) == "0007000000000000"
+    assert fcp_lun(0x40104022) == "4010402200000000"
+    assert fcp_lun(300, "SAM2") == "412c000000000000"
 
 
 @given(st.integers(0, (1 << 32) - 1))
-def test_every_lun_has_16_digits_and_is_told_from_all_others(lun: int) -> None:
+def test_every_lun_is_os_bricks_and_has_16_digits(lun: int) -> None:
     written = fcp_lun(lun)
 
+    assert written == brick(lun, None)
     assert len(written) == 16
-    assert int(written[:4], 16) | int(written[4:8], 16) << 16 == lun
-    assert written[8:] == "00000000"
+
+
+def test_cinders_addressing_mode_is_part_of_every_targets_lun() -> None:
+    volume = FcVolume.parse(
+        connection(target_wwns=[A, B], target_luns=[1, 300], addressing_mode="SAM2")
+    )
+
+    assert volume.targets == ((A, "0001000000000000"), (B, "412c000000000000"))
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,16 @@ LOG = log.getLogger(__name__)
 ATTEMPTS = 4
 """How often a request is sent at most while connections break or the HMC fails."""
 
+FIRST_PAUSE, LONGEST_PAUSE = 60.0, 3600.0
+"""Seconds without another logon after the first one that the HMC refused, and at most."""
+
+_CURES = {
+    40: "The user is disabled, as an HMC does after a few wrong passwords: enable it on the HMC",
+    41: "Give the user access to the Web Services management interfaces on the HMC (zhmc user "
+    "update --allow-management-interfaces true)",
+}
+"""By the reason of a 403 (HMC Web Services API, "Logon")."""
+
 #: A request as it is: logging on and repeating is done here.
 PLAIN: dict[str, Any] = {"logon_required": False, "renew_session": False}
 
@@ -51,6 +61,9 @@ class SharedSession:
         self._logon_lock = threading.Lock()
         self._vain_logons = 0
         self._no_answer = ""
+        self._refused: LogonError | None = None
+        self._refused_until = 0.0
+        self._pause = FIRST_PAUSE
 
     @property
     def host(self) -> str:
@@ -82,7 +95,8 @@ class SharedSession:
         many: what is replaced is logged off, at once where its HMC answers, else at the end.
 
         Where no HMC answers, all threads that wait for the logon fail with the one that tried:
-        one after the other they would wait for hours.
+        one after the other they would wait for hours. Where the HMC refuses, nobody tries again
+        before a growing time has gone by: an HMC disables a user after a few wrong passwords.
 
         Raises:
             LogonError: the HMC refused user name and password.
@@ -95,7 +109,7 @@ class SharedSession:
                 return self._session
             if self._vain_logons != tries_seen:
                 raise UnreachableError(f"No HMC answers: {self._no_answer}")
-            session = self._log_on()
+            session = self._log_on_where_not_refused()
             LOG.info("Logged on to HMC %s", session.actual_host)
             if self._session is not None:
                 self._replaced.append(self._session)
@@ -104,6 +118,19 @@ class SharedSession:
             self._replaced = [each for each in self._replaced if each not in ended]
         for each in ended:
             _log_off(each)
+        return session
+
+    def _log_on_where_not_refused(self) -> HmcSession:
+        if self._refused is not None and time.monotonic() < self._refused_until:
+            raise LogonError(str(self._refused))
+        try:
+            session = self._log_on()
+        except LogonError as error:
+            LOG.error("%s. No other logon is tried for %d s", error, self._pause)
+            self._refused, self._refused_until = error, time.monotonic() + self._pause
+            self._pause = min(2 * self._pause, LONGEST_PAUSE)
+            raise
+        self._refused, self._pause = None, FIRST_PAUSE
         return session
 
     def _log_on(self) -> HmcSession:
@@ -144,10 +171,7 @@ class SharedSession:
                     LOG.warning("%s", passed_over)
                 return session
             except zhmcclient.ServerAuthError as error:
-                raise LogonError(
-                    f"HMC {host} refused the logon of user {self._settings.username}: {error}. "
-                    "Check hmc_username and hmc_password"
-                ) from None
+                raise _refusal(host, self._settings.username, error) from None
             except zhmcclient.ConnectionError as error:
                 if is_redirect(error):
                     raise no_answer_of_an_hmc(f"Logon to HMC {host}", error) from None
@@ -161,6 +185,13 @@ class SharedSession:
             except zhmcclient.Error as error:
                 raise HmcError(f"Logon to HMC {host}: {error}") from None
         raise _NoAnswerError(found, certificates)
+
+
+def _refusal(host: str, user: str, error: zhmcclient.ServerAuthError) -> LogonError:
+    details = error.details
+    reason = details.reason if isinstance(details, zhmcclient.HTTPError) else None
+    cure = _CURES.get(reason or 0, "Check hmc_username and hmc_password")
+    return LogonError(f"HMC {host} refused the logon of user {user}: {error}. {cure}")
 
 
 class _NoAnswerError(Exception):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import traceback
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any
 
@@ -237,6 +239,68 @@ def test_a_wrong_password_is_tried_once_and_is_in_no_text(lab: Lab) -> None:
 
     assert lab.control.counts()["POST /api/sessions"] == 1
     assert "wr0ng-s3cret" not in "".join(traceback.format_exception(caught.value))
+
+
+def refused(hmc: Hmc) -> str:
+    with pytest.raises(LogonError) as caught:
+        hmc.api_version()
+    return str(caught.value)
+
+
+def test_a_refused_logon_is_not_repeated_by_who_asks_next_or_waits(lab: Lab) -> None:
+    hmc = Hmc(lab.settings(password="wrong").hmc)
+    lab.control.reset_log()
+
+    with ThreadPoolExecutor(10) as pool:
+        said = set(pool.map(lambda _: refused(hmc), range(20)))
+
+    assert lab.control.counts()["POST /api/sessions"] == 1
+    assert len(said) == 1
+
+
+def test_after_a_refused_logon_the_next_ones_come_in_growing_pauses_until_one_succeeds(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = SimulatedTime()
+    monkeypatch.setattr(nova_dpm.session, "time", clock)
+    right, wrong = lab.settings().hmc, lab.settings(password="wrong").hmc
+    hmc = Hmc(wrong)
+    lab.control.reset_log()
+    logons: list[float] = []
+    for _ in range(20 * 60):
+        refused(hmc)
+        if lab.control.counts()["POST /api/sessions"] > len(logons):
+            logons.append(clock.now - 1000)
+        clock.now += 10
+
+    pauses = [after - before for before, after in pairwise(logons)]
+    assert pauses == [60, 120, 240, 480, 960, 1920, 3600, 3600]
+
+    hmc._sessions._settings = right  # as if the password had been set on the HMC
+    clock.now += 3600
+    hmc.api_version()
+    hmc.close()
+    hmc._sessions._settings = wrong
+    refused(hmc)
+    clock.now += 61
+    lab.control.reset_log()
+    refused(hmc)
+    assert lab.control.counts()["POST /api/sessions"] == 1
+
+
+@pytest.mark.parametrize(
+    ("reason", "cure"),
+    [
+        (0, "Check hmc_username and hmc_password"),
+        (40, "disabled.*enable it on the HMC"),
+        (41, "access to the Web Services management interfaces"),
+    ],
+)
+def test_each_way_of_being_refused_has_its_own_cure(lab: Lab, reason: int, cure: str) -> None:
+    lab.control.add_fault(Fault(method="POST", uri="/api/sessions", status=403, reason=reason))
+    hmc = Hmc(lab.settings().hmc)
+
+    assert re.search(cure, refused(hmc))
 
 
 def test_a_certificate_of_an_unknown_authority_is_named(lab: Lab) -> None:

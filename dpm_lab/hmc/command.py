@@ -102,6 +102,13 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "--fault", action="append", default=[], metavar="TEXT", help="see below; more than once"
     )
+    parser.add_argument(
+        "--behaviour",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="how it behaves where HMCs differ; more than once; '--behaviour list' lists all",
+    )
     parser.add_argument("--log", type=Path, metavar="FILE", help="write the requests to a file")
     parser.add_argument(
         "-v", "--verbose", action="store_true", help="show the requests on standard error"
@@ -113,6 +120,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(args: argparse.Namespace) -> int:
     """Serve until interrupted."""
     # Late: zhmcclient takes a while, and the other subcommands do without it.
+    from dpm_lab.hmc.behaviour import Behaviour
     from dpm_lab.hmc.faults import Fault
     from dpm_lab.hmc.files import SECRET, write_new
     from dpm_lab.hmc.machines import Machine, names
@@ -124,6 +132,10 @@ def run(args: argparse.Namespace) -> int:
             version = ".".join(map(str, machine.api_version))
             print(f"{name}  {machine.description}; HMC {machine.hmc_version}, API {version}")
         return 0
+    if "list" in args.behaviour:
+        print("\n".join(Behaviour.lines()))
+        return 0
+    behaviour = Behaviour.parse(args.behaviour)
     faults = [Fault.parse(text) for text in args.fault]
     with contextlib.ExitStack() as stack:
         folder = args.folder
@@ -149,6 +161,7 @@ def run(args: argparse.Namespace) -> int:
             idle=args.session_idle,
             lifetime=args.session_lifetime,
             logs=tuple(logs),
+            behaviour=behaviour,
         )
         for fault in faults:
             hmc.control.add_fault(fault)

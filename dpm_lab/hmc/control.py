@@ -61,6 +61,10 @@ class Control:
         """
         self._send("set-duration", {"operation": operation, "seconds": seconds})
 
+    def set_behaviour(self, **points: Any) -> None:
+        """Have it behave otherwise from now on; names as in :class:`Behaviour`."""
+        self._send("set-behaviour", {"points": points})
+
     def set_properties(self, uri: str, properties: dict[str, Any]) -> None:
         """Change properties of a resource, whatever they are."""
         self._send("set-properties", {"uri": uri, "properties": properties})
@@ -100,6 +104,7 @@ class Desk:
             "expire-sessions": service.sessions.end_all,
             "set-latency": self._set_latency,
             "set-duration": self._set_duration,
+            "set-behaviour": self._set_behaviour,
             "set-properties": self._set_properties,
             "add-partitions": self._add_partitions,
             "inventory": self._inventory,
@@ -138,6 +143,11 @@ class Desk:
     def _set_duration(self, operation: str, seconds: float) -> None:
         with self._service.tree.lock:
             self._service.tree.jobs.set_duration(operation, float(seconds))
+
+    def _set_behaviour(self, points: dict[str, Any]) -> None:
+        tree = self._service.tree
+        with tree.lock:
+            tree.behaviour = tree.behaviour.changed(points)
 
     def _set_properties(self, uri: str, properties: dict[str, Any]) -> None:
         tree = self._service.tree

@@ -1,4 +1,7 @@
-"""Device numbers: unique in a partition over its NICs, HBAs and virtual storage resources."""
+"""Device numbers: unique in a partition over its NICs, HBAs and virtual storage resources.
+
+NICs that are PCI functions have numbers of another space (IBM, NIC object: "among PCI-based ones").
+"""
 
 from __future__ import annotations
 
@@ -16,24 +19,40 @@ _GENERATED = 0x8000
 _THREE = frozenset({"osd", "iqd"})
 
 
+_PCI = frozenset({"roce", "cna", "neth", "netd"})
+
+
+def is_pci(nic_type: str) -> bool:
+    """Return whether a NIC of a type is a PCI function."""
+    return nic_type in _PCI
+
+
 def width(nic_type: str) -> int:
     """Return how many device numbers a NIC of a type takes."""
     return 3 if nic_type in _THREE else 1
 
 
-def taken(tree: Tree, partition: Any, but: str = "") -> set[int]:
-    """Return the numbers in use in a partition, but those of the device at URI `but`."""
+def taken(tree: Tree, partition: Any, but: str = "", *, pci: bool = False) -> set[int]:
+    """Return the numbers in use in one space, but those of the device at URI `but`."""
     return {
         number
-        for uri, first, count in _devices(tree, partition)
+        for uri, first, count in (_pci if pci else _devices)(tree, partition)
         if uri != but
         for number in range(first, first + count)
     }
 
 
+def _pci(tree: Tree, partition: Any) -> Iterator[tuple[str, int, int]]:
+    for nic in partition.nics.list():
+        if is_pci(nic.properties["type"]):
+            yield nic.uri, int(nic.properties["device-number"], 16), 1
+
+
 def _devices(tree: Tree, partition: Any) -> Iterator[tuple[str, int, int]]:
     for nic in partition.nics.list():
-        yield nic.uri, int(nic.properties["device-number"], 16), width(nic.properties["type"])
+        kind = nic.properties["type"]
+        if not is_pci(kind):
+            yield nic.uri, int(nic.properties["device-number"], 16), width(kind)
     for hba in partition.hbas.list():
         yield hba.uri, int(hba.properties["device-number"], 16), 1
     for uri in partition.properties.get("storage-group-uris", ()):
@@ -42,13 +61,21 @@ def _devices(tree: Tree, partition: Any) -> Iterator[tuple[str, int, int]]:
                 yield port.uri, int(port.properties["device-number"], 16), 1
 
 
-def choose(tree: Tree, partition: Any, wanted: object, count: int, but: str = "") -> str:
+def choose(
+    tree: Tree,
+    partition: Any,
+    wanted: object,
+    count: int,
+    but: str = "",
+    *,
+    pci: bool = False,
+) -> str:
     """Return the number `wanted`, or a free one where that is None, as four hexadecimal digits.
 
     :raises Refusal: 400, 7: it is no number from 0001 to FFFF; 409, 113 (both guessed): it, or one
         of the `count` that begin with it, is in use.
     """
-    used = taken(tree, partition, but)
+    used = taken(tree, partition, but, pci=pci)
     if wanted is None:
         return f"{_free(used, count):04x}"
     if not isinstance(wanted, str) or not re.fullmatch(r"[0-9A-Fa-f]{4}", wanted):

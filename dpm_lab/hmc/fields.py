@@ -60,6 +60,8 @@ BOOT_DEVICES = frozenset(
     }
 )
 NIC = frozenset(_NIC.split())
+#: Since ``network-express-support`` (zhmc_nic.py); `type` is for "Create NIC" only.
+NETWORK_EXPRESS = frozenset({"type", "promiscuous-mode"})
 #: API versions since which a field of a NIC can be set.
-NIC_SINCE = {"vlan-id": (2, 2), "vlan-type": (2, 2), "mac-address": (2, 20)}
+NIC_SINCE = {"vlan-id": (2, 2), "vlan-type": (2, 20), "mac-address": (2, 20)}
 HBA = frozenset({"name", "description", "device-number"})

@@ -27,10 +27,14 @@ _FAMILIES = {
     "hipersockets": "hipersockets",
     "roce": "roce",
     "neth": "network-express",
+    "network-express-hybrid": "network-express",
+    "cna": "cna",
     "crypto": "crypto",
 }
 #: The adapter types that have virtual switches up to z16; the NIC types they give.
-NIC_TYPES = {"osd": "osd", "hipersockets": "iqd", "roce": "roce", "neth": "neth"}
+NIC_TYPES = {"osd": "osd", "hipersockets": "iqd", "roce": "roce", "cna": "cna"}
+#: What a NIC on a Network Express adapter can be (zhmccli, ``test_nic.py``); Linux knows `neth`.
+NETWORK_EXPRESS = ("neth", "osh", "netd")
 
 
 @dataclass(frozen=True)
@@ -137,7 +141,7 @@ class Machine:
                 **cpc,
                 **features,
             },
-            "adapters": list(map(self._adapter, self.adapters)),
+            "adapters": [self._adapter(each) for each in self.every_adapter()],
             "virtual_switches": list(self._switches()) if self.has_virtual_switches else [],
         }
 
@@ -150,6 +154,23 @@ class Machine:
 
     def _id(self, *path: str) -> str:
         return str(uuid.uuid5(_IDS, "/".join((self.name, *path))))
+
+    def every_adapter(self) -> Iterator[dict[str, Any]]:
+        """Iterate over the adapters: an entry with a `count` is so many, numbered from 1.
+
+        Name, id and location have ``{0}`` for the number (a format, so ``{0:02d}`` and
+        ``{0:03x}`` work too).
+        """
+        for entry in self.adapters:
+            if "count" not in entry:
+                yield entry
+                continue
+            rest = {name: value for name, value in entry.items() if name != "count"}
+            for number in range(1, int(entry["count"]) + 1):
+                yield {
+                    name: value.format(number) if isinstance(value, str) else value
+                    for name, value in rest.items()
+                }
 
     def _adapter(self, adapter: dict[str, Any]) -> Resource:
         """Return an adapter and its ports. What the file says beyond them are properties."""
@@ -180,7 +201,7 @@ class Machine:
         }
 
     def _switches(self) -> Iterator[Resource]:
-        for adapter in self.adapters:
+        for adapter in self.every_adapter():
             if adapter["type"] not in {"osd", "hipersockets"}:
                 continue
             for port in range(int(adapter.get("ports", 1))):

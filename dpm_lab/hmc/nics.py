@@ -9,7 +9,7 @@ from zhmcclient.mock._urihandler import FakedHTTPError
 
 from dpm_lab.hmc import devices, fields
 from dpm_lab.hmc.calls import Call
-from dpm_lab.hmc.machines import NIC_TYPES, Machine
+from dpm_lab.hmc.machines import NETWORK_EXPRESS, NIC_TYPES, Machine
 from dpm_lab.hmc.refusals import (
     bad,
     inconsistent,
@@ -32,12 +32,19 @@ def create(call: Call) -> Any:
     body = call.object("name")
     machine = tree.machine(partition)
     _check_fields(machine, body, create=True)
-    kind = _backing_type(tree, machine, body)
-    if body.pop("type", kind) != kind:
-        raise inconsistent(f"'type' does not fit the adapter, which gives NICs of type {kind!r}")
+    kinds = _backing_types(tree, machine, body)
+    if "type" not in body and kinds[0] in NETWORK_EXPRESS:
+        _check_type_is_optional(tree)
+    kind = body.pop("type", kinds[0])
+    if kind not in kinds:
+        raise inconsistent(f"'type' {kind!r} does not fit the adapter: {', '.join(kinds)}")
     _check_values(tree, partition, body)
     body["device-number"] = devices.choose(
-        tree, partition, body.get("device-number"), devices.width(kind)
+        tree,
+        partition,
+        body.get("device-number"),
+        devices.width(kind),
+        pci=devices.is_pci(kind),
     )
     body.setdefault("mac-address", tree.new_mac())
     body.setdefault("description", "")
@@ -67,12 +74,18 @@ def update(call: Call) -> Any:
     _check_values(tree, partition, body, nic)
     kind = nic.properties["type"]
     if "virtual-switch-uri" in body or "network-adapter-port-uri" in body:
-        kind = _backing_type(tree, machine, body)
+        kinds = _backing_types(tree, machine, body)
+        kind = kind if kind in kinds else kinds[0]
         _disconnect(tree, nic)
     if "device-number" in body or kind != nic.properties["type"]:
         wanted = body.get("device-number", nic.properties["device-number"])
         body["device-number"] = devices.choose(
-            tree, partition, wanted, devices.width(kind), nic.uri
+            tree,
+            partition,
+            wanted,
+            devices.width(kind),
+            nic.uri,
+            pci=devices.is_pci(kind),
         )
     nic.update({**body, "type": kind})
     if body.get("virtual-switch-uri"):
@@ -103,14 +116,28 @@ def _disconnect(tree: Tree, nic: Any) -> None:
 
 def _check_fields(machine: Machine, body: dict[str, Any], *, create: bool) -> None:
     for name in body:
-        if name not in fields.NIC and not (create and name == "type"):
+        since_z17 = name in fields.NETWORK_EXPRESS and (create or name != "type")
+        if since_z17 and not machine.has_virtual_switches:
+            continue
+        if name not in fields.NIC:
             raise unknown(name)
         if machine.api_version < fields.NIC_SINCE.get(name, (0, 0)):
             raise unknown(name)
 
 
-def _backing_type(tree: Tree, machine: Machine, body: dict[str, Any]) -> str:
-    """Return the type that the switch or port gives a NIC.
+def _check_type_is_optional(tree: Tree) -> None:
+    """Check that a NIC on a Network Express adapter does without `type`.
+
+    It does not: the message is the one that zhmc-ansible-modules issue 1410 shows of a z17.
+    """
+    if tree.behaviour.network_express_wants_type:
+        raise inconsistent(
+            "The field type is required when the backing adapter is of type Network Express Hybrid"
+        )
+
+
+def _backing_types(tree: Tree, machine: Machine, body: dict[str, Any]) -> tuple[str, ...]:
+    """Return the types that a NIC on the switch or port can have, the usual one first.
 
     :raises Refusal: 400, 5: neither is named, or the wrong one for the machine (that a switch on a
         z17 is 400, 6 is guessed); 404, 2: it does not exist.
@@ -122,17 +149,19 @@ def _backing_type(tree: Tree, machine: Machine, body: dict[str, Any]) -> str:
         found = tree.refer("virtual-switch-uri", switch)
         if found.properties.get("class") != "virtual-switch":
             raise bad("virtual-switch-uri", switch, "it is no virtual switch")
-        return NIC_TYPES[found.properties["type"]]
+        return (NIC_TYPES[found.properties["type"]],)
     if port is None:
         needed = "virtual-switch-uri"
         raise missing(needed if machine.has_virtual_switches else "network-adapter-port-uri")
     adapter = tree.refer("network-adapter-port-uri", port).manager.parent
+    if adapter.properties.get("adapter-family") == "network-express":
+        return NETWORK_EXPRESS
     kind = NIC_TYPES.get(adapter.properties.get("type", ""))
     if kind is None:
         raise bad("network-adapter-port-uri", port, "it is no port of a network adapter")
     if machine.has_virtual_switches and kind in {"osd", "iqd"}:
         raise missing("virtual-switch-uri")  # zhmcclient, NicManager.create: for OSA before z17
-    return kind
+    return (kind,)
 
 
 def _check_values(tree: Tree, partition: Any, body: dict[str, Any], nic: Any = None) -> None:

@@ -7,12 +7,14 @@ import secrets
 import socket
 import ssl
 import tempfile
+from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TextIO
 
 from dpm_lab.hmc import certificates
+from dpm_lab.hmc.behaviour import Behaviour
 from dpm_lab.hmc.control import Control, Desk
 from dpm_lab.hmc.listener import Listener
 from dpm_lab.hmc.machines import Machine
@@ -36,6 +38,7 @@ class HmcServer:
     :param folder: where the certificates go; None: a temporary one, removed at the end
     :param idle: seconds without a request after which a session ends; None: never
     :param lifetime: seconds after which a session ends in any case; None: never
+    :param behaviour: points of :class:`dpm_lab.hmc.behaviour.Behaviour` that differ, by name
     :raises MachineError: a machine is not there or not right
     :raises StartError: the port cannot be had
     """
@@ -53,6 +56,7 @@ class HmcServer:
         idle: float | None = None,
         lifetime: float | None = None,
         logs: tuple[TextIO, ...] = (),
+        behaviour: Mapping[str, Any] | None = None,
     ) -> None:
         self.machines = tuple(
             item if isinstance(item, Machine) else Machine.load(item)
@@ -67,7 +71,9 @@ class HmcServer:
         self._folder = folder
         self._stack = contextlib.ExitStack()
         sessions = Sessions(userid, self.password, idle=idle, lifetime=lifetime)
-        self.service = Service(self.machines, sessions, *logs)
+        self.service = Service(
+            self.machines, sessions, *logs, behaviour=Behaviour().changed(behaviour or {})
+        )
         self.service.latency = latency
         self.desk = Desk(self.service)
         self.control = Control(self.desk.call)

@@ -15,6 +15,7 @@ from zhmcclient.mock._hmc import InputError
 from zhmcclient.mock._urihandler import FakedHTTPError
 
 from dpm_lab.hmc import bodies
+from dpm_lab.hmc.behaviour import Behaviour
 from dpm_lab.hmc.calls import Accepted, Context
 from dpm_lab.hmc.faults import Fault, Faults
 from dpm_lab.hmc.log import Request, RequestLog, shown
@@ -49,12 +50,18 @@ _DROPPED = Answer(0, dropped=True)
 class Service:
     """The HMC without its socket."""
 
-    def __init__(self, machines: Sequence[Machine], sessions: Sessions, *logs: TextIO) -> None:
+    def __init__(
+        self,
+        machines: Sequence[Machine],
+        sessions: Sessions,
+        *logs: TextIO,
+        behaviour: Behaviour | None = None,
+    ) -> None:
         self.sessions = sessions
         self.faults = Faults()
         self.log = RequestLog(*logs)
         self.latency = 0.0
-        self.tree = Tree(machines)
+        self.tree = Tree(machines, behaviour)
         self._stop = threading.Event()
         self._context = Context(self.tree)
         self._handler = uri_handler(lambda: self._context)

@@ -15,6 +15,7 @@ from typing import Any
 
 from zhmcclient.mock._hmc import FakedHmc
 
+from dpm_lab.hmc.behaviour import Behaviour
 from dpm_lab.hmc.clock import Clock
 from dpm_lab.hmc.jobs import Jobs
 from dpm_lab.hmc.machines import Machine, Resource
@@ -37,8 +38,11 @@ _CONSOLE = {
 class Tree:
     """All resources. Everything but :attr:`lock` is to be used with the lock held."""
 
-    def __init__(self, machines: Sequence[Machine]) -> None:
+    def __init__(self, machines: Sequence[Machine], behaviour: Behaviour | None = None) -> None:
         self.machines = tuple(machines)
+        self._behaviour = behaviour or Behaviour()
+        #: How it behaves now, which orders may change.
+        self.behaviour = self._behaviour
         self.lock = threading.RLock()
         #: Called with the lock held when resources may have changed.
         self.changed: Callable[[], None] = lambda: None
@@ -72,6 +76,7 @@ class Tree:
         """
         self.clock.clear()
         self.jobs.reset()
+        self.behaviour = self._behaviour
         major, minor = self.api_version
         faked = FakedHmc(None, "LABHMC", self.hmc_version, f"{major}.{minor}")
         console = {**_CONSOLE, "name": "LABHMC", "version": self.hmc_version}

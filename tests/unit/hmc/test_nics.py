@@ -158,13 +158,14 @@ def test_up_to_z16_an_osa_port_has_a_virtual_switch(z16: Lab) -> None:
 
 @pytest.mark.parametrize(
     ("adapter", "kind", "second"),
-    [("OSA-A", "osd", "8003"), ("HIPER-A", "iqd", "8003"), ("NETH-A", "neth", "8001")],
+    [("OSA-A", "osd", "8003"), ("HIPER-A", "iqd", "8003"), ("NETX-01", "neth", "8001")],
 )
 def test_a_z17_wants_an_adapter_port(z17: Lab, adapter: str, kind: str, second: str) -> None:
     partition = z17.partition()
     port = z17.port(adapter).uri
 
-    made = [partition.nics.create({"name": n, "network-adapter-port-uri": port}) for n in "ab"]
+    given = {"network-adapter-port-uri": port, "type": kind}
+    made = [partition.nics.create({"name": name, **given}) for name in "ab"]
 
     assert z17.properties(made[0])["type"] == kind
     assert z17.properties(made[1])["device-number"] == second
@@ -183,6 +184,54 @@ def test_a_z17_has_no_virtual_switches(z16: Lab, z17: Lab) -> None:
     with refused(400, 15, "type"):
         port = z17.port("OSA-A").uri
         partition.nics.create({"name": "a", "network-adapter-port-uri": port, "type": "neth"})
+
+
+def test_a_z17_has_26_network_express_adapters_of_one_port_each(z17: Lab) -> None:
+    hybrid = [
+        each
+        for each in z17.cpc.adapters.list(full_properties=True)
+        if each.prop("type") == "network-express-hybrid"
+    ]
+
+    assert len(hybrid) == 26
+    assert len({each.prop("adapter-id") for each in hybrid}) == 26
+    assert {each.prop("adapter-family") for each in hybrid} == {"network-express"}
+    assert {len(each.ports.list()) for each in hybrid} == {1}
+
+
+def test_a_nic_on_network_express_needs_a_type(z17: Lab) -> None:
+    partition = z17.partition()
+    given = {"network-adapter-port-uri": z17.port("NETX-26").uri}
+
+    with refused(400, 15, "The field type is required when the backing adapter is of type"):
+        partition.nics.create({"name": "a", **given})
+    with refused(400, 15, "osd"):
+        partition.nics.create({"name": "a", **given, "type": "osd"})
+    made = partition.nics.create({"name": "a", **given, "type": "neth", "promiscuous-mode": False})
+
+    assert z17.properties(made)["type"] == "neth"
+    with refused(400, 6, "type"):
+        made.update_properties({"type": "osh"})
+    z17.control.set_behaviour(network_express_wants_type=False)
+    assert z17.properties(partition.nics.create({"name": "b", **given}))["type"] == "neth"
+
+
+def test_the_type_of_a_nic_came_with_the_z17(z16: Lab) -> None:
+    with refused(400, 6, "type"):
+        nic(z16, z16.partition(), type="osd")
+
+
+def test_pci_functions_have_device_numbers_of_their_own(z17: Lab) -> None:
+    partition = z17.partition()
+    express, osa = z17.port("NETX-01").uri, z17.port("OSA-A").uri
+    number = {"device-number": "0001"}
+
+    pci = {"network-adapter-port-uri": express, "type": "neth", **number}
+    partition.nics.create({"name": "pci", **pci})
+    partition.nics.create({"name": "osa", "network-adapter-port-uri": osa, **number})
+
+    with refused(409, 113):
+        partition.nics.create({"name": "again", **pci})
 
 
 def test_nics_do_not_change_while_the_partition_starts(z16: Lab) -> None:

@@ -171,7 +171,7 @@ class DPMDriver(driver.ComputeDriver):  # type: ignore[misc]
                 instance_id=instance.uuid, reason=error.format_message()
             ) from error
         with hmc_failures(instance), refusals(instance):
-            wanted_nics(vifs)
+            self._servers.check_ports(vifs)
             self._prepare(instance)
 
     def failed_spawn_cleanup(self, instance: Instance) -> None:

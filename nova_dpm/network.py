@@ -47,8 +47,16 @@ VLAN_SETTABLE = (2, 2)
 _VLANS = range(4095)
 """Of 802.1Q; 0 is no VLAN."""
 
-_PCI_TYPES = frozenset({"neth", "netd", "roce", "cna"})
-"""Adapters and NICs that Linux sees as PCI functions: there is no devno to tell the guest."""
+_CCW_FAMILIES = frozenset({"osa", "hipersockets"})
+_CCW_TYPES = frozenset({"osd", "hipersockets", "iqd"})
+"""Adapters and NICs that Linux sees as ccw devices. All others are PCI functions: there is no devno
+to tell the guest."""
+
+_EXPRESS_FAMILY = "network-express"
+_EXPRESS_TYPE = "neth"
+"""What the HMC wants to be told of a NIC on Network Express (zhmc-ansible-modules, issue 1410). It
+is known by its family: its type has been seen as ``network-express-hybrid`` (zhmcclient 1.26,
+``tests/unit/zhmcclient/dpm-export-1p-1sg.json``)."""
 
 
 @dataclass(frozen=True)
@@ -165,6 +173,8 @@ def _detail(details: Mapping[str, Any], name: str, allowed: range) -> int | None
 def wanted_nics(network_info: Iterable[Mapping[str, Any]]) -> list[WantedNic]:
     """Read all VIFs of a server, and check that they fit into the boot parameters together.
 
+    What is behind an adapter's port is not known yet: its NIC may need no tuple.
+
     Raises:
         RefusedError: a port that cannot be a NIC, a MAC twice, or more NICs than fit.
     """
@@ -176,14 +186,18 @@ def wanted_nics(network_info: Iterable[Mapping[str, Any]]) -> list[WantedNic]:
                 f"ports {seen[nic.mac]} and {nic.port_id} have the same MAC {nic.mac}"
             )
         seen[nic.mac] = nic.port_id
+    _check_fit(nic for nic in wanted if nic.kind == VSWITCH)
+    return wanted
+
+
+def _check_fit(told: Iterable[WantedNic]) -> None:
     boot_parameters(
         "",
         [
-            Nic("", names.nic_name(nic.port_id), nic.mac, f"{_devno(place):04x}", 0)
-            for place, nic in enumerate(wanted)
+            Nic("", names.nic_name(nic.port_id), nic.mac, f"{_devno(place):04x}", nic.port)
+            for place, nic in enumerate(told)
         ],
     )
-    return wanted
 
 
 def boot_parameters(existing: str, nics: Iterable[Nic]) -> str:
@@ -227,14 +241,29 @@ class Networks:
         """Whether the HMC gives a NIC the MAC of its port, in a running partition too."""
         return self._api_version >= MAC_SETTABLE
 
+    def check(self, wanted: Sequence[WantedNic]) -> None:
+        """Check that the guest can be told of all NICs; only where there are many, a request each.
+
+        Raises:
+            RefusedError: it cannot, or the virtual switch or adapter is not there.
+            HmcError: the HMC failed.
+        """
+        try:
+            _check_fit(wanted)
+        except RefusedError:
+            backings = self._backings(wanted)
+            _check_fit(nic for nic in wanted if backings[_place(nic)].is_ccw)
+
     def create_all(self, partition_uri: str, wanted: Sequence[WantedNic]) -> list[Nic]:
         """Make the NICs of a partition that has none.
 
         Raises:
-            RefusedError: the virtual switch or adapter is not there.
+            RefusedError: the virtual switch or adapter is not there, or they do not fit into the
+                boot parameters.
             HmcError: the HMC failed.
         """
         backings = self._backings(wanted)
+        _check_fit(nic for nic in wanted if backings[_place(nic)].is_ccw)
         return [
             self._create(partition_uri, nic, backings[_place(nic)], _devno(place))
             for place, nic in enumerate(wanted)
@@ -382,10 +411,19 @@ class Networks:
         adapter_uri, _, element = uri.partition("/network-ports/")
         if not re.fullmatch(r"[0-9]|1[0-5]", element):
             raise AnswerError(f"The HMC's answer cannot be used: {uri} names no port from 0 to 15")
-        adapter_type = nic_type or answers.text(self._hmc.get(adapter_uri), "type")
-        return _Backing(
-            {"network-adapter-port-uri": uri}, int(element), is_ccw=adapter_type not in _PCI_TYPES
-        )
+        properties = {"network-adapter-port-uri": uri}
+        if nic_type:
+            return _Backing(properties, int(element), is_ccw=nic_type in _CCW_TYPES)
+        adapter = self._hmc.get(adapter_uri)
+        family = answers.optional_text(adapter, "adapter-family")
+        if family == _EXPRESS_FAMILY or (not family and _is_express(adapter)):
+            properties["type"] = _EXPRESS_TYPE
+        is_ccw = family in _CCW_FAMILIES if family else adapter.get("type") in _CCW_TYPES
+        return _Backing(properties, int(element), is_ccw)
+
+
+def _is_express(adapter: Properties) -> bool:
+    return answers.text(adapter, "type").startswith((_EXPRESS_TYPE, _EXPRESS_FAMILY))
 
 
 def _foreign(uri: str, name: str, properties: Properties) -> Nic:

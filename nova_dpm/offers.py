@@ -14,8 +14,10 @@ from nova_dpm.hmc import Hmc
 from nova_dpm.host import Cpc, Finding, object_id
 from nova_dpm.network import ADAPTER, MAC_SETTABLE, VLAN_SETTABLE, VSWITCH
 
+_NETWORK_FAMILIES = ("hipersockets", "network-express")
 _NETWORK_TYPES = ("osd", "hipersockets", "neth")
-"""Types of adapters that a NIC can be plugged into by a port (z17)."""
+"""Adapters that a NIC can be plugged into by a port (z17). An OSA card is one by its type: it may
+be configured for something else than networks."""
 
 _TASKS = ("New Partition", "Start Partition", "Stop Partition", "Delete Partition")
 _DETAILS = "Partition Details"
@@ -127,7 +129,8 @@ def _switch(hmc: Hmc, listed: Properties, adapters: dict[str, Properties]) -> Fi
 
 def _ports(hmc: Hmc, adapters: dict[str, Properties]) -> Iterator[Callable[[], Finding]]:
     for uri, listed in adapters.items():
-        if listed.get("type") not in _NETWORK_TYPES:
+        is_network = listed.get("adapter-family") in _NETWORK_FAMILIES
+        if not is_network and listed.get("type") not in _NETWORK_TYPES:
             continue
         adapter = hmc.get(uri)
         for port_uri in answers.uris(adapter, "network-port-uris"):

@@ -59,6 +59,15 @@ class Servers:
         """Return a server's partition, or None."""
         return self._partitions.find(uuid)
 
+    def check_ports(self, vifs: Vifs) -> None:
+        """Check that NICs can be made of a server's ports.
+
+        Raises:
+            RefusedError: they cannot.
+            HmcError: the HMC failed.
+        """
+        self._networks.check(wanted_nics(vifs))
+
     def prepare(self, uuid: str, processors: int, memory: int, boot_size: int) -> None:
         """Make a server's partition and storage.
 

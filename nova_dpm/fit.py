@@ -17,6 +17,9 @@ from nova_dpm.host import Check, Cpc, Finding, listing, object_id
 
 LOG = log.getLogger(__name__)
 
+_NOT_CONFIGURED = "not-configured"
+"""Type of a FICON adapter that is for FCP, or for FICON, once somebody has said so."""
+
 
 def fit_checks(hmc: Hmc, settings: Settings, cpc: Cpc) -> Iterator[Check]:
     """Yield the checks whether the options fit the CPC."""
@@ -106,14 +109,28 @@ def adapter_problem(adapter: Properties) -> str:
 
 def _fcp_ports(hmc: Hmc, cpc: Cpc) -> str:
     try:
-        shown = answers.objects(hmc.get(f"{cpc.uri}/adapters?type=fcp"), "adapters")
+        shown = answers.objects(hmc.get(f"{cpc.uri}/adapters?adapter-family=ficon"), "adapters")
+        fcp = [each for each in shown if each.get("type") == "fcp"]
+        unset = sum(each.get("type") == _NOT_CONFIGURED for each in shown)
+        if not fcp and unset:
+            return (
+                f"none, but {unset} FICON adapters of type {_NOT_CONFIGURED}: one has to be given "
+                "the type fcp on the HMC (zhmc adapter update --storage-type fcp)"
+            )
         # The first port of each: so far there is no FCP adapter with more.
-        return listing((answers.text(each, "name"), f"{object_id(each)}:0") for each in shown)
+        return listing((answers.text(each, "name"), f"{object_id(each)}:0") for each in fcp)
     except DpmError as error:
         return f"none that is shown ({error})"
 
 
 def _check_limit(option: str, value: int, available: int, what: str, cpc: Cpc) -> Finding:
+    if not available:
+        raise ConfigError(
+            option,
+            value,
+            f"CPC {cpc.name} has no {what}, or does not show them",
+            "Choose a CPC that has; servers run on shared IFLs",
+        )
     if value > available:
         raise ConfigError(
             option,

@@ -24,6 +24,16 @@ LISTS_FEATURES = (4, 10)
 _WELL = frozenset({"active", "operating"})
 _UP = _WELL | {"degraded", "exceptions", "service-required"}
 
+_PROPERTIES = (
+    *("name", "status", "dpm-enabled", "se-version", "processor-count-ifl", "storage-customer"),
+    *("maximum-partitions", "available-features-list"),
+)
+"""What is asked of a CPC. All its properties want a task that nova-compute's user does not need
+(zhmc-prometheus-exporter 2.4.0: "Manage Secure Execution Keys"), and fail with 409,272 where the
+time server cannot be asked (zhmc-ansible-modules, issue 566)."""
+
+_FIRST_WITHOUT_SWITCHES = "2.17.0"
+
 _NAMED_AT_MOST = 8
 """How many CPCs or adapters a message names."""
 
@@ -110,28 +120,32 @@ def find(hmc: Hmc, cpc_object_id: str) -> Cpc:
     api_version = hmc.api_version()
     uri = f"/api/cpcs/{cpc_object_id}"
     try:
-        properties = hmc.get(uri)
+        properties = _properties(hmc, uri)
     except HttpError as error:
         if error.status not in (HTTPStatus.NOT_FOUND, HTTPStatus.FORBIDDEN):
             raise
+        problem = f"shows no such CPC to this user; it shows {shown_cpcs(hmc)}"
+        if error.status == HTTPStatus.FORBIDDEN:
+            problem = f"refuses to show it to this user (403,{error.reason})"
         raise ConfigError(
             "cpc_object_id",
             cpc_object_id,
-            f"HMC {hmc.host} shows no such CPC to this user; it shows {shown_cpcs(hmc)}",
+            f"HMC {hmc.host} {problem}",
             "Take the object id of a CPC that it shows, or give the user access to it",
         ) from None
     is_dpm = properties.get("dpm-enabled") is True
     status = answers.text(properties, "status")
+    se_version = answers.optional_text(properties, "se-version")
     features = _api_features(hmc, uri, api_version) if is_dpm and status in _UP else []
     return Cpc(
         uri=uri,
         name=answers.text(properties, "name"),
-        se_version=answers.optional_text(properties, "se-version"),
+        se_version=se_version,
         processors=answers.optional_number(properties, "processor-count-ifl") or 0,
         memory=answers.optional_number(properties, "storage-customer") or 0,
         maximum_partitions=answers.optional_number(properties, "maximum-partitions"),
         has_storage_management=_has_storage_management(properties, api_version),
-        has_virtual_switches=NETWORK_EXPRESS not in features,
+        has_virtual_switches=_has_virtual_switches(features, se_version),
         api_version=api_version,
         is_dpm=is_dpm,
         status=status,
@@ -219,13 +233,29 @@ def _is_z14_or_later(properties: Properties) -> bool:
     )
 
 
-def _api_features(hmc: Hmc, cpc_uri: str, api_version: tuple[int, int]) -> list[str]:
+def _properties(hmc: Hmc, cpc_uri: str) -> Properties:
+    try:
+        return hmc.get(f"{cpc_uri}?properties={','.join(_PROPERTIES)}")
+    except HttpError as error:
+        if error.status != HTTPStatus.BAD_REQUEST:
+            raise
+        return hmc.get(cpc_uri)  # the machine is too old to have one of them
+
+
+def _has_virtual_switches(features: list[str] | None, se_version: str) -> bool:
+    if features is None:
+        return version_number(se_version) < version_number(_FIRST_WITHOUT_SWITCHES)
+    return NETWORK_EXPRESS not in features
+
+
+def _api_features(hmc: Hmc, cpc_uri: str, api_version: tuple[int, int]) -> list[str] | None:
+    """Return the names of the CPC's API features, or None where the HMC does not say them."""
     if api_version < LISTS_FEATURES:
         return []
     try:
         answer = hmc.get_list(f"{cpc_uri}/operations/list-features")
     except HttpError as error:
-        if error.status != HTTPStatus.NOT_FOUND:
+        if error.status not in (HTTPStatus.NOT_FOUND, HTTPStatus.FORBIDDEN):
             raise
-        return []
+        return None
     return [str(each) for each in answer]

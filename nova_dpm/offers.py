@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from functools import partial
+from http import HTTPStatus
 from urllib.parse import quote
 
 from nova_dpm import answers, names
 from nova_dpm.answers import Properties
+from nova_dpm.errors import HttpError
 from nova_dpm.fit import adapter_problem
 from nova_dpm.hmc import Hmc
 from nova_dpm.host import Cpc, Finding, object_id
@@ -117,7 +119,16 @@ def _switches(
 
 
 def _switch(hmc: Hmc, listed: Properties, adapters: dict[str, Properties]) -> Finding:
-    switch = hmc.get(answers.uri(listed, "object-uri"))
+    try:
+        switch = hmc.get(answers.uri(listed, "object-uri"))
+    except HttpError as error:
+        if error.status not in (HTTPStatus.NOT_FOUND, HTTPStatus.FORBIDDEN):
+            raise
+        return Finding(
+            f"virtual switch {object_id(listed)} is listed and not shown ({error.status},"
+            f"{error.reason})",
+            "Give the user access to it if servers shall have NICs there",
+        )
     backing = adapters.get(answers.uri(switch, "backing-adapter-uri"), {})
     kind = answers.optional_text(switch, "type") or "of unknown type"
     return _network(

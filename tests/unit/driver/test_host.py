@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from nova_dpm import host
-from nova_dpm.errors import ConfigError, HmcError, NotFoundError, StateError
+from nova_dpm.errors import ConfigError, HmcError, HttpError, NotFoundError, StateError
 from tests.unit.driver.settings import CPC
 
 URI = f"/api/cpcs/{CPC}"
@@ -37,8 +37,12 @@ class Answers:
         return self._api
 
     def get(self, uri: str) -> Any:
-        if uri == URI:
-            return self._properties
+        path, _, query = uri.partition("?properties=")
+        if path == URI and not query:
+            # What only some may read, or the HMC itself cannot ask for.
+            raise HttpError(f"GET {uri}", 409, 272, "Unable to obtain STP configuration data")
+        if path == URI:
+            return {name: self._properties.get(name) for name in query.split(",")}
         if uri.endswith("/operations/list-features") and self._features is not None:
             return self._features
         raise NotFoundError(f"GET {uri}", 404, 1, "there is none")
@@ -124,3 +128,12 @@ def test_a_cpc_that_cannot_be_used_is_refused(
     with pytest.raises(error, match=text):
         for each in host.state_checks(find((4, 10), **changed)):
             each.run()
+
+
+@pytest.mark.parametrize(("se_version", "switches"), [("2.16.0", True), ("2.17.0", False)])
+def test_where_the_features_are_not_shown_the_firmware_s_version_says_whether_there_are_switches(
+    se_version: str, switches: bool
+) -> None:
+    found = find((4, 40), None, se_version=se_version)
+
+    assert found.has_virtual_switches is switches

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 import zhmcclient
 
+from dpm_lab.hmc import Fault
 from nova_dpm.check import main
-from nova_dpm.survey import FAILED, OK
+from nova_dpm.survey import FAILED, OK, WARNING
 from tests.unit.driver_check.conftest import Bench, row_of
 
 #: What is left out, of whom, and the row that fails (None: it can do without).
@@ -50,6 +51,45 @@ def test_what_is_missing_is_a_row_and_the_rest_goes_on(
         assert all(name in row.detail for row in failed)
     if uri == "/api/virtual-switches/":
         assert row_of(rows, "partitions").result == OK
+
+
+def test_ficon_cards_that_nobody_has_configured_are_told_from_none(bench: Bench) -> None:
+    for cpc in bench.hmc.service.tree.cpcs():
+        for adapter in cpc.adapters.list():
+            if adapter.properties["type"] == "fcp":
+                adapter.properties["type"] = "not-configured"
+
+    _, rows = bench.check(physical_storage_adapter_mappings=None)
+
+    cure = row_of(rows, "storage port").cure
+    assert "none, but 2 FICON adapters of type not-configured" in cure
+    assert "zhmc adapter update" in cure
+
+
+def test_a_cpc_without_ifls_is_not_told_to_be_given_none(bench: Bench) -> None:
+    for cpc in bench.hmc.service.tree.cpcs():
+        cpc.properties["processor-count-ifl"] = 0
+
+    row = bench.failed()
+
+    assert row.check == "max_processors"
+    assert "has no IFL processors" in row.detail
+    assert "or less" not in row.cure
+
+
+@pytest.mark.parametrize("status", [403, 404])
+def test_a_switch_that_the_user_may_not_see_hides_no_other(bench: Bench, status: int) -> None:
+    if bench.hmc.machines[0].cpc["name"] == "Z17":
+        pytest.skip("a z17 has no virtual switches")
+    bench.hmc.control.add_fault(
+        Fault("GET", "/api/virtual-switches/[^/]+", status=status, reason=1, times=1)
+    )
+
+    code, rows = bench.check()
+
+    assert code == 0
+    assert row_of(rows, "network 1").result == WARNING
+    assert row_of(rows, "network 2").result == OK
 
 
 def test_a_logon_that_no_hmc_answers_is_a_row(

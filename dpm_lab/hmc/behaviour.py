@@ -19,11 +19,40 @@ def _one_of(*values: str) -> Any:
 
 
 @dataclass(frozen=True)
+class Shown:
+    """A status that is shown for a time in the place of the true one.
+
+    `status` "stale": the one that was there before. `seconds` None: it stays.
+    """
+
+    status: str
+    seconds: float | None
+
+    @classmethod
+    def parse(cls, text: Any) -> Shown | None:
+        """Read ``STATUS:SECONDS``, ``STATUS`` or ``none``.
+
+        >>> Shown.parse("paused:3")
+        Shown(status='paused', seconds=3.0)
+        """
+        if text in {None, "", "none"}:
+            return None
+        status, sign, seconds = text.partition(":")
+        return cls(status, float(seconds) if sign else None)
+
+
+@dataclass(frozen=True)
 class Behaviour:
     """The points, each with what the lab does by default."""
 
     #: Whether "Create NIC" demands `type` where the adapter is of the family network-express.
     network_express_wants_type: bool = True
+    #: What a partition shows after the job of "Start Partition", and for how long.
+    after_start: Shown | None = None
+    #: The same after "Stop Partition".
+    after_stop: Shown | None = None
+    #: What a start does where nothing can be loaded.
+    nothing_to_load: str = _one_of("job-fails", "paused")
 
     @classmethod
     def names(cls) -> list[str]:
@@ -37,7 +66,7 @@ class Behaviour:
         for each in fields(cls):
             values = each.metadata.get("values") or {"bool": ("yes", "no")}.get(str(each.type))
             words: dict[Any, str] = {True: "yes", False: "no", None: "none"}
-            default = each.default
+            default: Any = each.default
             default = words.get(default, str(default))
             others = f"; one of {', '.join(values)}" if values else ""
             lines.append(f"{each.name.replace('_', '-')}={default}{others}")
@@ -87,7 +116,7 @@ def _value(name: str, kind: str, metadata: Mapping[str, Any], value: Any) -> Any
             return _TRUTH[value]
         if kind == "int | None":
             return None if value in {None, "none"} else int(value)
-        if kind == "Shown":
+        if kind == "Shown | None":
             return Shown.parse(value)
     except (KeyError, TypeError, ValueError) as error:
         raise ControlError(f"behaviour {name!r} cannot be {value!r}") from error
@@ -96,26 +125,3 @@ def _value(name: str, kind: str, metadata: Mapping[str, Any], value: Any) -> Any
             f"behaviour {name!r} cannot be {value!r}: it is one of {', '.join(metadata['values'])}"
         )
     return value
-
-
-@dataclass(frozen=True)
-class Shown:
-    """A status that is shown for a time in the place of the true one.
-
-    `status` "stale": the one that was there before. `seconds` None: it stays.
-    """
-
-    status: str
-    seconds: float | None
-
-    @classmethod
-    def parse(cls, text: Any) -> Shown | None:
-        """Read ``STATUS:SECONDS``, ``STATUS`` or ``none``.
-
-        >>> Shown.parse("paused:3")
-        Shown(status='paused', seconds=3.0)
-        """
-        if text in {None, "", "none"}:
-            return None
-        status, sign, seconds = text.partition(":")
-        return cls(status, float(seconds) if sign else None)

@@ -35,8 +35,9 @@ examples:
 
 faults: 'METHOD URI KIND [name=value ...]'; METHOD and URI are regular expressions for the whole of
 it; KIND is one of
-  delay (seconds=), drop-before, drop-after, status (status=, reason=, message=), expire-session,
-  job-fails (status=, reason=, message=), job-never-ends; all: after= (spare so many), times=N|all
+  delay (seconds=), drop-before, drop-after, status and status-after (status=, reason=, message=),
+  expire-session, job-fails (status=, reason=, message=), job-never-ends, nothing-loaded;
+  all: after= (spare so many), times=N|all
 """
 
 

@@ -10,7 +10,8 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from dpm_lab.hmc import bodies
+from dpm_lab.hmc import bodies, settling
+from dpm_lab.hmc.barriers import Barrier
 from dpm_lab.hmc.errors import ControlError
 from dpm_lab.hmc.faults import Fault
 from dpm_lab.hmc.log import Request
@@ -55,15 +56,28 @@ class Control:
         self._send("set-latency", {"seconds": seconds})
 
     def set_duration(self, operation: str, seconds: float) -> None:
-        """Say how long ``start``, ``stop``, ``discovery`` or ``fulfil`` take from now on.
+        """Say how long an operation takes from now on.
 
-        With 0 a job has ended before its client can ask about it.
+        ``start``, ``stop``, ``discovery``, ``fulfil``; ``shutdown``: that of a guest, by which a
+        stop takes longer. With 0 a job has ended before its client can ask about it.
         """
         self._send("set-duration", {"operation": operation, "seconds": seconds})
 
     def set_behaviour(self, **points: Any) -> None:
         """Have it behave otherwise from now on; names as in :class:`Behaviour`."""
         self._send("set-behaviour", {"points": points})
+
+    def add_barrier(self, kind: str, **path: str) -> None:
+        """Have paths not work: `kind` is ``zoning`` or ``masking``.
+
+        `host`, `port`, `target` and `lun` are regular expressions (:class:`Barrier`); what is not
+        given is any. A start finds nothing to load where no path to its boot volume works.
+        """
+        self._send("add-barrier", {"kind": kind, **path})
+
+    def clear_barriers(self) -> None:
+        """Have all paths work."""
+        self._send("clear-barriers", {})
 
     def set_properties(self, uri: str, properties: dict[str, Any]) -> None:
         """Change properties of a resource, whatever they are."""
@@ -105,6 +119,8 @@ class Desk:
             "set-latency": self._set_latency,
             "set-duration": self._set_duration,
             "set-behaviour": self._set_behaviour,
+            "add-barrier": lambda **fields: service.tree.barriers.append(Barrier(**fields)),
+            "clear-barriers": service.tree.barriers.clear,
             "set-properties": self._set_properties,
             "add-partitions": self._add_partitions,
             "inventory": self._inventory,
@@ -152,6 +168,7 @@ class Desk:
     def _set_properties(self, uri: str, properties: dict[str, Any]) -> None:
         tree = self._service.tree
         with tree.lock:
+            settling.disturb(tree, uri)
             tree.find(uri).update(properties)
             tree.changed()
 

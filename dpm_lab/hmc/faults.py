@@ -15,9 +15,11 @@ KINDS = (
     "drop-before",
     "drop-after",
     "status",
+    "status-after",
     "expire-session",
     "job-fails",
     "job-never-ends",
+    "nothing-loaded",
 )
 
 
@@ -32,9 +34,11 @@ class Fault:
     - ``drop-before``: the connection is closed, nothing was processed
     - ``drop-after``: the request is processed, the connection is closed instead of an answer
     - ``status``: answered with `status`, `reason` and `message`, nothing was processed
+    - ``status-after``: the same, but everything was done
     - ``expire-session``: the session of the request is no longer valid (403, reason 5)
     - ``job-fails``: the job that the request starts ends with `status`, `reason` and `message`
     - ``job-never-ends``: the job that the request starts stays ``running``
+    - ``nothing-loaded``: the job of the start ends well, and the partition stays ``paused``
 
     The first `after` requests that match are spared, then `times` requests are hit (None: all).
     """

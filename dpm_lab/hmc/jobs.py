@@ -26,6 +26,8 @@ class Work:
     done: Callable[[], dict[str, Any] | None]
     undone: Callable[[], None]
     can_be_cancelled: bool = True
+    #: Seconds that it takes besides.
+    longer: float = 0.0
 
 
 @dataclass
@@ -84,7 +86,7 @@ class Jobs:
         kinds = {fault.kind: fault for fault in faults}
         if "job-never-ends" not in kinds:
             failure = kinds.get("job-fails")
-            seconds = self.duration(work.operation)
+            seconds = self.duration(work.operation) + work.longer
             if seconds:
                 self._clock.after(seconds, lambda: self._end(job, failure))
             else:

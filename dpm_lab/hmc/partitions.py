@@ -6,7 +6,7 @@ from typing import Any
 
 from zhmcclient.mock._urihandler import FakedHTTPError
 
-from dpm_lab.hmc import attachments, fields, nics
+from dpm_lab.hmc import attachments, fabric, fields, nics, settling
 from dpm_lab.hmc.calls import Accepted, Call
 from dpm_lab.hmc.jobs import Work
 from dpm_lab.hmc.refusals import (
@@ -209,12 +209,19 @@ def start(call: Call) -> Accepted:
     status = partition.properties["status"]
     if status != "stopped":
         raise wrong_state(f"Partition {partition.name} has the status {status}, not stopped")
+    settling.disturb(tree, partition.uri)
     partition.properties["status"] = "starting"
+    spoilt = any(fault.kind == "nothing-loaded" for fault in call.context.faults)
 
     def done() -> dict[str, Any]:
         _check_resources(partition)
-        _check_boot_volume(tree, partition)
-        partition.properties["status"] = "active"
+        reason = "ordered by the lab" if spoilt else _hindrance(tree, partition)
+        if reason and not spoilt and tree.behaviour.nothing_to_load == "job-fails":
+            if partition.properties["boot-device"] != "none":
+                raise Refusal(500, 263, reason)
+            reason = None
+        after = tree.behaviour.after_start
+        settling.settle(tree, partition, "paused" if reason else "active", status, after)
         return {}
 
     def undone() -> None:
@@ -245,18 +252,23 @@ def _check_resources(partition: Any) -> None:
         raise Refusal(409, 117, f"CPC {cpc.name} has not enough processors: {processors} wanted")
 
 
-def _check_boot_volume(tree: Tree, partition: Any) -> None:
-    """Check that the boot volume is there. That the job fails with 500 is guessed."""
+def _hindrance(tree: Tree, partition: Any) -> str | None:
+    """Return why nothing can be loaded, None where something can."""
     properties = partition.properties
-    if properties["boot-device"] != "storage-volume":
-        return
-    uri = properties["boot-storage-volume"]
-    if uri not in tree.faked.all_resources:
-        raise Refusal(500, 263, f"The boot volume {uri} of {partition.name} does not exist")
-    volume = tree.find(uri)
-    state = volume.properties["fulfillment-state"]
-    if state != "complete":
-        raise Refusal(500, 263, f"The boot volume of {partition.name} is {state}, not complete")
+    if properties["boot-device"] == "none":
+        return f"Partition {partition.name} has no boot device"
+    if properties["boot-device"] == "storage-volume":
+        uri = properties["boot-storage-volume"]
+        if uri not in tree.faked.all_resources:
+            return f"The boot volume {uri} of {partition.name} does not exist"
+        state = tree.find(uri).properties["fulfillment-state"]
+        if state != "complete":
+            return f"The boot volume of {partition.name} is {state}, not complete"
+    found = [fabric.obstacle(tree, path) for path in fabric.boot_paths(tree, partition)]
+    obstacles = sorted({each for each in found if each is not None})
+    if found and None not in found:
+        return f"No path to the boot volume of {partition.name} works: {', '.join(obstacles)}"
+    return None
 
 
 def stop(call: Call) -> Accepted:
@@ -268,16 +280,19 @@ def stop(call: Call) -> Accepted:
     # zhmcclient.mock names these; the reference adds reservation-error.
     if before not in {"active", "degraded", "paused", "terminated", "reservation-error"}:
         raise wrong_state(f"Partition {partition.name} has the status {before}")
+    settling.disturb(tree, partition.uri)
     partition.properties["status"] = "stopping"
 
     def done() -> dict[str, Any]:
-        partition.properties["status"] = "stopped"
+        settling.settle(tree, partition, "stopped", before, tree.behaviour.after_stop)
         return {}
 
     def undone() -> None:
         partition.properties["status"] = before
 
-    return call.start(Work("stop", done, undone))
+    # That the operating system is asked to shut down, and waited for, is guessed.
+    longer = tree.jobs.duration("shutdown", 0.0) if before in {"active", "degraded"} else 0.0
+    return call.start(Work("stop", done, undone, longer=longer))
 
 
 def restart(call: Call) -> Accepted:

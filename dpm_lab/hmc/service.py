@@ -127,6 +127,10 @@ class Service:
             traceback.print_exc()
             cause = f"The lab's own fault: {type(error).__name__}: {error}"
             answer = _refused(Refusal(500, 999, cause), method, uri)
+        if "status-after" in kinds:
+            fault = kinds["status-after"]
+            ordered = Refusal(fault.status, fault.reason, fault.message)
+            answer = _refused(ordered, method, uri)
         return replace(answer, dropped=True, status=0) if "drop-after" in kinds else answer
 
     def _process(

@@ -15,6 +15,7 @@ from typing import Any
 
 from zhmcclient.mock._hmc import FakedHmc
 
+from dpm_lab.hmc.barriers import Barrier
 from dpm_lab.hmc.behaviour import Behaviour
 from dpm_lab.hmc.clock import Clock
 from dpm_lab.hmc.jobs import Jobs
@@ -49,6 +50,10 @@ class Tree:
         self.clock = Clock(self.lock, self._something_happened)
         self.jobs = Jobs(self.clock)
         self.faked: Any = None
+        #: Paths of the storage network that do not work.
+        self.barriers: list[Barrier] = []
+        #: Partitions whose status is about to change, with a token each.
+        self.settling: dict[str, object] = {}
         #: Answers a request; set by the service, for requests that contain requests.
         self.dispatch: Callable[[str, str, Any], Any]
         self._machines: dict[str, Machine] = {machine.uri: machine for machine in machines}
@@ -77,6 +82,8 @@ class Tree:
         self.clock.clear()
         self.jobs.reset()
         self.behaviour = self._behaviour
+        self.barriers.clear()
+        self.settling.clear()
         major, minor = self.api_version
         faked = FakedHmc(None, "LABHMC", self.hmc_version, f"{major}.{minor}")
         console = {**_CONSOLE, "name": "LABHMC", "version": self.hmc_version}

@@ -9,6 +9,7 @@ from zhmcclient.mock import _urihandler as mock
 
 from dpm_lab.hmc import (
     attachments,
+    fabric,
     hbas,
     job_operations,
     nics,
@@ -82,6 +83,7 @@ def uri_handler(context: Callable[[], Context]) -> Any:
 
 def _storage(of: Callable[..., Any]) -> list[tuple[str, Any]]:
     return [
+        (rf"/api/cpcs/{_ID}/operations/validate-lun-path", of(post=fabric.validate)),
         (
             rf"/api/storage-groups{_QUERY}",
             of(

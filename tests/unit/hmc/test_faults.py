@@ -61,6 +61,15 @@ def test_the_first_requests_are_spared_and_only_so_many_are_hit(lab: Lab) -> Non
     assert lab.control.counts() == {"POST /api/cpcs/{}/partitions": 4}
 
 
+def test_an_error_can_come_after_everything_was_done(lab: Lab) -> None:
+    lab.control.add_fault(Fault("POST", PARTITIONS, "status-after", 500, 12))
+
+    with refused(500, 12, "ordered by the lab"):
+        lab.partition()
+
+    assert list(lab.control.inventory()["partitions"]) == ["web"]
+
+
 def test_a_fault_without_times_stays_until_it_is_cleared(lab: Lab) -> None:
     lab.control.add_fault(Fault("GET", PARTITIONS, "status", 409, 2, "busy", times=None))
 

@@ -218,6 +218,26 @@ def test_a_volume_is_fulfilled_once_and_with_a_port_of_an_fcp_adapter(z16: Lab) 
         volume.indicate_fulfillment_fcp(TARGET, "1", ports(z16)[0])
 
 
+def test_a_path_to_a_lun_can_be_tried(z16: Lab) -> None:
+    one, two = ports(z16)
+
+    def validate(port: Any, lun: str) -> None:
+        z16.cpc.validate_lun_path("c05076ff00000001", port, TARGET, lun)
+
+    z16.control.add_barrier("masking", lun="0002.*")
+    z16.control.add_barrier("zoning", port=two.uri)
+
+    validate(one, "0001000000000000")
+    with refused(409, 485, "0002000000000000"):
+        validate(one, "0002000000000000")
+    with refused(409, 484, TARGET):
+        validate(two, "0002000000000000")
+    z16.control.clear_barriers()
+    validate(two, "0002000000000000")
+    with refused(400, 7, "FCP"):
+        validate(z16.port("OSA-A"), "0001000000000000")
+
+
 def test_a_group_that_is_attached_cannot_be_deleted(z16: Lab) -> None:
     partition, group, _ = attached(z16)
 

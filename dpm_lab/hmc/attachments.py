@@ -9,6 +9,8 @@ from dpm_lab.hmc.calls import Call
 from dpm_lab.hmc.refusals import Refusal, not_found, wrong_state
 from dpm_lab.hmc.tree import Tree
 
+#: Seconds from discovery to discovery that the HMC starts by itself.
+PERIOD = 600.0
 #: Statuses in which groups come and go (reference of zhmcclient).
 _STATUSES = frozenset({"active", "degraded", "paused", "terminated", "stopped"})
 
@@ -89,7 +91,16 @@ def assign_ports(tree: Tree, group: Any, partition: Any) -> None:
 
     There is one for each candidate port. Where no candidate was named, there are as many as the
     group's `connectivity`, and their port is not known before a discovery (zhmccli has that case).
+    Where discovery names the ports, it is so with candidates as well (IBM, "Attach Storage Group
+    to Partition": a WWPN that is not validated has no port).
     """
+    if tree.behaviour.storage_ports != "at-attach":
+        for _ in range(group.properties["connectivity"] - len(_resources(group, partition))):
+            _make_resource(tree, group, partition, None)
+        # Discovery runs every ten minutes by itself.
+        seconds = tree.jobs.duration("ports", PERIOD)
+        tree.clock.after(seconds, lambda: find_ports(tree, group))
+        return
     candidates: list[str | None] = list(group.properties["candidate-adapter-port-uris"])
     wanted = candidates or [None] * group.properties["connectivity"]
     present = _resources(group, partition)
@@ -102,6 +113,41 @@ def assign_ports(tree: Tree, group: Any, partition: Any) -> None:
             waiting.pop(0).properties["adapter-port-uri"] = port
             continue
         _make_resource(tree, group, partition, port)
+
+
+def find_ports(tree: Tree, group: Any) -> None:
+    """Discover the group's ports: each resource that has none gets one, and its WWPN is validated.
+
+    Candidates that are not in use come first, and then any (zhmcclient, ``_storage_group.py``:
+    candidates "may or may not actually be used").
+    """
+    if group.uri not in tree.faked.all_resources:
+        return
+    cpc = tree.find(group.properties["cpc-uri"])
+    candidates = list(group.properties["candidate-adapter-port-uris"])
+    if tree.behaviour.storage_ports == "by-discovery-otherwise":
+        candidates.reverse()
+    ports = [*candidates, *(uri for uri in _fcp_ports(cpc) if uri not in candidates)]
+    resources = group.virtual_storage_resources.list()
+    for partition_uri in {resource.properties["partition-uri"] for resource in resources}:
+        mine = [r.properties for r in resources if r.properties["partition-uri"] == partition_uri]
+        used = {each["adapter-port-uri"] for each in mine}
+        free = [uri for uri in ports if uri not in used] or ports
+        waiting = [each for each in mine if each["adapter-port-uri"] is None]
+        for number, each in enumerate(waiting):
+            each["adapter-port-uri"] = free[number % len(free)]
+        for each in mine:
+            each["world-wide-port-name-info"]["status"] = "validated"
+    volumes.refresh(group)
+
+
+def _fcp_ports(cpc: Any) -> list[str]:
+    return [
+        port.uri
+        for adapter in cpc.adapters.list()
+        if adapter.properties.get("type") == "fcp"
+        for port in adapter.ports.list()
+    ]
 
 
 def _resources(group: Any, partition: Any) -> list[Any]:

@@ -54,6 +54,9 @@ class Behaviour:
     #: What a start does where nothing can be loaded.
     nothing_to_load: str = _one_of("job-fails", "paused")
 
+    #: When a virtual storage resource gets its port, and whether in the order of the candidates.
+    storage_ports: str = _one_of("at-attach", "by-discovery", "by-discovery-otherwise")
+
     @classmethod
     def names(cls) -> list[str]:
         """Return the names as they are written on the command line."""

@@ -59,7 +59,8 @@ class Control:
         """Say how long an operation takes from now on.
 
         ``start``, ``stop``, ``discovery``, ``fulfil``; ``shutdown``: that of a guest, by which a
-        stop takes longer. With 0 a job has ended before its client can ask about it.
+        stop takes longer; ``ports``: until discovery finds a group's ports. With 0 a job has ended
+        before its client can ask about it.
         """
         self._send("set-duration", {"operation": operation, "seconds": seconds})
 

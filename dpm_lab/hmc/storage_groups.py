@@ -155,6 +155,10 @@ def add_ports(call: Call) -> Any:
     """Add Candidate Adapter Ports to an FCP Storage Group."""
     tree = call.tree
     group, uris = _ports(call)
+    resources = group.virtual_storage_resources.list()
+    if any(r.properties["world-wide-port-name-info"]["status"] == "validated" for r in resources):
+        # That it is no longer possible then is documented; status and reason are guessed.
+        raise wrong_state(f"A port of storage group {group.name} was found by discovery")
     cpc = tree.find(group.properties["cpc-uri"])
     for uri in uris:
         hbas.check_port(tree, "adapter-port-uris", uri, cpc)
@@ -213,8 +217,7 @@ def discover(call: Call) -> Accepted:
 
     def done() -> dict[str, Any]:
         undone()
-        for port in group.virtual_storage_resources.list():
-            port.properties["world-wide-port-name-info"]["status"] = "validated"
+        attachments.find_ports(tree, group)
         for number, volume in enumerate(group.storage_volumes.list()):
             properties = volume.properties
             if (properties["usage"], properties["fulfillment-state"]) == ("data", "pending"):

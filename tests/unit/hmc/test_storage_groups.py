@@ -218,6 +218,47 @@ def test_a_volume_is_fulfilled_once_and_with_a_port_of_an_fcp_adapter(z16: Lab) 
         volume.indicate_fulfillment_fcp(TARGET, "1", ports(z16)[0])
 
 
+def resources(lab: Lab, group: Any) -> list[tuple[Any, str]]:
+    """The port of each virtual storage resource, and the status of its WWPN."""
+    found = [lab.properties(each) for each in group.virtual_storage_resources.list()]
+    return [(r["adapter-port-uri"], r["world-wide-port-name-info"]["status"]) for r in found]
+
+
+@pytest.mark.parametrize("otherwise", [False, True])
+def test_ports_may_be_unknown_until_discovery_finds_them(z16: Lab, otherwise: bool) -> None:
+    way = "by-discovery-otherwise" if otherwise else "by-discovery"
+    z16.control.set_behaviour(storage_ports=way)
+    _, group, (volume,) = attached(z16)
+
+    assert resources(z16, group) == [(None, "not-validated")] * 2
+    with refused(404, 2):
+        z16.session.post(
+            f"{volume.uri}/operations/fulfill-fcp-storage-volume",
+            body={
+                "world-wide-port-name": TARGET,
+                "logical-unit-number": "0001000000000000",
+                "adapter-port-uri": None,
+            },
+        )
+    z16.finish(group.discover_fcp(wait_for_completion=False))
+
+    found = [(port.uri, "validated") for port in ports(z16)]
+    assert resources(z16, group) == (found[::-1] if otherwise else found)
+    with refused(409, 1, "discovery"):
+        group.add_candidate_adapter_ports(ports(z16)[:1])
+
+
+def test_discovery_comes_by_itself_and_finds_ports_that_were_not_named(z16: Lab) -> None:
+    z16.control.set_behaviour(storage_ports="by-discovery")
+    z16.control.set_duration("ports", 0.02)
+    group = z16.group(connectivity=2)
+    z16.partition().attach_storage_group(group)
+
+    until(lambda: resources(z16, group)[1][1] == "validated")
+
+    assert {uri for uri, _ in resources(z16, group)} == {port.uri for port in ports(z16)}
+
+
 def test_a_path_to_a_lun_can_be_tried(z16: Lab) -> None:
     one, two = ports(z16)
 

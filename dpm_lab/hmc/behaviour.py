@@ -57,6 +57,9 @@ class Behaviour:
     #: When a virtual storage resource gets its port, and whether in the order of the candidates.
     storage_ports: str = _one_of("at-attach", "by-discovery", "by-discovery-otherwise")
 
+    #: What "Create NIC" on a HiperSockets adapter answers.
+    hipersockets_nic: str = _one_of("by-feature", "http-500", "made")
+
     @classmethod
     def names(cls) -> list[str]:
         """Return the names as they are written on the command line."""

@@ -59,7 +59,8 @@ class Control:
         """Say how long an operation takes from now on.
 
         ``start``, ``stop``, ``discovery``, ``fulfil``; ``shutdown``: that of a guest, by which a
-        stop takes longer; ``ports``: until discovery finds a group's ports. With 0 a job has ended
+        stop takes longer; ``ports``: until discovery finds a group's ports; ``nic``: until a NIC
+        is there whose creation answered 500. With 0 a job has ended
         before its client can ask about it.
         """
         self._send("set-duration", {"operation": operation, "seconds": seconds})
@@ -199,7 +200,7 @@ class Desk:
                 "partitions": {
                     partition.name: {
                         **partition.properties,
-                        "nics": [nic.properties for nic in partition.nics.list()],
+                        "nics": [_public(nic.properties) for nic in partition.nics.list()],
                         "hbas": [hba.properties for hba in partition.hbas.list()],
                     }
                     for partition in tree.partitions()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, NoReturn
 
 from zhmcclient.mock._urihandler import FakedHTTPError
 
@@ -11,6 +11,7 @@ from dpm_lab.hmc import devices, fields
 from dpm_lab.hmc.calls import Call
 from dpm_lab.hmc.machines import NETWORK_EXPRESS, NIC_TYPES, Machine
 from dpm_lab.hmc.refusals import (
+    Refusal,
     bad,
     inconsistent,
     missing,
@@ -56,10 +57,44 @@ def create(call: Call) -> Any:
     body |= {"type": kind, "element-id": tree.new_id()}
     if body["network-adapter-port-uri"] is None:
         del body["network-adapter-port-uri"]
+    if kind == "iqd" and _is_by_partition_link(tree, machine):
+        _make_later(call, partition, body)
     try:
         return call.mock(body)
     except FakedHTTPError as error:
         raise of_mock(error) from error
+
+
+def _is_by_partition_link(tree: Tree, machine: Machine) -> bool:
+    """Return whether a NIC on HiperSockets is made by way of a partition link, with its defects."""
+    way = tree.behaviour.hipersockets_nic
+    return way == "http-500" or (
+        way == "by-feature" and "dpm-hipersockets-partition-link-management" in machine.api_features
+    )
+
+
+def _make_later(call: Call, partition: Any, body: dict[str, Any]) -> NoReturn:
+    """Have a NIC be made a moment later, under a name of its own; answer that it failed.
+
+    500, 12 on a z16 (zhmc-ansible-modules, ``zhmc_nic.py``, ``find_nic_for_500_12``); 500, 0 on a
+    z17 (zhmccli, ``_cmd_nic.py``, ``nic_mitigate_uuid``). Which name it is, and that there is no
+    description, is guessed.
+    """
+    tree = call.tree
+
+    def make() -> None:
+        if partition.uri in tree.faked.all_resources:
+            number = len(partition.nics.list()) + 1
+            call.mock({**body, "name": f"{partition.name} {number:03d}", "description": ""})
+
+    seconds = tree.jobs.duration("nic")
+    if seconds:
+        tree.clock.after(seconds, make)
+    else:
+        make()
+    if tree.machine(partition).has_virtual_switches:
+        raise Refusal(500, 12, "An internal error occurred")
+    raise Refusal(500, 0, "An internal error occurred", stack="Invalid UUID string: ")
 
 
 def update(call: Call) -> Any:
@@ -87,9 +122,29 @@ def update(call: Call) -> Any:
             nic.uri,
             pci=devices.is_pci(kind),
         )
+    if kind == "iqd" and not machine.has_virtual_switches and _is_by_partition_link(tree, machine):
+        _update_name(nic, body)
     nic.update({**body, "type": kind})
     if body.get("virtual-switch-uri"):
         tree.find(body["virtual-switch-uri"]).properties["connected-vnic-uris"].append(nic.uri)
+
+
+def _update_name(nic: Any, body: dict[str, Any]) -> None:
+    """Ignore a new name, as a z17 does, unless nothing else is updated, for the second time.
+
+    zhmccli (``_cmd_nic.py``, ``nic_mitigate_name``) updates the name alone, up to three times; that
+    the second time is the right one is guessed.
+    """
+    if body.keys() != {"name"} or not nic.properties.pop("lab-named", False):
+        if body.keys() == {"name"}:
+            nic.properties["lab-named"] = True
+        body.pop("name", None)
+
+
+def get(call: Call) -> Any:
+    """Get NIC Properties, without what only the lab knows."""
+    answer = call.mock(None)
+    return {name: value for name, value in answer.items() if not name.startswith("lab-")}
 
 
 def delete(call: Call) -> Any:

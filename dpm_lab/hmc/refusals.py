@@ -16,8 +16,9 @@ from zhmcclient.mock._urihandler import FakedHTTPError
 class Refusal(Exception):
     """A request is answered with an error."""
 
-    def __init__(self, status: int, reason: int, message: str) -> None:
+    def __init__(self, status: int, reason: int, message: str, stack: str | None = None) -> None:
         super().__init__(message)
+        self.stack = stack
         self.status = status
         self.reason = reason
         self.message = message
@@ -30,6 +31,7 @@ class Refusal(Exception):
             "http-status": self.status,
             "reason": self.reason,
             "message": self.message,
+            **({} if self.stack is None else {"stack": self.stack}),
         }
 
 

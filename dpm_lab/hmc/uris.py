@@ -57,7 +57,7 @@ def uri_handler(context: Callable[[], Context]) -> Any:
         (rf"{_PARTITION}/nics", of(mock.NicsHandler, post=nics.create)),
         (
             rf"{_PARTITION}/nics/{_ID}{_QUERY}",
-            of(mock.NicHandler, post=nics.update, delete=nics.delete),
+            of(mock.NicHandler, get=nics.get, post=nics.update, delete=nics.delete),
         ),
         (rf"{_PARTITION}/hbas", of(mock.HbasHandler, post=hbas.create)),
         (

@@ -107,10 +107,10 @@ def until(condition: Callable[[], bool]) -> None:
 
 
 @contextmanager
-def refused(status: int, reason: int, text: str = "") -> Iterator[None]:
+def refused(status: int, reason: int, text: str = "") -> Iterator[Any]:
     """Expect that the HMC refuses what is done inside."""
     with pytest.raises(zhmcclient.HTTPError) as caught:
-        yield
+        yield caught
 
     error = caught.value
     assert (error.http_status, error.reason) == (status, reason), str(error)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from dpm_lab.hmc import HmcServer, Machine
 from tests.unit.hmc.client import Lab, refused
 
 
@@ -232,6 +234,67 @@ def test_pci_functions_have_device_numbers_of_their_own(z17: Lab) -> None:
 
     with refused(409, 113):
         partition.nics.create({"name": "again", **pci})
+
+
+PARTITION_LINKS = "dpm-hipersockets-partition-link-management"
+
+
+def with_partition_links(name: str) -> HmcServer:
+    machine = Machine.load(name)
+    features = (*machine.api_features, PARTITION_LINKS)
+    return HmcServer(replace(machine, api_features=features))
+
+
+def test_with_partition_links_a_z16_fails_and_makes_a_hipersockets_nic_of_another_name() -> None:
+    with with_partition_links("z16") as hmc:
+        lab = Lab(hmc)
+        lab.control.set_duration("nic", 60)
+        switches = lab.cpc.virtual_switches.list(full_properties=True)
+        given = {each.prop("type"): {"virtual-switch-uri": each.uri} for each in switches}
+        partition = lab.partition()
+        mac = {"mac-address": "0a:00:00:00:00:11", "device-number": "0001"}
+
+        with refused(500, 12):
+            partition.nics.create({"name": "eth", **given["hipersockets"], **mac})
+        assert lab.properties(partition)["nic-uris"] == []
+        lab.control.set_duration("nic", 0)
+        with refused(500, 12):
+            partition.nics.create({"name": "eth", **given["hipersockets"], **mac})
+        partition.nics.create({"name": "other", **given["osd"]})
+
+        partition.pull_full_properties()  # zhmcclient keeps `nic-uris`
+        made, other = partition.nics.list(full_properties=True)
+        assert other.name == "other"
+        assert made.name != "eth"
+        assert (made.prop("mac-address"), made.prop("device-number")) == (
+            "0a:00:00:00:00:11",
+            "0001",
+        )
+        made.update_properties({"name": "eth", "description": "mine"})
+        assert lab.properties(made)["name"] == "eth"
+        lab.control.set_behaviour(hipersockets_nic="made")
+        partition.nics.create({"name": "last", **given["hipersockets"]})
+
+
+def test_with_partition_links_a_z17_ignores_the_name_until_nothing_else_is_updated(
+    z17: Lab,
+) -> None:
+    z17.control.set_behaviour(hipersockets_nic="http-500")
+    z17.control.set_duration("nic", 0)
+    partition = z17.partition()
+
+    with refused(500, 0) as caught:
+        port = z17.port("HIPER-A").uri
+        partition.nics.create({"name": "eth", "network-adapter-port-uri": port})
+    (made,) = partition.nics.list()
+
+    assert "Invalid UUID string:" in caught.value.stack
+    for change in ({"name": "eth", "description": "mine"}, {"name": "eth"}):
+        made.update_properties(change)
+        assert z17.properties(made)["name"] != "eth"
+    made.update_properties({"name": "eth"})
+    assert z17.properties(made)["name"] == "eth"
+    assert z17.properties(made)["description"] == "mine"
 
 
 def test_nics_do_not_change_while_the_partition_starts(z16: Lab) -> None:

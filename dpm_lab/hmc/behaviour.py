@@ -60,6 +60,17 @@ class Behaviour:
     #: What "Create NIC" on a HiperSockets adapter answers.
     hipersockets_nic: str = _one_of("by-feature", "http-500", "made")
 
+    #: What a volume becomes once it is fulfilled.
+    fulfilled_as: str = _one_of(
+        "complete",
+        "overprovisioned",
+        "pending-with-mismatches",
+        "pending",
+        "incomplete",
+        "configuration-error",
+        "deleting",
+    )
+
     @classmethod
     def names(cls) -> list[str]:
         """Return the names as they are written on the command line."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from zhmcclient.mock._urihandler import FakedHTTPError
 
-from dpm_lab.hmc import attachments, fabric, fields, nics, settling
+from dpm_lab.hmc import attachments, fabric, fields, nics, settling, volumes
 from dpm_lab.hmc.calls import Accepted, Call
 from dpm_lab.hmc.jobs import Work
 from dpm_lab.hmc.refusals import (
@@ -262,7 +262,7 @@ def _hindrance(tree: Tree, partition: Any) -> str | None:
         if uri not in tree.faked.all_resources:
             return f"The boot volume {uri} of {partition.name} does not exist"
         state = tree.find(uri).properties["fulfillment-state"]
-        if state != "complete":
+        if state not in volumes.USABLE:
             return f"The boot volume of {partition.name} is {state}, not complete"
     found = [fabric.obstacle(tree, path) for path in fabric.boot_paths(tree, partition)]
     obstacles = sorted({each for each in found if each is not None})

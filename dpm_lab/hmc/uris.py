@@ -101,6 +101,14 @@ def _storage(of: Callable[..., Any]) -> list[tuple[str, Any]]:
             rf"{_GROUP}/operations/remove-candidate-adapter-ports",
             of(post=storage_groups.remove_ports),
         ),
+        (
+            rf"{_GROUP}/operations/accept-mismatched-storage-volumes",
+            of(post=volumes.accept),
+        ),
+        (
+            rf"{_GROUP}/operations/reject-mismatched-storage-volumes",
+            of(post=volumes.reject),
+        ),
         (rf"{_GROUP}/operations/start-fcp-storage-discovery", of(post=storage_groups.discover)),
         (
             rf"{_GROUP}/operations/get-connection-report",

@@ -7,7 +7,15 @@ from typing import Any
 
 from dpm_lab.hmc import hbas
 from dpm_lab.hmc.calls import Call
-from dpm_lab.hmc.refusals import Refusal, bad, missing, not_found, unknown, wrong_state
+from dpm_lab.hmc.refusals import (
+    Refusal,
+    bad,
+    missing,
+    not_found,
+    reference_not_found,
+    unknown,
+    wrong_state,
+)
 from dpm_lab.hmc.tree import RUNNING, Tree
 
 _FIELDS = {
@@ -15,6 +23,19 @@ _FIELDS = {
     "modify": frozenset({"operation", "element-uri", "name", "description", "size", "usage"}),
     "delete": frozenset({"operation", "element-uri"}),
 }
+#: All states (zhmc-prometheus-exporter, ``metrics.yaml``); a group has none of deleting.
+_WORST_FIRST = (
+    "configuration-error",
+    "incomplete",
+    "pending-with-mismatches",
+    "pending",
+    "overprovisioned",
+    "complete",
+)
+#: In these a volume can be booted from: a LUN that is larger than told is usable (tessia-baselib,
+#: ``volume_descriptor.py``).
+USABLE = frozenset({"complete", "overprovisioned"})
+_ACCEPTABLE = frozenset({"overprovisioned", "pending-with-mismatches"})
 _USAGES = ("boot", "data")
 _HEXADECIMAL = re.compile(r"[0-9a-f]{16}")
 
@@ -103,7 +124,10 @@ def _create(tree: Tree, group: Any, fields: dict[str, Any]) -> str:
 def refresh(group: Any) -> None:
     """Set what follows from the volumes: the group is complete when all of them are."""
     states = {volume.properties["fulfillment-state"] for volume in group.storage_volumes.list()}
-    group.properties["fulfillment-state"] = "complete" if states == {"complete"} else "pending"
+    # Which state of a volume counts most for the group is guessed.
+    group.properties["fulfillment-state"] = next(
+        (state for state in _WORST_FIRST if state in states), "pending"
+    )
     ports = group.virtual_storage_resources.list()
     for volume in group.storage_volumes.list():
         target = volume.properties.get("lab-target")
@@ -137,13 +161,14 @@ def fulfil(call: Call) -> Any:
     cpc = tree.find(group.properties["cpc-uri"])
     tree.check_cpc(cpc)
     hbas.check_port(tree, "adapter-port-uri", body["adapter-port-uri"], cpc)
-    if volume.properties["fulfillment-state"] == "complete":
+    if volume.properties["fulfillment-state"] in USABLE:
         # The reason is guessed.
         raise Refusal(409, 481, f"Volume {volume.name} is fulfilled")
 
     def done() -> None:
         if volume.uri in tree.faked.all_resources:
-            complete(volume, body["world-wide-port-name"], body["logical-unit-number"])
+            target, lun = body["world-wide-port-name"], body["logical-unit-number"]
+            complete(volume, target, lun, tree.behaviour.fulfilled_as)
 
     seconds = tree.jobs.duration("fulfil", 0.0)
     if seconds:
@@ -152,17 +177,50 @@ def fulfil(call: Call) -> Any:
         done()
 
 
-def complete(volume: Any, wwpn: str, lun: str) -> None:
+def complete(volume: Any, wwpn: str, lun: str, state: str = "complete") -> None:
     """Have a volume be the LUN `lun` behind the port `wwpn` of a storage server."""
     volume.properties.update(
         {
-            "fulfillment-state": "complete",
+            "fulfillment-state": state,
             "active-size": volume.properties["size"],
             "uuid": f"6005076{wwpn[-9:]}{lun}",
             "lab-target": (wwpn, lun),
         }
     )
     refresh(volume.manager.parent)
+
+
+def accept(call: Call) -> None:
+    """Accept Mismatched Storage Volumes: they are complete (IBM, page of that name)."""
+    _decide(call, "complete")
+
+
+def reject(call: Call) -> None:
+    """Reject Mismatched Storage Volumes: that they are pending again is guessed."""
+    _decide(call, "pending")
+
+
+def _decide(call: Call, state: str) -> None:
+    tree = call.tree
+    group = tree.find(call.base)
+    uris = call.object("storage-volume-uris")["storage-volume-uris"]
+    call.allow("storage-volume-uris")
+    if not isinstance(uris, list) or not uris:
+        raise bad("storage-volume-uris", uris, "it is a list of URIs")
+    volumes = [tree.refer("storage-volume-uris", uri) for uri in uris]
+    for volume in volumes:
+        if volume not in group.storage_volumes.list():
+            raise reference_not_found("storage-volume-uris", volume.uri)
+        found = volume.properties["fulfillment-state"]
+        if found not in _ACCEPTABLE:
+            # That it is a 409 is documented, the reason is guessed.
+            raise wrong_state(f"Volume {volume.name} has the fulfillment state {found}")
+    for volume in volumes:
+        volume.properties["fulfillment-state"] = state
+        if state == "pending":
+            volume.properties.update({"active-size": 0.0, "uuid": None})
+            volume.properties.pop("lab-target", None)
+    refresh(group)
 
 
 def get(call: Call) -> Any:

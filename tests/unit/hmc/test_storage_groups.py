@@ -259,6 +259,52 @@ def test_discovery_comes_by_itself_and_finds_ports_that_were_not_named(z16: Lab)
     assert {uri for uri, _ in resources(z16, group)} == {port.uri for port in ports(z16)}
 
 
+@pytest.mark.parametrize(
+    ("state", "starts"),
+    [
+        ("overprovisioned", True),
+        ("pending-with-mismatches", False),
+        ("incomplete", False),
+        ("configuration-error", False),
+    ],
+)
+def test_a_volume_can_be_fulfilled_otherwise_than_asked(z16: Lab, state: str, starts: bool) -> None:
+    partition, group, (volume,) = attached(z16)
+    boot = {"boot-device": "storage-volume", "boot-storage-volume": volume.uri}
+    partition.update_properties(boot)
+    z16.control.set_behaviour(fulfilled_as=state)
+
+    volume.indicate_fulfillment_fcp(TARGET, "1", ports(z16)[0])
+
+    assert z16.properties(volume)["fulfillment-state"] == state
+    assert z16.properties(group)["fulfillment-state"] == state
+    if starts:
+        z16.start(partition)
+    else:
+        with refused(500, 263, state):
+            z16.start(partition)
+
+
+@pytest.mark.parametrize(("operation", "becomes"), [("accept", "complete"), ("reject", "pending")])
+def test_volumes_that_do_not_match_are_accepted_or_rejected(
+    z16: Lab, operation: str, becomes: str
+) -> None:
+    _, group, (boot, data) = attached(z16, BOOT, DATA)
+    z16.control.set_behaviour(fulfilled_as="pending-with-mismatches")
+    boot.indicate_fulfillment_fcp(TARGET, "1", ports(z16)[0])
+    uri = f"{group.uri}/operations/{operation}-mismatched-storage-volumes"
+
+    with refused(409, 1, "pending"):
+        z16.session.post(uri, body={"storage-volume-uris": [boot.uri, data.uri]})
+    with refused(404, 2):
+        z16.session.post(uri, body={"storage-volume-uris": [group.uri]})
+    z16.session.post(uri, body={"storage-volume-uris": [boot.uri]})
+
+    assert z16.properties(boot)["fulfillment-state"] == becomes
+    with refused(409, 1, becomes):
+        z16.session.post(uri, body={"storage-volume-uris": [boot.uri]})
+
+
 def test_a_path_to_a_lun_can_be_tried(z16: Lab) -> None:
     one, two = ports(z16)
 

@@ -71,6 +71,11 @@ class Behaviour:
         "deleting",
     )
 
+    #: Whether "Stop Partition" is taken in reservation-error.
+    reservation_error_stops: bool = True
+    #: What a partition is after a start that failed for lack of memory or processors.
+    lack_of_resources: str = _one_of("stopped", "reservation-error")
+
     @classmethod
     def names(cls) -> list[str]:
         """Return the names as they are written on the command line."""

@@ -60,8 +60,8 @@ class Control:
 
         ``start``, ``stop``, ``discovery``, ``fulfil``; ``shutdown``: that of a guest, by which a
         stop takes longer; ``ports``: until discovery finds a group's ports; ``nic``: until a NIC
-        is there whose creation answered 500. With 0 a job has ended
-        before its client can ask about it.
+        is there whose creation answered 500; ``cancel``: until a job is cancelled.
+        With 0 a job has ended before its client can ask about it.
         """
         self._send("set-duration", {"operation": operation, "seconds": seconds})
 

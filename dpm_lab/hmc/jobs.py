@@ -37,6 +37,7 @@ class Job:
     key: str
     session: str
     work: Work
+    #: ``running``, ``cancel-pending``, ``canceled``, ``complete``
     status: str = "running"
     code: int | None = None
     reason: int | None = None
@@ -129,16 +130,26 @@ class Jobs:
         del self._jobs[key]
 
     def cancel(self, key: str) -> None:
-        """Cancel one; here that works at once.
+        """Have one be cancelled: it is ``cancel-pending`` until it is so.
 
-        :raises Refusal: 404, 1; 404, 4 where the operation cannot be cancelled; 409, 41 when it has
-            ended (zhmcclient, ``Job.cancel``).
+        :raises Refusal: 404, 1; 404, 4 where the operation cannot be cancelled; 409, 42 when that
+            is under way, 409, 41 when it has ended (zhmcclient, ``Job.cancel``).
         """
         job = self.find(key)
         if not job.work.can_be_cancelled:
             raise Refusal(404, 4, "The operation of this job cannot be cancelled")
+        if job.status == "cancel-pending":
+            raise Refusal(409, 42, f"The job {key} is about to be cancelled")
         if job.status != "running":
             raise Refusal(409, 41, f"The job {key} has ended")
+        job.status = "cancel-pending"
+        seconds = self.duration("cancel")
+        if seconds:
+            self._clock.after(seconds, lambda: self._cancelled(job))
+        else:
+            self._cancelled(job)
+
+    def _cancelled(self, job: Job) -> None:
         job.status = "canceled"
         # What a cancelled job's result looks like is guessed.
         refusal = wrong_state("The job was cancelled")

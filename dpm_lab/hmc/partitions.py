@@ -28,6 +28,9 @@ _DESCRIPTION = 1024
 _LOAD_PARAMETERS = 8
 _MEMORY = 512  # MiB; the smallest partition
 
+#: No resources are taken: a partition can be started and deleted (zhmc-ansible-modules,
+#: ``common.py``: `pull_partition_status`, `start_partition`, `stop_partition`).
+_AT_REST = frozenset({"stopped", "reservation-error"})
 _WEIGHTS = ("initial-ifl-processing-weight", "initial-cp-processing-weight")
 
 
@@ -189,7 +192,7 @@ def delete(call: Call) -> Any:
     partition = tree.find(call.path)
     tree.check_cpc(partition.manager.parent)
     status = partition.properties["status"]
-    if status != "stopped":
+    if status not in _AT_REST:
         raise wrong_state(f"Partition {partition.name} has the status {status}, not stopped")
     for nic in partition.nics.list():
         nics.remove(tree, nic)
@@ -207,14 +210,21 @@ def start(call: Call) -> Accepted:
     partition = tree.find(call.base)
     tree.check_cpc(partition.manager.parent)
     status = partition.properties["status"]
-    if status != "stopped":
+    if status not in _AT_REST:
         raise wrong_state(f"Partition {partition.name} has the status {status}, not stopped")
     settling.disturb(tree, partition.uri)
     partition.properties["status"] = "starting"
     spoilt = any(fault.kind == "nothing-loaded" for fault in call.context.faults)
 
+    rest = status
+
     def done() -> dict[str, Any]:
-        _check_resources(partition)
+        nonlocal rest
+        try:
+            _check_resources(partition)
+        except Refusal:
+            rest = tree.behaviour.lack_of_resources
+            raise
         reason = "ordered by the lab" if spoilt else _hindrance(tree, partition)
         if reason and not spoilt and tree.behaviour.nothing_to_load == "job-fails":
             if partition.properties["boot-device"] != "none":
@@ -225,7 +235,7 @@ def start(call: Call) -> Accepted:
         return {}
 
     def undone() -> None:
-        partition.properties["status"] = "stopped"
+        partition.properties["status"] = rest
 
     return call.start(Work("start", done, undone))
 
@@ -277,8 +287,11 @@ def stop(call: Call) -> Accepted:
     partition = tree.find(call.base)
     tree.check_cpc(partition.manager.parent)
     before = partition.properties["status"]
-    # zhmcclient.mock names these; the reference adds reservation-error.
-    if before not in {"active", "degraded", "paused", "terminated", "reservation-error"}:
+    # zhmcclient.mock names these, and wonders about reservation-error.
+    stoppable = {"active", "degraded", "paused", "terminated"}
+    if tree.behaviour.reservation_error_stops:
+        stoppable.add("reservation-error")
+    if before not in stoppable:
         raise wrong_state(f"Partition {partition.name} has the status {before}")
     settling.disturb(tree, partition.uri)
     partition.properties["status"] = "stopping"

@@ -134,7 +134,13 @@ def test_a_job_can_be_cancelled(z16: Lab) -> None:
 
     job.cancel()
 
-    assert job.query_status()[0] == "canceled"
+    assert job.query_status()[0] == "cancel-pending"
+    assert z16.status(partition) == "starting"
+    with refused(409, 42):
+        job.cancel()
+    with refused(409, 40):
+        job.delete()
+    until(lambda: bool(job.query_status()[0] == "canceled"))
     assert z16.status(partition) == "stopped"
     with refused(409, 41):
         job.cancel()

@@ -132,6 +132,37 @@ def test_hbas_have_paths_as_well(z13: Lab) -> None:
         z13.start(partition)
 
 
+def test_a_partition_that_got_no_resources_is_started_or_deleted_and_not_stopped(
+    z16: Lab,
+) -> None:
+    z16.control.set_behaviour(lack_of_resources="reservation-error", reservation_error_stops=False)
+    total = 4194304
+    first = z16.partition("a", **{"initial-memory": total, "maximum-memory": total})
+    second, third = z16.partition("b"), z16.partition("c")
+    z16.start(first)
+
+    for each in (second, third):
+        with refused(409, 116, "memory"):
+            z16.start(each)
+        assert z16.status(each) == "reservation-error"
+        with refused(409, 1, "reservation-error"):
+            each.stop(wait_for_completion=False)
+    third.delete()
+    z16.stop(first)
+    z16.start(second)
+
+    assert z16.status(second) == "active"
+
+
+def test_reservation_error_may_be_stopped(z16: Lab) -> None:
+    partition = z16.partition()
+    z16.control.set_properties(partition.uri, {"status": "reservation-error"})
+
+    z16.stop(partition)
+
+    assert z16.status(partition) == "stopped"
+
+
 def test_a_stop_can_take_as_long_as_the_guest_needs_to_shut_down(z16: Lab) -> None:
     running, paused = z16.partition("running"), z16.partition("paused")
     for each in (running, paused):

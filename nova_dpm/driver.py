@@ -312,7 +312,7 @@ class DPMDriver(driver.ComputeDriver):  # type: ignore[misc]
             ) from error
 
     def power_off(self, instance: Instance, timeout: int = 0, retry_interval: int = 0) -> None:
-        """Stop a server. The HMC cannot ask an operating system to end: it is stopped at once."""
+        """Stop a server. Whether its operating system is asked to end before is not documented."""
         try:
             with self._forgetting():
                 self._servers.stop(instance.uuid)

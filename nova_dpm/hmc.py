@@ -207,19 +207,27 @@ class Hmc:
                 )
             pause(elapsed)
 
-    def until(self, what: str, condition: Callable[[], Result | None]) -> Result:
+    def until(
+        self, what: str, condition: Callable[[], Result | None], timeout: float | None = None
+    ) -> Result:
         """Wait until `condition` returns something; polled as `wait` does.
+
+        Args:
+            what: what is waited for, for the error
+            condition: asked again and again
+            timeout: seconds; else those of the option hmc_operation_timeout
 
         Raises:
             JobTimeoutError: it did not in time; `what` says what was waited for.
         """
+        limit = self._settings.operation_timeout if timeout is None else timeout
         begin = time.monotonic()
         while True:
             result = condition()
             if result is not None:
                 return result
             elapsed = time.monotonic() - begin
-            if elapsed > self._settings.operation_timeout:
+            if elapsed > limit:
                 raise JobTimeoutError(
                     f"{what}: not so after {elapsed:.0f} s (option hmc_operation_timeout)"
                 )

@@ -30,6 +30,27 @@ STOPPED = "stopped"
 STARTING = "starting"
 STOPPING = "stopping"
 RUNNING = frozenset({"active", "degraded"})
+RESERVATION_ERROR = "reservation-error"
+NOT_RUNNING = frozenset({STOPPED, RESERVATION_ERROR})
+"""Of a partition that could not have its resources, Stop is refused, and Start and Delete are not
+(zhmc-ansible-modules, ``common.py``, ``stop_partition``)."""
+
+HALTED = frozenset({"paused", "terminated"})
+"""No operating system runs, and the partition has to be stopped before it can be started."""
+
+STATUS_TIMEOUT = 60.0
+"""Seconds from the end of a job to the status that it leads to: meanwhile the HMC may show the one
+before, or ``paused`` (zhmcclient 1.26, ``_partition.py``, "deferred status behavior", and its
+``DEFAULT_STATUS_TIMEOUT``)."""
+
+_WHY = {
+    "paused": "nothing could be loaded, or what was loaded has ended; its operating system "
+    "messages on the HMC say why. Is the boot volume an s390x image?",
+    "terminated": "its operating system has ended; its operating system messages on the HMC say "
+    "why",
+    RESERVATION_ERROR: "the CPC cannot give it its processors, memory or adapters; its hardware "
+    "messages on the HMC say which",
+}
 
 _BRIEF_TIMES = 2
 
@@ -73,6 +94,11 @@ class Partition:
             answers.optional_text(properties, "boot-os-specific-parameters"),
             properties,
         )
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether it can be started or deleted as it is."""
+        return self.status in NOT_RUNNING
 
     @property
     def is_running(self) -> bool:
@@ -182,7 +208,7 @@ class Partitions:
         Raises:
             HmcError: it did not become so.
         """
-        self._run(uri, "stop", lambda status: status == STOPPED)
+        self._run(uri, "stop", lambda status: status in NOT_RUNNING)
 
     def delete(self, partition: Partition) -> None:
         """Delete a stopped partition, with its NICs and HBAs; that it is gone is as good.
@@ -203,7 +229,10 @@ class Partitions:
         return answers.text(self._hmc.get(uri), "status")
 
     def _run(self, uri: str, operation: str, is_done: Callable[[str], bool]) -> None:
-        """Do an operation once, or join the one that is under way, and see it to its end."""
+        """Do an operation once, or join the one that is under way, and see it to its end.
+
+        That is not the end of the job, but the status that it leads to.
+        """
         for attempt in range(1, _BRIEF_TIMES + 1):
             try:
                 job = self._hmc.begin(f"{uri}/operations/{operation}", {})
@@ -219,18 +248,34 @@ class Partitions:
                 try:
                     self._hmc.wait(job)
                 except NotFoundError:
-                    break  # the HMC lost the job, not what the job did
+                    pass  # the HMC lost the job, not what the job did
                 except JobTimeoutError:
                     if is_done(self.status(uri)):
                         return
                     raise
-                return
-        status = self._settled(uri)
+                break
+        status = self._become(uri, is_done)
         if not is_done(status):
-            raise StateError(
-                f"Partition {uri} is {status} after {operation}; its hardware and operating system "
-                "messages on the HMC say why"
-            )
+            why = _WHY.get(status, "its hardware and operating system messages on the HMC say why")
+            raise StateError(f"Partition {uri} is {status} after {operation}: {why}")
+
+    def _become(self, uri: str, is_done: Callable[[str], bool]) -> str:
+        """Return the status that `is_done` waits for, or the one in which it has stayed instead."""
+
+        def is_last(status: str) -> bool:
+            return is_done(status) or status == RESERVATION_ERROR
+
+        def last() -> str | None:
+            status = self.status(uri)
+            return status if is_last(status) else None
+
+        status = self._settled(uri)
+        if is_last(status):
+            return status
+        try:
+            return self._hmc.until(f"Partition {uri} as it should be", last, STATUS_TIMEOUT)
+        except JobTimeoutError:
+            return self.status(uri)
 
     def _settled(self, uri: str) -> str:
         """Return the status when it is neither starting nor stopping."""

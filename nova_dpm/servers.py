@@ -15,7 +15,14 @@ from oslo_log import log
 
 from nova_dpm.answers import Properties
 from nova_dpm.conf import Settings
-from nova_dpm.errors import DpmError, NameTakenError, NotFoundError, RefusedError, StateError
+from nova_dpm.errors import (
+    ConflictError,
+    DpmError,
+    NameTakenError,
+    NotFoundError,
+    RefusedError,
+    StateError,
+)
 from nova_dpm.hmc import Hmc
 from nova_dpm.host import Cpc
 from nova_dpm.network import (
@@ -28,7 +35,7 @@ from nova_dpm.network import (
     wanted_nic,
     wanted_nics,
 )
-from nova_dpm.partition import STOPPED, Listed, Partition, Partitions
+from nova_dpm.partition import HALTED, Listed, Partition, Partitions
 from nova_dpm.storage import FcVolume, storage_of
 
 LOG = log.getLogger(__name__)
@@ -141,6 +148,8 @@ class Servers:
         partition = self._needed(uuid)
         if partition.is_running:
             return
+        if partition.status in HALTED:
+            self._partitions.stop(partition.uri)
         properties = self._differences(partition, vifs, volume)
         if properties:
             self._partitions.update(partition.uri, properties)
@@ -154,7 +163,7 @@ class Servers:
             HmcError: the HMC failed.
         """
         partition = self._needed(uuid)
-        if partition.status != STOPPED:
+        if not partition.is_stopped:
             self._partitions.stop(partition.uri)
 
     def remove(self, uuid: str) -> None:
@@ -164,14 +173,24 @@ class Servers:
             HmcError: something is left.
         """
         partition = self._partitions.find(uuid)
-        if partition is not None and partition.status != STOPPED:
+        if partition is not None and not partition.is_stopped:
             try:
                 self._partitions.stop(partition.uri)
             except NotFoundError:
                 partition = None  # somebody else has deleted it
-        self._storage.remove(self._name(uuid), partition)
-        if partition is not None:
+        try:
+            self._storage.remove(self._name(uuid), partition)
+        except ConflictError as error:
+            if partition is None or not partition.is_stopped:
+                raise
+            # Whether a group can be detached in each status in which a partition can be deleted is
+            # written nowhere.
+            LOG.info("Deleting partition %s before its storage: %s", partition.name, error)
             self._partitions.delete(partition)
+            self._storage.remove(self._name(uuid), None)
+        else:
+            if partition is not None:
+                self._partitions.delete(partition)
 
     def attach_nic(self, uuid: str, vif: Mapping[str, Any]) -> None:
         """Add a NIC, and tell it for the next start.
@@ -184,7 +203,7 @@ class Servers:
         """
         wanted = wanted_nic(vif)
         partition = self._needed(uuid)
-        if partition.status != STOPPED and not self._networks.sets_macs:
+        if not partition.is_stopped and not self._networks.sets_macs:
             raise RefusedError(
                 f"its partition is {partition.status}, and this HMC cannot set the MAC of a NIC: "
                 "the running system would not have the port's. Stop the server, attach, start"

@@ -23,8 +23,10 @@ LEAST_MEMORY = 512
 POWER_STATES = {
     "active": power_state.RUNNING,
     "degraded": power_state.RUNNING,
-    "paused": power_state.PAUSED,
     "stopped": power_state.SHUTDOWN,
+    # Its operating system has shut down, or nothing could be loaded. Nova stops it, as it does with
+    # a server that has ended by itself; it would leave one that is "paused" alone for ever.
+    "paused": power_state.SHUTDOWN,
     # Nova stops what crashed: a terminated operating system, a partition without its resources.
     "terminated": power_state.CRASHED,
     "reservation-error": power_state.CRASHED,

@@ -1,0 +1,141 @@
+"""The end of the job of a start or stop is not yet the status that it leads to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from nova import exception
+from nova.compute import power_state
+
+from tests.driver import haste
+from tests.driver.compute import Compute, Server, server, wrongs
+from tests.driver.lab import Lab
+
+#: What is shown after the job's end, and for how long: in true seconds, of which the driver's own
+#: are many (`tests.driver.haste`).
+LATE = ("stale:0.1", "paused:0.1")
+
+
+@pytest.fixture(params=["z13", "z16"])
+def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
+    with Lab(request.param) as lab:
+        haste.hurry()
+        yield lab
+        haste.relax()
+
+
+def status(lab: Lab, subject: Server) -> str:
+    return str(lab.control.inventory()["partitions"][subject.partition]["status"])
+
+
+@pytest.mark.parametrize("after", LATE)
+def test_a_build_ends_when_the_partition_is_active(lab: Lab, after: str) -> None:
+    lab.control.set_behaviour(after_start=after)
+    compute, subject = Compute(lab), server(lab)
+
+    compute.build(subject)
+
+    assert not wrongs(lab, subject)
+    assert compute.driver.get_info(subject.instance).state == power_state.RUNNING
+
+
+@pytest.mark.parametrize("after", LATE)
+@pytest.mark.parametrize("operation", ["reboot", "off and on"])
+def test_a_server_that_was_stopped_is_started_again(lab: Lab, after: str, operation: str) -> None:
+    compute, subject = Compute(lab), server(lab)
+    compute.build(subject)
+    lab.control.set_behaviour(after_stop=after)
+
+    if operation == "reboot":
+        compute.reboot(subject)
+    else:
+        compute.driver.power_off(subject.instance)
+        compute.power_on(subject)
+
+    lab.control.set_behaviour(after_stop="none")
+    assert not wrongs(lab, subject)
+
+
+@pytest.mark.parametrize("after", LATE)
+def test_a_server_is_deleted_in_one_go(lab: Lab, after: str) -> None:
+    compute, subject = Compute(lab), server(lab)
+    compute.build(subject)
+    lab.control.set_behaviour(after_stop=after)
+
+    compute.delete(subject)
+
+    assert not lab.left()
+
+
+def test_a_partition_that_stays_paused_is_no_server_that_runs(
+    lab: Lab, caplog: pytest.LogCaptureFixture
+) -> None:
+    lab.control.set_behaviour(after_start="paused")
+    compute, subject = Compute(lab), server(lab)
+
+    with pytest.raises(exception.NovaException):
+        compute.build(subject)
+
+    assert "is paused after start: nothing could be loaded" in caplog.text
+    assert not lab.left()
+
+
+@pytest.mark.parametrize("operation", ["reboot", "power_on"])
+def test_a_server_that_does_not_come_up_again_says_why(
+    lab: Lab, operation: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    compute, subject = Compute(lab), server(lab)
+    compute.build(subject)
+    compute.driver.power_off(subject.instance)
+    lab.control.set_behaviour(after_start="paused")
+
+    with pytest.raises(exception.NovaException):
+        getattr(compute, operation)(subject)
+
+    assert "is paused after start" in caplog.text
+
+
+@pytest.mark.parametrize("halted", ["paused", "terminated"])
+def test_a_server_whose_system_has_ended_is_off_and_can_be_started(lab: Lab, halted: str) -> None:
+    compute, subject = Compute(lab), server(lab)
+    compute.build(subject)
+    [uri] = uris(lab)
+    lab.control.set_properties(uri, {"status": halted})
+
+    state = compute.driver.get_info(subject.instance, use_cache=False).state
+    assert state in (power_state.SHUTDOWN, power_state.CRASHED)
+
+    compute.power_on(subject)
+    assert not wrongs(lab, subject)
+
+
+@pytest.mark.parametrize("operation", ["reboot", "power_on", "power_off", "delete"])
+def test_a_partition_that_lacked_its_resources_is_started_or_deleted_as_it_is(
+    lab: Lab, operation: str
+) -> None:
+    compute, subject = Compute(lab), server(lab)
+    compute.build(subject)
+    [uri] = uris(lab)
+    lab.control.set_properties(uri, {"status": "reservation-error"})
+    lab.control.set_behaviour(reservation_error_stops=False)
+
+    actions: dict[str, Any] = {
+        "reboot": lambda: compute.reboot(subject),
+        "power_on": lambda: compute.power_on(subject),
+        "power_off": lambda: compute.driver.power_off(subject.instance),
+        "delete": lambda: compute.delete(subject),
+    }
+    actions[operation]()
+
+    if operation == "delete":
+        assert not lab.left()
+    elif operation == "power_off":
+        assert status(lab, subject) == "reservation-error"
+    else:
+        assert not wrongs(lab, subject)
+
+
+def uris(lab: Lab) -> list[str]:
+    return [each["object-uri"] for each in lab.control.inventory()["partitions"].values()]

@@ -76,6 +76,13 @@ class Behaviour:
     #: What a partition is after a start that failed for lack of memory or processors.
     lack_of_resources: str = _one_of("stopped", "reservation-error")
 
+    #: After how many refused logons a user is disabled.
+    max_failed_logins: int | None = None
+    #: For how many seconds that is.
+    disable_delay: int | None = None
+    #: What a request for an object answers that its user may not see.
+    object_access: str = _one_of("404-1", "403-1")
+
     @classmethod
     def names(cls) -> list[str]:
         """Return the names as they are written on the command line."""

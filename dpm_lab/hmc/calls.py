@@ -15,6 +15,7 @@ from dpm_lab.hmc.faults import Fault
 from dpm_lab.hmc.jobs import Job, Work
 from dpm_lab.hmc.refusals import Refusal, missing, unknown
 from dpm_lab.hmc.tree import Tree
+from dpm_lab.hmc.users import User
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class Context:
     tree: Tree
     session: str = ""
     faults: list[Fault] = field(default_factory=list)
+    user: User | None = None
 
 
 @dataclass(frozen=True)

@@ -83,6 +83,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--password-file", type=Path, metavar="FILE", help="default: one is made in the folder"
     )
     parser.add_argument(
+        "--users",
+        type=Path,
+        metavar="FILE",
+        help="YAML: what users may do and see, by name (default: one, who may do everything)",
+    )
+    parser.add_argument(
         "--folder", type=Path, metavar="DIR", help="for certificates (default: a temporary one)"
     )
     parser.add_argument(
@@ -163,6 +169,7 @@ def run(args: argparse.Namespace) -> int:
             lifetime=args.session_lifetime,
             logs=tuple(logs),
             behaviour=behaviour,
+            users_file=args.users,
         )
         for fault in faults:
             hmc.control.add_fault(fault)

@@ -17,6 +17,7 @@ from dpm_lab.hmc.faults import Fault
 from dpm_lab.hmc.log import Request
 from dpm_lab.hmc.refusals import Refusal
 from dpm_lab.hmc.service import Answer, Service
+from dpm_lab.hmc.users import User
 
 Send = Callable[[str, dict[str, Any]], Any]
 
@@ -69,6 +70,18 @@ class Control:
         """Have it behave otherwise from now on; names as in :class:`Behaviour`."""
         self._send("set-behaviour", {"points": points})
 
+    def set_user(self, name: str, **fields: Any) -> None:
+        """Say what a user may from now on, or make one: see :class:`dpm_lab.hmc.users.User`.
+
+        What is not given stays as it is. A user that was disabled by refused logons may log on
+        again.
+        """
+        given = {
+            key: sorted(value) if isinstance(value, set | frozenset) else value
+            for key, value in fields.items()
+        }
+        self._send("set-user", {"name": name, "fields": given})
+
     def add_barrier(self, kind: str, **path: str) -> None:
         """Have paths not work: `kind` is ``zoning`` or ``masking``.
 
@@ -102,7 +115,7 @@ class Control:
         return dict(self._send("inventory", {}))
 
     def reset(self) -> None:
-        """Put everything back to the start: resources, faults, log, latency, durations."""
+        """Put everything back to the start; sessions stay."""
         self._send("reset", {})
 
 
@@ -121,6 +134,7 @@ class Desk:
             "set-latency": self._set_latency,
             "set-duration": self._set_duration,
             "set-behaviour": self._set_behaviour,
+            "set-user": self._set_user,
             "add-barrier": lambda **fields: service.tree.barriers.append(Barrier(**fields)),
             "clear-barriers": service.tree.barriers.clear,
             "set-properties": self._set_properties,
@@ -166,6 +180,10 @@ class Desk:
         tree = self._service.tree
         with tree.lock:
             tree.behaviour = tree.behaviour.changed(points)
+
+    def _set_user(self, name: str, fields: dict[str, Any]) -> None:
+        users = self._service.sessions.users
+        users.put((users.find(name) or User(name, "")).changed(fields))
 
     def _set_properties(self, uri: str, properties: dict[str, Any]) -> None:
         tree = self._service.tree

@@ -13,6 +13,8 @@ from dpm_lab.hmc.refusals import Refusal, not_found, wrong_state
 
 #: Seconds that an operation takes where nothing else was ordered.
 DURATION = 0.2
+#: Seconds that a job is ``cancel-pending`` where nothing else was ordered.
+CANCELLING = 0.0
 
 
 @dataclass
@@ -143,7 +145,7 @@ class Jobs:
         if job.status != "running":
             raise Refusal(409, 41, f"The job {key} has ended")
         job.status = "cancel-pending"
-        seconds = self.duration("cancel")
+        seconds = self.duration("cancel", CANCELLING)
         if seconds:
             self._clock.after(seconds, lambda: self._cancelled(job))
         else:

@@ -6,6 +6,7 @@ from typing import Any
 
 from zhmcclient.mock._urihandler import FakedHTTPError
 
+from dpm_lab.hmc import permissions
 from dpm_lab.hmc.calls import Accepted, Call
 from dpm_lab.hmc.refusals import Refusal, bad, missing, not_found, of_mock
 
@@ -77,8 +78,13 @@ def submit(call: Call) -> Any:
 def _one(call: Call, item: dict[str, Any]) -> tuple[int, Any]:
     method, uri = item["method"], item["uri"]
     tree = call.tree
+    user = call.context.user
     try:
+        permissions.check(user, tree, method, uri, item.get("body"))
         result = tree.dispatch(method, uri, item.get("body"))
+        if method == "GET":
+            result = permissions.visible(user, tree, result)
+        permissions.made(user, tree, result)
     except FakedHTTPError as error:
         refusal = of_mock(error)
         return refusal.status, refusal.body(method, uri)

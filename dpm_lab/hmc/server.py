@@ -13,13 +13,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TextIO
 
-from dpm_lab.hmc import certificates
+from dpm_lab.hmc import certificates, users
 from dpm_lab.hmc.behaviour import Behaviour
 from dpm_lab.hmc.control import Control, Desk
 from dpm_lab.hmc.listener import Listener
 from dpm_lab.hmc.machines import Machine
 from dpm_lab.hmc.service import Answer, Service
 from dpm_lab.hmc.sessions import Sessions
+from dpm_lab.hmc.users import User, Users
 
 HOST = "127.0.0.1"
 USERID = "labuser"
@@ -39,6 +40,7 @@ class HmcServer:
     :param idle: seconds without a request after which a session ends; None: never
     :param lifetime: seconds after which a session ends in any case; None: never
     :param behaviour: points of :class:`dpm_lab.hmc.behaviour.Behaviour` that differ, by name
+    :param users_file: YAML, what users may do and see (:func:`dpm_lab.hmc.users.read`)
     :raises MachineError: a machine is not there or not right
     :raises StartError: the port cannot be had
     """
@@ -57,6 +59,7 @@ class HmcServer:
         lifetime: float | None = None,
         logs: tuple[TextIO, ...] = (),
         behaviour: Mapping[str, Any] | None = None,
+        users_file: Path | None = None,
     ) -> None:
         self.machines = tuple(
             item if isinstance(item, Machine) else Machine.load(item)
@@ -70,7 +73,9 @@ class HmcServer:
         self.token = secrets.token_urlsafe(24)
         self._folder = folder
         self._stack = contextlib.ExitStack()
-        sessions = Sessions(userid, self.password, idle=idle, lifetime=lifetime)
+        first = User(userid, self.password)
+        initial = users.read(users_file, first) if users_file is not None else [first]
+        sessions = Sessions(Users(initial), idle=idle, lifetime=lifetime)
         self.service = Service(
             self.machines, sessions, *logs, behaviour=Behaviour().changed(behaviour or {})
         )

@@ -14,7 +14,7 @@ from typing import Any, TextIO
 from zhmcclient.mock._hmc import InputError
 from zhmcclient.mock._urihandler import FakedHTTPError
 
-from dpm_lab.hmc import bodies
+from dpm_lab.hmc import bodies, permissions
 from dpm_lab.hmc.behaviour import Behaviour
 from dpm_lab.hmc.calls import Accepted, Context
 from dpm_lab.hmc.faults import Fault, Faults
@@ -28,6 +28,7 @@ from dpm_lab.hmc.tree import Tree
 from dpm_lab.hmc.uris import uri_handler
 
 _THIS_SESSION = "/api/sessions/this-session"
+_SUBMIT = "/api/services/aggregation/submit"
 _TOPICS = "/api/sessions/operations/get-notification-topics"
 
 
@@ -66,8 +67,13 @@ class Service:
         self._context = Context(self.tree)
         self._handler = uri_handler(lambda: self._context)
         self.tree.dispatch = self._dispatch
+        sessions.users.limits = self._limits
         self.broker = Broker(sessions, self._subscribed)
         self._notifier = Notifier(self.tree, sessions, self.broker.publish)
+
+    def _limits(self) -> tuple[int | None, int | None]:
+        behaviour = self.tree.behaviour
+        return behaviour.max_failed_logins, behaviour.disable_delay
 
     def _subscribed(self) -> None:
         self._notifier.watch()
@@ -82,6 +88,7 @@ class Service:
         with self.tree.lock:
             self.tree.load()
             self.tree.changed()
+        self.sessions.users.reset()
         self.faults.clear()
         self.log.reset()
         self.latency = 0.0
@@ -149,8 +156,14 @@ class Service:
         if (method, path) == ("GET", _TOPICS):
             return Answer(200, {"topics": _topics(session)})
         with self.tree.lock:
-            self._context = Context(self.tree, session.key, faults)
+            user = self.sessions.users.find(session.userid)
+            self._context = Context(self.tree, session.key, faults, user)
+            if path != _SUBMIT:  # whose requests are checked one by one
+                permissions.check(user, self.tree, method, uri, body)
             result = self._dispatch(method, uri, body)
+            if method == "GET":
+                result = permissions.visible(user, self.tree, result)
+            permissions.made(user, self.tree, result)
             if method != "GET":
                 self.tree.changed()
             # Answered while the lock is held, so that nothing changes what is sent.

@@ -10,6 +10,7 @@ import uuid
 from dataclasses import dataclass, field
 
 from dpm_lab.hmc.refusals import Refusal
+from dpm_lab.hmc.users import Users
 
 
 @dataclass
@@ -43,14 +44,12 @@ class Sessions:
 
     def __init__(
         self,
-        userid: str,
-        password: str,
+        users: Users,
         *,
         idle: float | None = None,
         lifetime: float | None = None,
     ) -> None:
-        self._userid = userid
-        self._password = password
+        self.users = users
         self._idle = idle
         self._lifetime = lifetime
         self._numbers = itertools.count(1)
@@ -59,19 +58,14 @@ class Sessions:
 
     def password_is(self, userid: str, password: str) -> bool:
         """Return whether they are the right ones."""
-        # Both are compared at all times, so that the time taken says nothing.
-        return hmac.compare_digest(userid.encode(), self._userid.encode()) & hmac.compare_digest(
-            password.encode(), self._password.encode()
-        )
+        return self.users.password_is(userid, password)
 
     def logon(self, userid: str, password: str) -> Session:
         """Begin a session.
 
-        :raises Refusal: the user or the password is wrong: 403, reason 0, as seen in messages of
-            zhmcclient users ("403,0: Login failed"); which of the two is not said.
+        :raises Refusal: 403, 0, 40 or 41 (:meth:`Users.check`).
         """
-        if not self.password_is(userid, password):
-            raise Refusal(403, 0, "Login failed")
+        self.users.check(userid, password)
         session = Session(
             uuid.uuid4().hex, userid, next(self._numbers), credential=uuid.uuid4().hex
         )

@@ -50,6 +50,8 @@ class Tree:
         self.clock = Clock(self.lock, self._something_happened)
         self.jobs = Jobs(self.clock)
         self.faked: Any = None
+        #: Which user made which object.
+        self.makers: dict[str, str] = {}
         #: Paths of the storage network that do not work.
         self.barriers: list[Barrier] = []
         #: Partitions whose status is about to change, with a token each.
@@ -82,6 +84,7 @@ class Tree:
         self.clock.clear()
         self.jobs.reset()
         self.behaviour = self._behaviour
+        self.makers.clear()
         self.barriers.clear()
         self.settling.clear()
         major, minor = self.api_version

@@ -16,6 +16,7 @@ Properties = dict[str, Any]
 _URI = re.compile(r"/api(?:/[A-Za-z0-9_~-][A-Za-z0-9_.~-]*)+")
 """What a URI is put behind is ``https://host:port``: an ``@`` in it would make another host."""
 _LONGEST = 80
+_MOST = 2.0**53
 
 
 def text(properties: Properties, name: str) -> str:
@@ -43,6 +44,14 @@ def number(properties: Properties, name: str, most: int | None = None) -> int:
 def optional_number(properties: Properties, name: str) -> int | None:
     """Return a property that is a number, or None where there is none."""
     return None if properties.get(name) is None else number(properties, name)
+
+
+def amount(properties: Properties, name: str) -> float:
+    """Return a property that is an amount of something, whole or not."""
+    value = properties.get(name)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < _MOST:
+        raise _wrong(properties, name, "an amount")
+    return float(value)
 
 
 def uri(properties: Properties, name: str) -> str:
@@ -74,6 +83,11 @@ def objects(properties: Properties, name: str) -> list[Properties]:
     if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
         raise _wrong(properties, name, "a list of objects")
     return value
+
+
+def optional_objects(properties: Properties, name: str) -> list[Properties]:
+    """Return a property that is a list of objects; none where it is missing."""
+    return [] if properties.get(name) is None else objects(properties, name)
 
 
 def optional_object(properties: Properties, name: str) -> Properties:

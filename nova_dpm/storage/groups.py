@@ -12,7 +12,7 @@ A group has the name of its partition, so that it is found also where the partit
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -21,35 +21,39 @@ from oslo_log import log
 from nova_dpm import answers, names
 from nova_dpm.answers import Properties
 from nova_dpm.conf import Settings
-from nova_dpm.errors import ConflictError, NameTakenError, NotFoundError, StateError
+from nova_dpm.errors import (
+    ConflictError,
+    HttpError,
+    JobTimeoutError,
+    NameTakenError,
+    NotFoundError,
+    StateError,
+)
 from nova_dpm.hmc import Hmc
 from nova_dpm.host import Cpc
 from nova_dpm.partition import Partition
 from nova_dpm.storage.volume import FcVolume, wwpn
+from nova_dpm.storage.ways import Resource, Way, proved, ways
 
 LOG = log.getLogger(__name__)
 
 BOOT_VOLUME = "boot"
 
 _GROUPS_URI = "/api/storage-groups"
-_COMPLETE = "complete"
-_FAILED = frozenset({"configuration-error", "incomplete"})
-
-
-@dataclass(frozen=True)
-class _Resource:
-    """A virtual storage resource: the partition's end on one port."""
-
-    wwpn: str
-    port_uri: str
+_USABLE = frozenset({"complete", "overprovisioned"})
+"""Overprovisioned: the LUN is larger than was said, as where an array rounds sizes up
+(tessia-baselib, ``volume_descriptor.py``)."""
+_FAILED = frozenset({"configuration-error", "incomplete", "deleting"})
+_MISMATCH = "pending-with-mismatches"
 
 
 @dataclass(frozen=True)
 class _Group:
-    """What never changes in a group once it is attached: its boot volume, and its WWPNs."""
+    """What never changes in a group: its URI, its boot volume, and its resources' URIs."""
 
+    uri: str
     volume_uri: str
-    resources: tuple[_Resource, ...]
+    resource_uris: tuple[str, ...]
 
 
 class StorageGroups:
@@ -80,15 +84,24 @@ class StorageGroups:
 
     def wwpns(self, partition: Partition) -> list[str]:
         """Return the WWPNs of the group's virtual storage resources, one request for each."""
-        group = self._look(partition)
-        return [resource.wwpn for resource in group.resources]
+        return [each.wwpn for each in self._resources(self._look(partition), partition.uri)]
 
     def boots_from(self, partition: Partition, volume: FcVolume) -> bool:
-        """Whether a storage volume is set; only a fulfilled one can be, and its LUN stays."""
+        """Whether the volume that is set is our group's, and is the LUN that Cinder says now.
+
+        Two requests. A LUN that the HMC does not tell counts as the right one.
+        """
         properties = partition.properties
-        return properties.get("boot-device") == "storage-volume" and bool(
-            properties.get("boot-storage-volume")
-        )
+        booted = answers.optional_uri(properties, "boot-storage-volume")
+        if properties.get("boot-device") != "storage-volume" or not booted:
+            return False
+        group_uri = booted.partition("/storage-volumes/")[0]
+        if group_uri not in partition.storage_group_uris:
+            return False
+        if answers.text(self._hmc.get(group_uri), "name") != partition.name:
+            return False
+        told = _told(self._hmc.get(booted), partition.uri)
+        return not told or not told.isdisjoint(volume.targets)
 
     def boot_properties(self, partition_uri: str, volume: FcVolume) -> Properties:
         """Tell the HMC which LUN the boot volume is, and wait until the group has it.
@@ -100,26 +113,51 @@ class StorageGroups:
         group = self._known.get(partition_uri)
         if group is None:
             group = self._look(Partition.of(self._hmc.get(partition_uri)))
-        path = volume.path([each.wwpn for each in group.resources], self._ignored)
-        port_uri = next(each.port_uri for each in group.resources if each.wwpn == path.initiator)
+        # The ports are asked for anew: the HMC may have found them out, or others, meanwhile.
+        resources = self._resources(group, partition_uri)
+        candidates = [port.uri for port in self._ports]
+        way = proved(self._hmc, self._cpc_uri, ways(resources, candidates, volume, self._ignored))
+        volume_uri = self._fulfilled(group, partition_uri, way)
+        return {"boot-device": "storage-volume", "boot-storage-volume": volume_uri}
+
+    def _fulfilled(self, group: _Group, partition_uri: str, way: Way) -> str:
+        """Return the URI of the group's boot volume when it is the LUN at the end of a way."""
         try:
-            self._hmc.update(
-                f"{group.volume_uri}/operations/fulfill-fcp-storage-volume",
-                {
-                    "world-wide-port-name": path.target,
-                    "logical-unit-number": path.lun,
-                    "adapter-port-uri": port_uri,
-                },
-            )
+            self._fulfil(group.volume_uri, way)
         except ConflictError as error:
-            # Of a volume that is fulfilled already, by a request whose answer was lost or by a
-            # nova-compute that was ended.
-            if self._fulfillment(group.volume_uri) != _COMPLETE:
+            # Of a volume that is fulfilled already: by a request whose answer was lost, by a
+            # nova-compute that was ended, or when Cinder said another LUN.
+            properties = self._hmc.get(group.volume_uri)
+            if answers.text(properties, "fulfillment-state") not in _USABLE:
                 raise
+            told = _told(properties, partition_uri)
+            if told and (way.path.target, way.path.lun) not in told:
+                LOG.warning("Boot volume %s is another LUN by now: made anew", group.volume_uri)
+                uri = self._new_boot_volume(group, properties)
+                self._known.pop(partition_uri, None)
+                self._fulfil(uri, way)
+                return uri
             LOG.info("Boot volume %s was fulfilled before: %s", group.volume_uri, error)
-        else:
-            self._wait_until_fulfilled(group.volume_uri)
-        return {"boot-device": "storage-volume", "boot-storage-volume": group.volume_uri}
+        return group.volume_uri
+
+    def _fulfil(self, volume_uri: str, way: Way) -> None:
+        self._hmc.update(
+            f"{volume_uri}/operations/fulfill-fcp-storage-volume",
+            {
+                "world-wide-port-name": way.path.target,
+                "logical-unit-number": way.path.lun,
+                "adapter-port-uri": way.port_uri,
+            },
+        )
+        self._wait_until_fulfilled(volume_uri)
+
+    def _new_boot_volume(self, group: _Group, old: Properties) -> str:
+        """Put another boot volume in the place of one that stays the LUN that it was told to be."""
+        size = answers.amount(old, "size")
+        new = {"operation": "create", "name": BOOT_VOLUME, "size": size, "usage": "boot"}
+        gone = {"operation": "delete", "element-uri": group.volume_uri}
+        self._hmc.update(f"{group.uri}/operations/modify", {"storage-volumes": [gone, new]})
+        return self._boot_volume(self._hmc.get(group.uri))
 
     def remove(self, name: str, partition: Partition | None) -> None:
         """Detach the partition's group and delete it."""
@@ -164,45 +202,69 @@ class StorageGroups:
                 raise
 
     def _wait_until_fulfilled(self, volume_uri: str) -> None:
+        state = ""
+
         def fulfilled() -> str | None:
-            state = self._fulfillment(volume_uri)
+            nonlocal state
+            state = answers.text(self._hmc.get(volume_uri), "fulfillment-state")
+            if state == _MISMATCH:
+                self._accept(volume_uri)
             if state in _FAILED:
-                raise StateError(
-                    f"Boot volume {volume_uri} is in fulfillment state {state}; the connection "
-                    "report of its storage group on the HMC says why"
-                )
-            return state if state == _COMPLETE else None
+                raise _wrong(volume_uri, state)
+            return state if state in _USABLE else None
 
-        self._hmc.until(f"Boot volume {volume_uri} fulfilled", fulfilled)
+        try:
+            self._hmc.until(f"Boot volume {volume_uri} fulfilled", fulfilled)
+        except JobTimeoutError as error:
+            raise StateError(f"{error}; it is {state}") from None
 
-    def _fulfillment(self, volume_uri: str) -> str:
-        return answers.text(self._hmc.get(volume_uri), "fulfillment-state")
+    def _accept(self, volume_uri: str) -> None:
+        """Accept the LUN as it is: nobody but the driver has said the size that it does not have.
+
+        "Accept Mismatched Storage Volumes" (HMC Web Services API; it is no part of zhmcclient).
+        """
+        group_uri = volume_uri.partition("/storage-volumes/")[0]
+        try:
+            self._hmc.update(
+                f"{group_uri}/operations/accept-mismatched-storage-volumes",
+                {"storage-volume-uris": [volume_uri]},
+            )
+        except ConflictError:
+            LOG.debug("Boot volume %s has no mismatch any more", volume_uri)
+        except HttpError as error:
+            raise StateError(f"{_wrong(volume_uri, _MISMATCH)}. {error}") from None
 
     def _look(self, partition: Partition) -> _Group:
-        properties = self._hmc.get(self._group_of(partition))
-        order = [port.uri for port in self._ports]
-        resources = sorted(
-            self._resources(
-                partition.uri, answers.uris(properties, "virtual-storage-resource-uris")
-            ),
-            key=lambda each: order.index(each.port_uri) if each.port_uri in order else len(order),
+        uri, properties = self._group_of(partition)
+        group = _Group(
+            uri,
+            self._boot_volume(properties),
+            answers.uris(properties, "virtual-storage-resource-uris"),
         )
-        group = _Group(self._boot_volume(properties), tuple(resources))
         self._known[partition.uri] = group
         return group
 
-    def _resources(self, partition_uri: str, uris: Iterable[str]) -> Iterator[_Resource]:
-        for uri in uris:
-            properties = self._hmc.get(uri)
-            info = answers.optional_object(properties, "world-wide-port-name-info")
-            named = properties if properties.get("world-wide-port-name") else info
-            if not named.get("world-wide-port-name"):
-                continue
-            if properties.get("partition-uri", partition_uri) == partition_uri:
-                yield _Resource(
-                    wwpn(named, "world-wide-port-name"),
-                    answers.uri(properties, "adapter-port-uri"),
-                )
+    def _resources(self, group: _Group, partition_uri: str) -> list[Resource]:
+        """Return the partition's resources, those of configured ports first, in their order."""
+        order = [port.uri for port in self._ports]
+        found = [self._resource(uri, partition_uri) for uri in group.resource_uris]
+        return sorted(
+            filter(None, found),
+            key=lambda each: order.index(each.port_uri) if each.port_uri in order else len(order),
+        )
+
+    def _resource(self, uri: str, partition_uri: str) -> Resource | None:
+        properties = self._hmc.get(uri)
+        info = answers.optional_object(properties, "world-wide-port-name-info")
+        named = properties if properties.get("world-wide-port-name") else info
+        if not named.get("world-wide-port-name"):
+            return None
+        if properties.get("partition-uri", partition_uri) != partition_uri:
+            return None
+        return Resource(
+            wwpn(named, "world-wide-port-name"),
+            answers.optional_uri(properties, "adapter-port-uri"),
+        )
 
     def _boot_volume(self, group: Properties) -> str:
         uris = answers.uris(group, "storage-volume-uris")
@@ -212,13 +274,18 @@ class StorageGroups:
                 return uri
         raise StateError(f"Storage group {answers.text(group, 'name')} has no boot volume")
 
-    def _group_of(self, partition: Partition) -> str:
-        if len(partition.storage_group_uris) == 1:
-            return partition.storage_group_uris[0]
-        uri = self._find(partition.name)
-        if uri is None:
+    def _group_of(self, partition: Partition) -> tuple[str, Properties]:
+        """Return the partition's own group; somebody may have attached others, or detached it."""
+        for uri in partition.storage_group_uris:
+            properties = self._hmc.get(uri)
+            if answers.text(properties, "name") == partition.name:
+                return uri, properties
+        found = self._find(partition.name)
+        if found is None:
             raise StateError(f"Partition {partition.name} has no storage group of its name")
-        return uri
+        LOG.warning("Attaching storage group %s, which somebody has detached", partition.name)
+        self._attach(partition.uri, found)
+        return found, self._hmc.get(found)
 
     def _attach(self, partition_uri: str, group_uri: str) -> None:
         try:
@@ -253,3 +320,23 @@ class StorageGroups:
             if answers.text(each, "name") == name and is_here:
                 return answers.uri(each, "object-uri")
         return None
+
+
+def _told(volume: Properties, partition_uri: str) -> set[tuple[str, str]]:
+    """Return target and LUN of the ways that the HMC knows to a volume; none: it does not say."""
+    return {
+        (
+            wwpn(path, "target-world-wide-port-name"),
+            answers.matching(path, "logical-unit-number", "[0-9a-f]{16}", "a LUN"),
+        )
+        for path in answers.optional_objects(volume, "paths")
+        if path.get("partition-uri", partition_uri) == partition_uri
+        and path.get("target-world-wide-port-name")
+    }
+
+
+def _wrong(volume_uri: str, state: str) -> StateError:
+    return StateError(
+        f"Boot volume {volume_uri} is in fulfillment state {state}; the connection report of its "
+        "storage group on the HMC says why"
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,7 +29,7 @@ _FIRST_FLAT = 256
 class Path:
     """One way to a volume: both ends' WWPNs and the LUN, 16 lower case hex digits each."""
 
-    initiator: str | None
+    initiator: str
     target: str
     lun: str
 
@@ -85,6 +85,14 @@ class FcVolume:
     def path(self, initiators: Iterable[str], ignored: frozenset[str]) -> Path:
         """Return the way to boot over: the first initiator that reaches a target, and that target.
 
+        Raises:
+            RefusedError: there is none.
+        """
+        return next(self.paths(initiators, ignored))
+
+    def paths(self, initiators: Iterable[str], ignored: frozenset[str]) -> Iterator[Path]:
+        """Yield the ways to boot over, by initiator, then by target.
+
         Args:
             initiators: the partition's WWPNs, in their order
             ignored: target WWPNs not to boot from
@@ -93,10 +101,15 @@ class FcVolume:
             RefusedError: there is none.
         """
         usable = [(wwpn, lun) for wwpn, lun in self.targets if wwpn not in ignored]
-        for initiator in initiators:
-            for target, lun in usable:
-                if not self.zones or target in self.zones.get(initiator, ()):
-                    return Path(initiator, target, lun)
+        found = [
+            Path(initiator, target, lun)
+            for initiator in initiators
+            for target, lun in usable
+            if not self.zones or target in self.zones.get(initiator, ())
+        ]
+        if found:
+            yield from found
+            return
         named = ", ".join(wwpn for wwpn, _ in self.targets)
         raise RefusedError(
             "no way to the volume: none of the partition's WWPNs reaches a target of it",

@@ -304,7 +304,7 @@ class DPMDriver(driver.ComputeDriver):  # type: ignore[misc]
         try:
             with self._forgetting():
                 self._servers.start(
-                    instance.uuid, list(network_info or ()), root_volume(block_device_info)
+                    instance.uuid, _ports(network_info), root_volume(block_device_info)
                 )
         except DpmError as error:
             raise exception.InstancePowerOnFailure(
@@ -337,7 +337,7 @@ class DPMDriver(driver.ComputeDriver):  # type: ignore[misc]
             with self._forgetting():
                 self._servers.stop(instance.uuid)
                 self._servers.start(
-                    instance.uuid, list(network_info or ()), root_volume(block_device_info)
+                    instance.uuid, _ports(network_info), root_volume(block_device_info)
                 )
         except DpmError as error:
             raise exception.InstanceRebootFailure(
@@ -457,3 +457,8 @@ class DPMDriver(driver.ComputeDriver):  # type: ignore[misc]
                 if bdm.volume_id:
                     return int(cinder.API().get(instance._context, bdm.volume_id)["size"])
         return int(instance.flavor.root_gb or 1)
+
+
+def _ports(network_info: NetworkInfo | None) -> list[Any] | None:
+    """Return a server's VIFs: an empty list where it has none, None where Nova does not say."""
+    return None if network_info is None else list(network_info)

@@ -14,6 +14,7 @@ from dpm_guest import bootparams
 from dpm_guest.errors import DpmGuestError
 from dpm_guest.ids import LAST_DEVNO, CcwId, Mac
 from nova_dpm import answers, names
+from nova_dpm.adoption import adopt, may_have_been_made
 from nova_dpm.answers import Properties
 from nova_dpm.conf import ObjectIdType
 from nova_dpm.errors import (
@@ -82,13 +83,27 @@ class WantedNic:
 
 @dataclass(frozen=True)
 class Nic:
-    """A NIC on the HMC. `devno` is None where Linux sees no ccw device."""
+    """A NIC on the HMC.
+
+    Args:
+        uri: path in the Web Services API
+        name: by which it is known whose it is
+        mac: that the guest is told; None where nobody says one
+        devno: None where Linux sees no ccw device
+        port: of the adapter
+        backing_uri: what it is plugged into
+        vlan: VLAN id, or None
+        hmc_mac: that the HMC has given it; None where it does not say
+    """
 
     uri: str
     name: str
     mac: Mac | None
     devno: str | None
     port: int
+    backing_uri: str = ""
+    vlan: int | None = None
+    hmc_mac: Mac | None = None
 
     @property
     def is_ours(self) -> bool:
@@ -217,9 +232,10 @@ def boot_parameters(existing: str, nics: Iterable[Nic]) -> str:
         raise RefusedError(f"the NICs do not fit into the boot parameters: {error}") from None
 
 
-def told_macs(boot_parameters_text: str) -> set[Mac]:
-    """Return the MACs that a partition's boot parameters tell the guest."""
-    return {nic.mac for nic in bootparams.parse(boot_parameters_text).nics if nic.mac is not None}
+def says_the_same(text: str, other: str) -> bool:
+    """Whether two boot parameters tell the guest the same NICs, in whatever form, and no damage."""
+    first, second = bootparams.parse(text), bootparams.parse(other)
+    return first.nics == second.nics and not first.damaged and not second.damaged
 
 
 class Networks:
@@ -264,13 +280,65 @@ class Networks:
         """
         backings = self._backings(wanted)
         _check_fit(nic for nic in wanted if backings[_place(nic)].is_ccw)
-        return [
-            self._create(partition_uri, nic, backings[_place(nic)], _devno(place))
-            for place, nic in enumerate(wanted)
-        ]
+        made: list[Nic] = []
+        for place, nic in enumerate(wanted):
+            known = [each.uri for each in made]
+            made.append(
+                self._create(partition_uri, nic, backings[_place(nic)], _devno(place), known)
+            )
+        return made
 
-    def add(self, partition: Partition, wanted: WantedNic, present: Sequence[Nic]) -> Nic:
+    def put_right(
+        self, partition: Partition, wanted: Sequence[WantedNic], present: Sequence[Nic]
+    ) -> list[Nic]:
+        """Give a stopped partition the NICs that it should have, and return all that it has then.
+
+        What is missing is made; a NIC of ours that no port has goes; one whose MAC, backing or VLAN
+        is not its port's is made anew, with its device number. NICs of others stay.
+
+        Raises:
+            RefusedError: a virtual switch or adapter is not there.
+            HmcError: the HMC failed.
+        """
+        ports = {names.nic_name(nic.port_id): nic for nic in wanted}
+        nics: list[Nic] = []
+        devnos: dict[str, str | None] = {}
+        for nic in present:
+            port = ports.get(nic.name)
+            if not nic.is_ours or (port is not None and not self._differs(nic, port)):
+                nics.append(nic)
+                continue
+            LOG.warning("Removing NIC %s of partition %s: its port is gone or has changed",
+                        nic.name, partition.name)  # fmt: skip
+            devnos[nic.name] = nic.devno
+            self.remove(nic)
+        for port in wanted:
+            name = names.nic_name(port.port_id)
+            nic = self.add(partition, port, nics, devnos.get(name))
+            nics = [*(each for each in nics if each.uri != nic.uri), nic]
+        return nics
+
+    def _differs(self, nic: Nic, wanted: WantedNic) -> bool:
+        if nic.backing_uri and nic.backing_uri != _backing_uri(wanted):
+            return True
+        if self._api_version >= VLAN_SETTABLE and nic.vlan != wanted.vlan:
+            return True
+        return self.sets_macs and nic.hmc_mac not in (None, wanted.mac)
+
+    def add(
+        self,
+        partition: Partition,
+        wanted: WantedNic,
+        present: Sequence[Nic],
+        devno: str | None = None,
+    ) -> Nic:
         """Make one more NIC, or return the one that is there for the port already.
+
+        Args:
+            partition: that it is for
+            wanted: what it shall be
+            present: the NICs that the partition has
+            devno: its device number, if that is free
 
         Raises:
             RefusedError: the virtual switch or adapter is not there.
@@ -281,12 +349,14 @@ class Networks:
                 return replace(nic, mac=wanted.mac)  # whatever its description says
         backing = self._backings([wanted])[_place(wanted)]
         used = {int(nic.devno, 16) for nic in present if nic.devno is not None}
+        candidates = [int(devno, 16)] if devno else []
         free = next(
-            devno
-            for devno in range(FIRST_DEVNO, LAST_DEVNO, DEVNOS_OF_A_NIC)
-            if not used & set(range(devno - 2, devno + DEVNOS_OF_A_NIC))
+            number
+            for number in (*candidates, *range(FIRST_DEVNO, LAST_DEVNO, DEVNOS_OF_A_NIC))
+            if not used & set(range(number - 2, number + DEVNOS_OF_A_NIC))
         )
-        return self._create(partition.uri, wanted, backing, free)
+        known = [nic.uri for nic in present]
+        return self._create(partition.uri, wanted, backing, free, known)
 
     def present(self, partition: Partition) -> list[Nic]:
         """Return the partition's NICs, one request each, with the port their virtual switch has.
@@ -296,9 +366,7 @@ class Networks:
         """
         found = []
         ports: dict[str, _Backing] = {}
-        told = {
-            nic.bus_id.devno: nic.mac for nic in bootparams.parse(partition.boot_parameters).nics
-        }
+        told = {nic.bus_id.devno: nic for nic in bootparams.parse(partition.boot_parameters).nics}
         for uri in partition.nic_uris:
             try:
                 properties = self._hmc.get(uri)
@@ -313,22 +381,40 @@ class Networks:
             ) or answers.optional_uri(properties, "network-adapter-port-uri")
             if backing_uri and backing_uri not in ports:
                 nic_type = answers.optional_text(properties, "type")
-                ports[backing_uri] = self._backing_of(backing_uri, nic_type)
+                told_nic = told.get(str(properties.get("device-number")))
+                ports[backing_uri] = self._known_backing(backing_uri, nic_type, told_nic)
             backing = ports.get(backing_uri, _Backing({}, 0, is_ccw=False))
             has_devno = backing.is_ccw and bool(properties.get("device-number"))
             devno = _devno_in(properties) if has_devno else None
             # Where somebody has changed the description, the guest keeps what it was told.
             mac = names.mac_in(answers.optional_text(properties, "description"))
+            if mac is None and devno in told:
+                mac = told[devno].mac
             found.append(
                 Nic(
                     uri,
                     name,
-                    mac or told.get(devno or ""),
+                    mac,
                     devno,
                     backing.port,
+                    backing_uri,
+                    answers.optional_number(properties, "vlan-id") or None,
+                    _mac_in(properties),
                 )
             )
         return found
+
+    def _known_backing(
+        self, uri: str, nic_type: str, told: bootparams.NicParams | None
+    ) -> _Backing:
+        """Ask what a NIC of ours is plugged into; what the user may not see is as it was told."""
+        try:
+            return self._backing_of(uri, nic_type)
+        except HttpError as error:
+            if error.status not in (HTTPStatus.NOT_FOUND, HTTPStatus.FORBIDDEN):
+                raise
+            LOG.warning("The port behind a NIC stays what its guest was told: %s", error)
+            return _Backing({}, told.port if told else 0, is_ccw=told is not None)
 
     def remove(self, nic: Nic) -> None:
         """Delete a NIC.
@@ -338,7 +424,14 @@ class Networks:
         """
         self._hmc.delete(nic.uri)
 
-    def _create(self, partition_uri: str, wanted: WantedNic, backing: _Backing, devno: int) -> Nic:
+    def _create(
+        self,
+        partition_uri: str,
+        wanted: WantedNic,
+        backing: _Backing,
+        devno: int,
+        known: Sequence[str],
+    ) -> Nic:
         name = names.nic_name(wanted.port_id)
         body: Properties = {
             "name": name,
@@ -354,26 +447,39 @@ class Networks:
                     "of NICs"
                 )
             body["vlan-id"] = wanted.vlan
-        uri = f"{partition_uri}/nics"
-
-        def find() -> str | None:
-            return self._find(partition_uri, name)
 
         if not backing.is_ccw:
-            return Nic(self._hmc.create(uri, body, find), name, wanted.mac, None, backing.port)
+            nic_uri = self._make(partition_uri, body, known)
+            return Nic(nic_uri, name, wanted.mac, None, backing.port)
         number = f"{devno:04x}"
         try:
-            nic_uri = self._hmc.create(uri, {**body, "device-number": number}, find)
+            nic_uri = self._make(partition_uri, {**body, "device-number": number}, known)
         except ConflictError as error:
             # Something else of the partition has the number: the HMC knows which are free.
             LOG.info("NIC %s cannot have device number %s: %s", name, number, error)
-            nic_uri = self._hmc.create(uri, body, find)
+            nic_uri = self._make(partition_uri, body, known)
             try:
                 number = _devno_in(self._hmc.get(nic_uri))
             except DpmError:
                 self._hmc.delete(nic_uri)
                 raise
         return Nic(nic_uri, name, wanted.mac, number, backing.port)
+
+    def _make(self, partition_uri: str, body: Properties, known: Sequence[str]) -> str:
+        """Have the HMC make a NIC, and return its URI."""
+
+        def find() -> str | None:
+            return self._find(partition_uri, body["name"])
+
+        try:
+            return self._hmc.create(f"{partition_uri}/nics", body, find)
+        except HttpError as error:
+            if not may_have_been_made(error):
+                raise
+            made = adopt(self._hmc, partition_uri, known, body)
+            if made is None:
+                raise
+            return made
 
     def _find(self, partition_uri: str, name: str) -> str | None:
         for uri in answers.uris(self._hmc.get(partition_uri), "nic-uris"):
@@ -447,6 +553,14 @@ def _backing_uri(nic: WantedNic) -> str:
 
 def _devno_in(properties: Properties) -> str:
     return answers.matching(properties, "device-number", "[0-9a-f]{4}", "4 hex digits")
+
+
+def _mac_in(properties: Properties) -> Mac | None:
+    """Return the MAC that the HMC has given a NIC; it may have given none, or say none."""
+    try:
+        return Mac.parse(answers.optional_text(properties, "mac-address"))
+    except DpmGuestError:
+        return None
 
 
 def _devno(place: int) -> int:

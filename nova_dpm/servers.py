@@ -31,7 +31,7 @@ from nova_dpm.network import (
     WantedNic,
     boot_parameters,
     port_id_of,
-    told_macs,
+    says_the_same,
     wanted_nic,
     wanted_nics,
 )
@@ -138,8 +138,13 @@ class Servers:
         if power_on:
             self._partitions.start(uri)
 
-    def start(self, uuid: str, vifs: Vifs, volume: FcVolume | None) -> None:
+    def start(self, uuid: str, vifs: Vifs | None, volume: FcVolume | None) -> None:
         """Start a server, after making right what differs from what it should have.
+
+        Args:
+            uuid: of the server
+            vifs: its ports; None: nobody says which they are, and NICs stay as they are
+            volume: what it boots from; None: as before
 
         Raises:
             StateError: it has no partition, or does not start.
@@ -238,15 +243,15 @@ class Servers:
         if properties:
             self._partitions.update(partition.uri, properties)
 
-    def _differences(self, partition: Partition, vifs: Vifs, volume: FcVolume | None) -> Properties:
+    def _differences(
+        self, partition: Partition, vifs: Vifs | None, volume: FcVolume | None
+    ) -> Properties:
         properties: Properties = {}
         try:
-            wanted = wanted_nics(vifs)
-            told = told_macs(partition.boot_parameters)
-            if told != {nic.mac for nic in wanted} or len(partition.nic_uris) < len(wanted):
+            if vifs is not None:
+                wanted = wanted_nics(vifs)
                 nics = self._networks.present(partition)
-                for nic in wanted:
-                    nics = _with(nics, self._networks.add(partition, nic, nics))
+                nics = self._networks.put_right(partition, wanted, nics)
                 properties = _news(partition, nics)
         except RefusedError as error:
             LOG.warning("The NICs of partition %s stay as they are: %s", partition.name, error)
@@ -274,7 +279,9 @@ def _with(nics: Sequence[Nic], nic: Nic) -> list[Nic]:
 def _news(partition: Partition, nics: Iterable[Nic]) -> Properties:
     """Return what the partition has to be told of its NICs, if it differs from what it is told."""
     text = boot_parameters(partition.boot_parameters, nics)
-    return {} if text == partition.boot_parameters else {"boot-os-specific-parameters": text}
+    if says_the_same(text, partition.boot_parameters):
+        return {}
+    return {"boot-os-specific-parameters": text}
 
 
 class MissingPartitionError(StateError):

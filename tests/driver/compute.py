@@ -266,6 +266,7 @@ def _is_express(lab: Lab, vif: dict[str, Any]) -> bool:
 
 def _port_number(lab: Lab, vif: dict[str, Any]) -> int:
     by_id = {object_id: number for number, object_id in lab.switches.items()}
+    by_id[lab.hipersockets] = 0
     details = vif["details"]
     return int(details["port"]) if "port" in details else by_id[details["object_id"]]
 

@@ -26,7 +26,8 @@ class Count:
     Attributes:
         old: of the driver of 2018, None where it could not do it
         most: what is wanted at most. Each start and stop asks for the status that came of it,
-            which the driver of 2018 left to Nova; with storage groups it asks for group and LUN
+            which the driver of 2018 left to Nova; each start asks for each NIC and what is
+            behind it, and with storage groups for group and LUN
     """
 
     machine: str
@@ -73,13 +74,13 @@ def _counts(lab: Lab, number: int) -> Iterator[Count]:
         "power on",
         lambda: driver.power_on(compute.context, subject.instance, subject.ports, connected),
         3,
-        6 if has_groups else 4,
+        7 if has_groups else 5,
     )
     yield count(
         "reboot",
         lambda: driver.reboot(compute.context, subject.instance, subject.ports, "HARD", connected),
         5,
-        9 if has_groups else 7,
+        10 if has_groups else 8,
     )
     yield count("delete", lambda: compute.delete(subject), 6, 7)
     for nics in (2, 3):

@@ -55,8 +55,11 @@ class Lab:
         self.cpc_id = cpc.uri.rpartition("/")[2]
         self.adapters = {each.name: str(each.properties["object-id"]) for each in adapters}
         self.switches: dict[int, str] = {}
+        self.hipersockets = ""
         if self.has_switches:
             for switch in cpc.virtual_switches.list(full_properties=True):
+                if switch.properties["type"] == "hipersockets":
+                    self.hipersockets = str(switch.properties["object-id"])
                 if switch.properties["type"] == "osd":
                     self.switches[switch.properties["port"]] = switch.properties["object-id"]
         session.logoff()

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from dpm_guest import bootparams
 from dpm_guest.ids import Mac
 from nova_dpm.errors import RefusedError
-from nova_dpm.network import Nic, boot_parameters, told_macs, wanted_nic, wanted_nics
+from nova_dpm.network import Nic, boot_parameters, says_the_same, wanted_nic, wanted_nics
 
 PORT = "0f0f1b2c-0d8c-4a4e-9d1f-0f5f7b1f4a11"
 NO_PORTS: list[Any] = [-1, 16, 99, "1_0", "\u0663", 1.0, True, [], 2**70]
@@ -149,6 +149,20 @@ def test_what_is_told_is_what_is_read_and_nothing_else_is_lost(
 
     assert again == first
     assert none.split() == words
-    assert told_macs(first) == {each.mac for each in nics}
-    told = {each.bus_id.devno for each in bootparams.parse(first).nics}
-    assert told == {each.devno for each in nics}
+    told = {(each.bus_id.devno, each.mac) for each in bootparams.parse(first).nics}
+    assert told == {(each.devno, each.mac) for each in nics}
+
+
+@pytest.mark.parametrize(
+    ("other", "same"),
+    [
+        ("1000,0,0a0000000000;1003,0,0a0000000001;", True),
+        ("1000,0,0a0000000000; 1003,0,0a0000000001;", True),
+        ("1000,0,0a0000000000;1003,1,0a0000000001;", False),
+        ("1000,0,0a0000000000;1006,0,0a0000000001;", False),
+        ("1000,0,0a0000000000;", False),
+        ("1000,0,0a0000000000;1003,0,0a0000000001;1006,0,;", False),
+    ],
+)
+def test_what_says_the_same_in_another_form_is_not_written_anew(other: str, same: bool) -> None:
+    assert says_the_same(boot_parameters("", [nic(0), nic(1)]), other) is same

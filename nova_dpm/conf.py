@@ -192,6 +192,16 @@ Seconds for which a request is repeated while the HMC says that it, or the objec
 reason 2, 503).
 """,
     ),
+    cfg.IntOpt(
+        "hmc_outage_timeout",
+        default=600,
+        min=0,
+        help="""
+Seconds for which an operation on a server (build, start, stop, reboot, delete, ports) waits for an
+HMC while none answers, as when it restarts, which takes minutes. What only reads, such as the
+periodic audit, does not wait.
+""",
+    ),
     cfg.Opt(
         "cpc_object_id",
         type=ObjectIdType(),
@@ -247,6 +257,7 @@ class HmcSettings:
     read_timeout: float
     operation_timeout: float
     busy_timeout: float
+    outage_timeout: float
 
 
 @dataclass(frozen=True)
@@ -340,6 +351,7 @@ def read_all(conf: cfg.ConfigOpts) -> tuple[Settings, dict[str, ConfigError]]:
             read_timeout=value("hmc_read_timeout", 0),
             operation_timeout=value("hmc_operation_timeout", 0),
             busy_timeout=value("hmc_busy_timeout", 0),
+            outage_timeout=value("hmc_outage_timeout", 0),
         ),
         cpc_object_id=needed("cpc_object_id", "the object id of the CPC", ""),
         max_processors=needed("max_processors", "how many processors this host may use", 0),

@@ -8,7 +8,8 @@ What is repeated (HMC Web Services API, "Common request validation reason codes"
 
 - 403 with reason 4 or 5: the session has expired. The request was not carried out: log on, repeat.
 - 409 with reason 2, 503: the HMC or the object is busy. Not carried out: repeat for a while.
-- No connection: not carried out. Repeat, from the first HMC of the list that answers.
+- No connection: not carried out. Repeat, from the first HMC of the list that answers; inside of
+  `Hmc.patience` for as long as an HMC takes to restart.
 - A connection that broke after the request was sent, and other failures of the HMC itself (5xx):
   repeat reads, updates and deletions, which can be done twice. A creation or an operation is not
   repeated here: `UnansweredError` tells the caller, who looks whether it was carried out.
@@ -17,8 +18,10 @@ What is repeated (HMC Web Services API, "Common request validation reason codes"
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Any, TypeVar
 
@@ -29,6 +32,8 @@ from nova_dpm import answers
 from nova_dpm.answers import Properties
 from nova_dpm.conf import HmcSettings
 from nova_dpm.errors import (
+    AnswerError,
+    CertificateError,
     HmcError,
     JobError,
     JobTimeoutError,
@@ -69,6 +74,7 @@ class Hmc:
     def __init__(self, settings: HmcSettings) -> None:
         self._settings = settings
         self._sessions = SharedSession(settings)
+        self._threads = threading.local()
 
     @property
     def host(self) -> str:
@@ -254,8 +260,42 @@ class Hmc:
         """Log off, if it can be done."""
         self._sessions.close()
 
+    @contextmanager
+    def patience(self) -> Iterator[None]:
+        """Have this thread wait inside for an HMC that restarts, up to hmc_outage_timeout."""
+        before = self._is_patient
+        self._threads.is_patient = True
+        try:
+            yield
+        finally:
+            self._threads.is_patient = before
+
+    @property
+    def _is_patient(self) -> bool:
+        return bool(getattr(self._threads, "is_patient", False))
+
     def _send(
         self, what: str, request: Callable[[zhmcclient.Session], Any], repeatable: bool = True
+    ) -> Any:
+        begin = None
+        while True:
+            try:
+                return self._try(what, request, repeatable)
+            except (CertificateError, AnswerError):
+                raise
+            except (UnreachableError, UnansweredError) as error:
+                now = time.monotonic()
+                begin = now if begin is None else begin
+                may_repeat = repeatable or isinstance(error, UnreachableError)
+                if not (self._is_patient and may_repeat):
+                    raise
+                if now - begin > self._settings.outage_timeout:
+                    raise
+                LOG.info("%s: waiting for an HMC (option hmc_outage_timeout)", what)
+                pause(now - begin, least=2.0)
+
+    def _try(
+        self, what: str, request: Callable[[zhmcclient.Session], Any], repeatable: bool
     ) -> Any:
         busy_until = time.monotonic() + self._settings.busy_timeout
         failures = logons = 0

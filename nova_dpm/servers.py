@@ -7,9 +7,10 @@ nova-compute that was started again goes on where the one before it ended.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from oslo_log import log
 
@@ -43,6 +44,23 @@ LOG = log.getLogger(__name__)
 Vifs = Iterable[Mapping[str, Any]]
 
 
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def _patiently(
+    method: Callable[Concatenate[Servers, P], R],
+) -> Callable[Concatenate[Servers, P], R]:
+    """Have an operation on a server wait for an HMC that restarts."""
+
+    @wraps(method)
+    def patient(servers: Servers, /, *arguments: P.args, **named: P.kwargs) -> R:
+        with servers._hmc.patience():
+            return method(servers, *arguments, **named)
+
+    return patient
+
+
 class Servers:
     """The servers of one OpenStack host.
 
@@ -66,6 +84,7 @@ class Servers:
         """Return a server's partition, or None."""
         return self._partitions.find(uuid)
 
+    @_patiently
     def check_ports(self, vifs: Vifs) -> None:
         """Check that NICs can be made of a server's ports.
 
@@ -75,6 +94,7 @@ class Servers:
         """
         self._networks.check(wanted_nics(vifs))
 
+    @_patiently
     def prepare(self, uuid: str, processors: int, memory: int, boot_size: int) -> None:
         """Make a server's partition and storage.
 
@@ -97,6 +117,7 @@ class Servers:
             uri = self._partitions.create(uuid, processors, memory)
         self._storage.prepare(self._name(uuid), uri, boot_size)
 
+    @_patiently
     def wwpns(self, uuid: str) -> list[str]:
         """Return the world-wide port names of a server's partition.
 
@@ -106,6 +127,7 @@ class Servers:
         """
         return self._storage.wwpns(self._needed(uuid))
 
+    @_patiently
     def spawn(
         self,
         uuid: str,
@@ -138,6 +160,7 @@ class Servers:
         if power_on:
             self._partitions.start(uri)
 
+    @_patiently
     def start(self, uuid: str, vifs: Vifs | None, volume: FcVolume | None) -> None:
         """Start a server, after making right what differs from what it should have.
 
@@ -160,6 +183,7 @@ class Servers:
             self._partitions.update(partition.uri, properties)
         self._partitions.start(partition.uri)
 
+    @_patiently
     def stop(self, uuid: str) -> None:
         """Stop a server.
 
@@ -171,6 +195,7 @@ class Servers:
         if not partition.is_stopped:
             self._partitions.stop(partition.uri)
 
+    @_patiently
     def remove(self, uuid: str) -> None:
         """Remove a server's partition and storage, as much as there is of them.
 
@@ -197,6 +222,7 @@ class Servers:
             if partition is not None:
                 self._partitions.delete(partition)
 
+    @_patiently
     def attach_nic(self, uuid: str, vif: Mapping[str, Any]) -> None:
         """Add a NIC, and tell it for the next start.
 
@@ -222,6 +248,7 @@ class Servers:
                 self._networks.remove(nic)
             raise
 
+    @_patiently
     def detach_nic(self, uuid: str, vif: Mapping[str, Any]) -> None:
         """Remove a port's NIC, and what the next start is told of it. That it is gone is as good.
 

@@ -23,6 +23,7 @@ _configuring = threading.Lock()
 #: Seconds of the driver's own time (`tests.driver.haste`).
 OPERATION_TIMEOUT = 300
 BUSY_TIMEOUT = 10
+OUTAGE_TIMEOUT = 0
 #: How long the lab's jobs take, in true seconds.
 JOB = 0.01
 
@@ -106,6 +107,7 @@ class Lab:
             "hmc_ca_file": str(self.server.ca_file),
             "hmc_operation_timeout": OPERATION_TIMEOUT,
             "hmc_busy_timeout": BUSY_TIMEOUT,
+            "hmc_outage_timeout": OUTAGE_TIMEOUT,
             "cpc_object_id": self.cpc_id,
             "max_processors": 8,
             "max_memory": 65536,

@@ -1,0 +1,87 @@
+"""An HMC that restarts for minutes costs waiting, not servers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from nova import exception
+
+from dpm_lab.hmc import Fault
+from nova_dpm.session import ATTEMPTS
+from tests.driver import haste
+from tests.driver import lab as labs
+from tests.driver.compute import Compute, Server, server, wrongs
+from tests.driver.lab import Lab
+
+#: Requests that find nobody, some minutes of an impatient client's.
+AWAY = 12 * ATTEMPTS
+
+
+@pytest.fixture(params=["z13", "z16"])
+def lab(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
+    monkeypatch.setattr(labs, "OUTAGE_TIMEOUT", 600)
+    with Lab(request.param) as lab:
+        haste.hurry()
+        yield lab
+        haste.relax()
+
+
+OPERATIONS: dict[str, Callable[[Compute, Server], object]] = {
+    "reboot": lambda compute, subject: compute.reboot(subject),
+    "stop": lambda compute, subject: compute.driver.power_off(subject.instance),
+    "delete": lambda compute, subject: compute.delete(subject),
+}
+
+
+def away(lab: Lab, after: int, times: int | None = AWAY) -> None:
+    lab.control.add_fault(Fault(kind="drop-before", after=after, times=times))
+
+
+@pytest.mark.parametrize("after", range(14))
+def test_a_server_is_built_over_an_outage(lab: Lab, after: int) -> None:
+    compute, subject = Compute(lab), server(lab)
+    away(lab, after)
+
+    compute.build(subject)
+
+    assert not wrongs(lab, subject)
+
+
+@pytest.mark.parametrize("after", range(5))
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_an_operation_goes_on_after_an_outage(lab: Lab, operation: str, after: int) -> None:
+    compute, subject = Compute(lab), server(lab)
+    compute.build(subject)
+    away(lab, after)
+
+    OPERATIONS[operation](compute, subject)
+
+    if operation == "delete":
+        assert not lab.left()
+    elif operation == "stop":
+        [partition] = lab.control.inventory()["partitions"].values()
+        assert partition["status"] == "stopped"
+    else:
+        assert not wrongs(lab, subject)
+
+
+def test_an_audit_does_not_wait(lab: Lab) -> None:
+    compute = Compute(lab)
+    [node] = compute.driver.get_available_nodes()
+    lab.control.reset_log()
+    away(lab, 0, None)
+
+    with pytest.raises(exception.NovaException):
+        compute.driver.get_available_resource(node)
+
+    assert sum(lab.control.counts().values()) <= 2 * ATTEMPTS
+
+
+def test_an_hmc_that_stays_away_fails_the_operation_in_the_end(lab: Lab) -> None:
+    compute, subject = Compute(lab), server(lab)
+    compute.build(subject)
+    away(lab, 0, None)
+
+    with pytest.raises(exception.InstancePowerOffFailure):
+        compute.driver.power_off(subject.instance)

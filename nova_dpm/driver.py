@@ -283,10 +283,16 @@ class DPMDriver(driver.ComputeDriver):  # type: ignore[misc]
         self.destroy(context, instance, network_info, block_device_info)
 
     def rebuild(self, context: Any, instance: Instance, *args: Any, **kwargs: Any) -> None:
-        """Refuse before anything is destroyed: the way of Nova's default would lose the WWPNs."""
-        raise exception.InstanceUnacceptable(
-            instance_id=instance.uuid,
-            reason="a partition cannot be rebuilt or evacuated; delete the server, and create one",
+        """Refuse before anything is destroyed: the way of Nova's default would lose the WWPNs.
+
+        As nothing has been done, the server stays what it was.
+        """
+        raise exception.InstanceFaultRollback(
+            exception.InstanceUnacceptable(
+                instance_id=instance.uuid,
+                reason="a partition cannot be rebuilt or evacuated; delete the server, and create "
+                "one",
+            )
         )
 
     # Power

@@ -56,7 +56,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         action="append",
         default=[],
         metavar="NAME",
-        help="a machine of the lab, or a file *.yaml; more than once for more CPCs (default: z16)",
+        help="a machine of the lab, or a file: the lab's own format, an HMC definition of"
+        " zhmcclient, what 'zhmc cpc dpm-export' writes; more than once for more CPCs"
+        " (default: z16)",
     )
     parser.add_argument(
         "--port",
@@ -200,7 +202,7 @@ def _serve_parent(hmc: HmcServer) -> int:
 
 
 def _introduce(hmc: HmcServer, password_file: Path) -> None:
-    machine = hmc.machines[0]
+    machine = next((m for m in hmc.machines if m.cpc.get("dpm-enabled", True)), hmc.machines[0])
     print(
         f"""\
 An HMC at https://{hmc.host}:{hmc.port}
@@ -210,6 +212,8 @@ An HMC at https://{hmc.host}:{hmc.port}
     )
     for each in hmc.machines:
         print(f"  CPC {each.cpc['name']}:   {each.description}")
+    for note in [note for each in hmc.machines for note in each.notes]:
+        print(f"  - {note}")
     if hmc.port == DEFAULT_HMC_PORT:
         print(
             f"""

@@ -6,9 +6,11 @@ from start to start, ports, and the virtual switches that adapter ports bring wi
 
 from __future__ import annotations
 
+import copy
+import re
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -49,7 +51,12 @@ class Machine:
     features: tuple[str, ...] = ()
     api_features: tuple[str, ...] = ()
     adapters: tuple[dict[str, Any], ...] = ()
-    partitions: tuple[dict[str, Any], ...] = field(default=())
+    #: Of a machine that was read from somebody else's file: the CPC's id, all that is in it, its
+    #: storage groups, and sentences about what was filled in and what is not used.
+    object_id: str = ""
+    ready: Resource | None = None
+    groups: tuple[Resource, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @classmethod
     def load(cls, name: str | Path) -> Machine:
@@ -79,33 +86,54 @@ class Machine:
         """
         try:
             data = yaml.safe_load(text)
-            major, _, minor = str(data["hmc"]["api-version"]).partition(".")
-            return cls(
-                name=str(data["name"]),
-                description=str(data["description"]),
-                hmc_version=str(data["hmc"]["version"]),
-                api_version=(int(major), int(minor)),
-                cpc=dict(data["cpc"]),
-                features=tuple(data.get("features", ())),
-                api_features=tuple(data.get("api-features", ())),
-                adapters=tuple(data.get("adapters", ())),
-                partitions=tuple(data.get("partitions", ())),
-            )
-        except (yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError) as error:
-            raise MachineError(
-                f"machine {source}: {type(error).__name__}: {error}; see"
-                " doc/source/lab-hmc.rst for what belongs into a machine file"
-            ) from error
+        except yaml.YAMLError as error:
+            raise MachineError(f"machine {source}: no YAML: {error}") from error
+        return cls.of(data, source)
+
+    @classmethod
+    def of(cls, data: Any, source: str) -> Machine:
+        """Return the machine that a file of the lab says.
+
+        :raises MachineError: it is not right; says what and where.
+        """
+        wanted = {"": ("name", "description", "hmc", "cpc"), "hmc": ("version", "api-version")}
+        wanted["cpc"] = ("name",)
+        for place, keys in wanted.items():
+            part = data[place] if place else data
+            for key in keys:
+                if not isinstance(part, dict) or key not in part:
+                    where = f"{place}/{key}" if place else key
+                    raise MachineError(f"machine {source}: it lacks '{where}'")
+        match = re.fullmatch(r"(\d+)\.(\d+)", str(data["hmc"]["api-version"]))
+        if match is None:
+            said = data["hmc"]["api-version"]
+            raise MachineError(f"machine {source}: 'hmc/api-version' is no version: {said!r}")
+        for key in ("features", "api-features", "adapters"):
+            if not isinstance(data.get(key) or [], list):
+                raise MachineError(f"machine {source}: '{key}' is no list")
+        for number, adapter in enumerate(data.get("adapters") or []):
+            if not isinstance(adapter, dict) or not {"name", "type"} <= adapter.keys():
+                raise MachineError(f"machine {source}: adapters[{number}] lacks 'name' or 'type'")
+        return cls(
+            name=str(data["name"]),
+            description=str(data["description"]),
+            hmc_version=str(data["hmc"]["version"]),
+            api_version=(int(match[1]), int(match[2])),
+            cpc=dict(data["cpc"]),
+            features=tuple(data.get("features") or ()),
+            api_features=tuple(data.get("api-features") or ()),
+            adapters=tuple(data.get("adapters") or ()),
+        )
 
     @property
     def uri(self) -> str:
         """The CPC's URI."""
-        return f"/api/cpcs/{self._id('cpc')}"
+        return f"/api/cpcs/{self.cpc_object_id}"
 
     @property
     def cpc_object_id(self) -> str:
         """The CPC's object id, as nova.conf's ``cpc_object_id`` wants it."""
-        return self._id("cpc")
+        return self.object_id or self._id("cpc")
 
     @property
     def has_storage_management(self) -> bool:
@@ -124,6 +152,8 @@ class Machine:
 
     def resource(self) -> Resource:
         """Return the CPC with all that is in it."""
+        if self.ready is not None:
+            return copy.deepcopy(self.ready)
         features = {}
         if self.api_version >= (2, 23):  # zhmcclient: Cpc.feature_enabled
             features["available-features-list"] = self.features_list()

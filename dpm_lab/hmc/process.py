@@ -16,10 +16,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from dpm_lab.hmc import reading
 from dpm_lab.hmc.control import Control
 from dpm_lab.hmc.errors import ControlError, StartError
 from dpm_lab.hmc.files import SECRET, write_new
-from dpm_lab.hmc.machines import Machine
 
 _START = 30.0
 _STOP = 10.0
@@ -45,7 +45,7 @@ class HmcProcess:
         options: tuple[str, ...] = (),
     ) -> None:
         self._names = tuple(map(str, machines)) or ("z16",)
-        self.machines = tuple(map(Machine.load, self._names))
+        self.machines = reading.read_all(self._names)
         self.userid = userid
         self.password = password if password is not None else secrets.token_urlsafe(12)
         self._options = options

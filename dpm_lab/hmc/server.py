@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TextIO
 
-from dpm_lab.hmc import certificates, users
+from dpm_lab.hmc import certificates, reading, users
 from dpm_lab.hmc.behaviour import Behaviour
 from dpm_lab.hmc.control import Control, Desk
 from dpm_lab.hmc.listener import Listener
@@ -61,10 +61,7 @@ class HmcServer:
         behaviour: Mapping[str, Any] | None = None,
         users_file: Path | None = None,
     ) -> None:
-        self.machines = tuple(
-            item if isinstance(item, Machine) else Machine.load(item)
-            for item in machines or ("z16",)
-        )
+        self.machines = reading.read_all(machines or ("z16",))
         self.host = host
         self.port = port
         self.stomp_port = stomp_port

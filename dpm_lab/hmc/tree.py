@@ -6,6 +6,7 @@ it safe for threads, numbers that are unique on a machine, versions, and a way b
 
 from __future__ import annotations
 
+import copy
 import itertools
 import re
 import threading
@@ -94,6 +95,8 @@ class Tree:
         for machine in self.machines:
             _add(faked, machine.resource())
             faked.lookup_by_uri(machine.uri).api_features = list(machine.api_features)
+            for group in machine.groups:
+                _add_group(faked, copy.deepcopy(group))
         self.faked = faked
 
     # -- looking up
@@ -200,6 +203,14 @@ class Tree:
             for nic in partition.nics.list()
             if nic.uri != but and "mac-address" in nic.properties
         }
+
+
+def _add_group(faked: Any, group: Resource) -> None:
+    made = faked.consoles.console.storage_groups.add(group["properties"])
+    for volume in group["storage_volumes"]:
+        made.storage_volumes.add(volume["properties"])
+    for resource in group["virtual_storage_resources"]:
+        made.virtual_storage_resources.add(resource["properties"])
 
 
 def _add(faked: Any, cpc: Resource) -> None:

@@ -114,6 +114,12 @@ def build_refusals(instance: Instance) -> Iterator[None]:
         raise exception.BuildAbortException(instance_uuid=instance.uuid, reason=reason) from None
 
 
+class HmcFailureError(exception.ComputeResourcesUnavailable):  # type: ignore[misc]
+    """The HMC refused or failed. Nova tries another host; its own words would be of resources."""
+
+    msg_fmt = "%(reason)s"
+
+
 @contextmanager
 def hmc_failures(instance: Instance | None = None) -> Iterator[None]:
     """Give up where the HMC fails: Nova may try another host."""
@@ -121,4 +127,4 @@ def hmc_failures(instance: Instance | None = None) -> Iterator[None]:
         yield
     except HmcError as error:
         reason = told(error, "The HMC failed", instance)
-        raise exception.ComputeResourcesUnavailable(reason=reason) from error
+        raise HmcFailureError(reason=reason) from error

@@ -97,4 +97,5 @@ def test_errors_become_those_by_which_nova_decides() -> None:
     with unavailable as caught, hmc_failures(instance()):
         raise StateError("it is down")
     assert "is down" not in str(caught.value)
+    assert "resources" not in str(caught.value)
     assert "instance u-1" in str(caught.value)

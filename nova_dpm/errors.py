@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from nova_dpm import permissions
+
 
 class DpmError(Exception):
     """Base of all errors of this package."""
@@ -69,10 +71,13 @@ class HttpError(HmcError):
         status: HTTP status code
         reason: the HMC's reason code (HMC Web Services API, "Common request validation reason
             codes")
+        cure: what to do, where the answer tells; it is part of the text
     """
 
     def __init__(self, what: str, status: int, reason: int, message: str) -> None:
-        super().__init__(f"{what}: the HMC answered {status},{reason}: {message}")
+        said = f"{what}: the HMC answered {status},{reason}: {message}"
+        self.cure = permissions.cure(what, status, reason)
+        super().__init__(f"{said.rstrip('.')}. {self.cure}" if self.cure else said)
         self.what = what
         self.status = status
         self.reason = reason

@@ -234,12 +234,14 @@ def _is_z14_or_later(properties: Properties) -> bool:
 
 
 def _properties(hmc: Hmc, cpc_uri: str) -> Properties:
-    try:
-        return hmc.get(f"{cpc_uri}?properties={','.join(_PROPERTIES)}")
-    except HttpError as error:
-        if error.status != HTTPStatus.BAD_REQUEST:
-            raise
-        return hmc.get(cpc_uri)  # the machine is too old to have one of them
+    for asked in (_PROPERTIES, _PROPERTIES[:-2]):
+        try:
+            return hmc.get(f"{cpc_uri}?properties={','.join(asked)}")
+        except HttpError as error:
+            # A machine of before storage management has neither the last two.
+            if error.status != HTTPStatus.BAD_REQUEST:
+                raise
+    return hmc.get(cpc_uri)
 
 
 def _has_virtual_switches(features: list[str] | None, se_version: str) -> bool:

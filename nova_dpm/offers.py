@@ -15,19 +15,12 @@ from nova_dpm.fit import adapter_problem
 from nova_dpm.hmc import Hmc
 from nova_dpm.host import Cpc, Finding, object_id
 from nova_dpm.network import ADAPTER, MAC_SETTABLE, VLAN_SETTABLE, VSWITCH
+from nova_dpm.permissions import STORAGE_TASKS, TASKS
 
 _NETWORK_FAMILIES = ("hipersockets", "network-express")
 _NETWORK_TYPES = ("osd", "hipersockets", "neth")
 """Adapters that a NIC can be plugged into by a port (z17). An OSA card is one by its type: it may
 be configured for something else than networks."""
-
-_TASKS = ("New Partition", "Start Partition", "Stop Partition", "Delete Partition")
-_DETAILS = "Partition Details"
-_STORAGE_TASKS = (
-    "Configure Storage - System Programmer",
-    "Configure Storage - Storage Administrator",
-)
-"""Names of the HMC's tasks (zhmcclient 1.26, "HMC/SE requirements" of the operations used)."""
 
 
 def storage(cpc: Cpc) -> str:
@@ -102,9 +95,9 @@ def storage_groups(hmc: Hmc, host: str) -> Finding:
 
 def permissions(cpc: Cpc) -> str:
     """Say what the user has to be permitted beyond looking, which cannot be tried harmlessly."""
-    tasks = [*_TASKS, _DETAILS]
+    tasks = list(TASKS)
     if cpc.has_storage_management:
-        tasks += _STORAGE_TASKS
+        tasks += STORAGE_TASKS
     return (
         f"shows only when the first server is created; the user needs the tasks {', '.join(tasks)}"
     )

@@ -115,7 +115,14 @@ class Servers:
             LOG.warning("Removing what an earlier build left of partition %s", self._name(uuid))
             self.remove(uuid)
             uri = self._partitions.create(uuid, processors, memory)
-        self._storage.prepare(self._name(uuid), uri, boot_size)
+        try:
+            self._storage.prepare(self._name(uuid), uri, boot_size)
+        except NotFoundError as error:
+            # It answered with the URI of what it made, and a deletion would find nothing to delete.
+            raise StateError(
+                f"The HMC has made partition {self._name(uuid)} and does not show it, or its "
+                f"storage group. Remove both on the HMC. {error}"
+            ) from None
 
     @_patiently
     def wwpns(self, uuid: str) -> list[str]:

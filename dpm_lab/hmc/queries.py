@@ -84,7 +84,8 @@ def _one(call: Call, item: dict[str, Any]) -> tuple[int, Any]:
         result = tree.dispatch(method, uri, item.get("body"))
         if method == "GET":
             result = permissions.visible(user, tree, result)
-        permissions.made(user, tree, result)
+        else:
+            permissions.made(user, tree, result)
     except FakedHTTPError as error:
         refusal = of_mock(error)
         return refusal.status, refusal.body(method, uri)

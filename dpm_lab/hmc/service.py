@@ -163,7 +163,8 @@ class Service:
             result = self._dispatch(method, uri, body)
             if method == "GET":
                 result = permissions.visible(user, self.tree, result)
-            permissions.made(user, self.tree, result)
+            else:
+                permissions.made(user, self.tree, result)
             if method != "GET":
                 self.tree.changed()
             # Answered while the lock is held, so that nothing changes what is sent.

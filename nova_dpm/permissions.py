@@ -1,0 +1,67 @@
+"""What a user of the HMC needs, and which of it a refused request lacked.
+
+Tasks and objects of each operation: zhmcclient 1.26, "Authorization requirements" of its methods;
+zhmc-ansible-modules, "requirements" of its modules.
+"""
+
+from __future__ import annotations
+
+import re
+
+PROGRAMMER = "Configure Storage - System Programmer"
+ADMINISTRATOR = "Configure Storage - Storage Administrator"
+
+TASKS = (
+    *("New Partition", "Partition Details", "Start Partition", "Stop Partition"),
+    "Delete Partition",
+)
+STORAGE_TASKS = (PROGRAMMER, ADMINISTRATOR)
+"""With storage groups; a z13 has none."""
+
+CLASSES = ("partition", "storage-group")
+"""Classes of objects that the driver makes: access is given to those to come, too."""
+
+_GROUP = "/api/storage-groups/[^/]+"
+_PARTITION = "/api/partitions/[^/]+"
+
+_TASK_OF = (
+    (r"POST /api/cpcs/[^/]+/partitions", "New Partition"),
+    (rf"POST {_PARTITION}/operations/start", "Start Partition"),
+    (rf"POST {_PARTITION}/operations/stop", "Stop Partition"),
+    (rf"DELETE {_PARTITION}", "Delete Partition"),
+    (rf"(POST|DELETE) {_PARTITION}(/.*)?", "Partition Details"),
+    (rf"POST {_GROUP}/storage-volumes/[^/]+/operations/fulfill-fcp-storage-volume", ADMINISTRATOR),
+    (r"POST /api/cpcs/[^/]+/operations/validate-lun-path", ADMINISTRATOR),
+    (rf"POST (/api/storage-groups|{_GROUP}/operations/.*)", PROGRAMMER),
+)
+"""Of what the driver changes. What it reads needs no task."""
+
+
+def task_of(request: str) -> str:
+    """Return the task that a request needs, or nothing where it needs none.
+
+    >>> task_of("POST /api/partitions/1/operations/start")
+    'Start Partition'
+    """
+    path = request.partition("?")[0]
+    return next((task for pattern, task in _TASK_OF if re.fullmatch(pattern, path)), "")
+
+
+def cure(request: str, status: int, reason: int) -> str:
+    """Return what to do about a request that a permission may be lacking for, or nothing.
+
+    Args:
+        request: method and URI
+        status: of the HMC's answer
+        reason: of the answer
+    """
+    task = task_of(request)
+    if (status, reason) == (403, 1):
+        lacks = f"the task {task}, or " if task else ""
+        return f"The HMC user lacks {lacks}access to an object that the request names"
+    if (status, reason) == (404, 1):
+        return (
+            "It is not there, or the HMC user may not see it: access is given to a class of "
+            f"objects ({', '.join(CLASSES)}) for those to come"
+        )
+    return ""

@@ -205,8 +205,15 @@ def block_device_info(server: Server, wwpns: Sequence[str]) -> dict[str, Any]:
     return {"root_device_name": "/dev/sda", "block_device_mapping": [volume]}
 
 
-def wrongs(lab: Lab, server: Server) -> list[str]:
-    """Return what is not right with a server that should run; empty where all is."""
+def wrongs(lab: Lab, server: Server, *, alone: bool = True, status: str = "active") -> list[str]:
+    """Return what is not right with a server; empty where all is.
+
+    Args:
+        lab: the machine that it is on
+        server: as it should be
+        alone: whether there shall be no other
+        status: of its partition
+    """
     inventory = lab.control.inventory()
     partition = inventory["partitions"].get(server.partition)
     if partition is None:
@@ -216,7 +223,7 @@ def wrongs(lab: Lab, server: Server) -> list[str]:
         "description": partition["description"],
         "processors": partition["ifl-processors"],
         "memory": partition["initial-memory"],
-        "partitions": len(inventory["partitions"]),
+        "partitions": len(inventory["partitions"]) if alone else 1,
         "nics": sorted((nic["name"], nic["description"]) for nic in partition["nics"]),
         "told": sorted(
             (nic.bus_id.devno, nic.port, str(nic.mac))
@@ -227,11 +234,12 @@ def wrongs(lab: Lab, server: Server) -> list[str]:
         "groups": [
             (name, len(group["virtual-storage-resources"]))
             for name, group in inventory["storage-groups"].items()
+            if alone or name == server.partition
         ],
     }
     ports = {nic["name"].removeprefix("OpenStack_Port_"): nic for nic in partition["nics"]}
     expected = {
-        "status": "active",
+        "status": status,
         "description": f"OpenStack CPCSubset={HOST}",
         "processors": 2,
         "memory": 4096,

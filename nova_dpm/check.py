@@ -18,6 +18,9 @@ from pathlib import Path
 from oslo_config import cfg
 
 from nova_dpm import conf as options
+from nova_dpm import report
+from nova_dpm.errors import DpmError
+from nova_dpm.hmc import Hmc
 from nova_dpm.survey import FAILED, OK, SKIPPED, WARNING, Row, survey
 
 _DESCRIPTION = """\
@@ -58,7 +61,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"nova-dpm-check: {error}", file=sys.stderr)
         return 2
     try:
-        return _report(conf, as_json=arguments.json)
+        code = _report(conf, as_json=arguments.json)
+        if arguments.report is not None:
+            code |= _write_report(conf, arguments.report)
+        return code
     except KeyboardInterrupt:
         return 130  # as a shell reports SIGINT; an HMC that does not answer is waited for long
     except BrokenPipeError:
@@ -124,6 +130,13 @@ def _parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="as of nova-compute: its *.conf are read after the files",
     )
+    parser.add_argument(
+        "--report",
+        type=Path,
+        metavar="FILE",
+        help="also write what the HMC answers to what the driver's assumptions rest on, to be "
+        "sent to the project: a .tar.gz; names, addresses, ids and serial numbers are replaced",
+    )
     parser.add_argument("--json", action="store_true", help="a JSON list instead of a table")
     return parser
 
@@ -135,6 +148,27 @@ def _report(conf: cfg.ConfigOpts, *, as_json: bool) -> int:
     else:
         rows = _print_table(conf)
     return int(any(row.result == FAILED for row in rows))
+
+
+def _write_report(conf: cfg.ConfigOpts, path: Path) -> int:
+    settings, errors = options.read_all(conf)
+    wanted = [name for name in ("hmc", "hmc_username", "hmc_password", "cpc_object_id")
+              if name in errors]  # fmt: skip
+    if wanted:
+        print(f"nova-dpm-check: no report: first {', '.join(wanted)} has to be right",
+              file=sys.stderr)  # fmt: skip
+        return 1
+    hmc = Hmc(settings.hmc)
+    try:
+        hmc.api_version()
+        report.write(report.collect(hmc, settings), path)
+    except (DpmError, OSError) as error:
+        print(f"nova-dpm-check: no report: {error}", file=sys.stderr)
+        return 1
+    finally:
+        hmc.close()
+    print(f"Report: {path}. Look through it before you send it.", file=sys.stderr)
+    return 0
 
 
 def _print_table(conf: cfg.ConfigOpts) -> list[Row]:

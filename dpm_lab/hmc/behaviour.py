@@ -83,6 +83,9 @@ class Behaviour:
     #: What a request for an object answers that its user may not see.
     object_access: str = _one_of("404-1", "403-1")
 
+    #: Among which NICs a MAC must be unique.
+    unique_macs: str = _one_of("machines", "partition", "no")
+
     @classmethod
     def names(cls) -> list[str]:
         """Return the names as they are written on the command line."""

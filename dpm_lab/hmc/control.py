@@ -82,6 +82,14 @@ class Control:
         }
         self._send("set-user", {"name": name, "fields": given})
 
+    def add_os_message(self, uri: str, text: str, **fields: Any) -> None:
+        """Have the operating system of a partition write a message.
+
+        `fields` are others of "os-message-info", with underscores for hyphens.
+        """
+        named = {key.replace("_", "-"): value for key, value in fields.items()}
+        self._send("add-os-message", {"uri": uri, "text": text, "fields": named})
+
     def add_barrier(self, kind: str, **path: str) -> None:
         """Have paths not work: `kind` is ``zoning`` or ``masking``.
 
@@ -135,6 +143,7 @@ class Desk:
             "set-duration": self._set_duration,
             "set-behaviour": self._set_behaviour,
             "set-user": self._set_user,
+            "add-os-message": self._add_os_message,
             "add-barrier": lambda **fields: service.tree.barriers.append(Barrier(**fields)),
             "clear-barriers": service.tree.barriers.clear,
             "set-properties": self._set_properties,
@@ -180,6 +189,11 @@ class Desk:
         tree = self._service.tree
         with tree.lock:
             tree.behaviour = tree.behaviour.changed(points)
+
+    def _add_os_message(self, uri: str, text: str, fields: dict[str, Any]) -> None:
+        tree = self._service.tree
+        with tree.lock:
+            tree.os_messages.add(tree.find(uri).uri, text, **fields)
 
     def _set_user(self, name: str, fields: dict[str, Any]) -> None:
         users = self._service.sessions.users

@@ -238,6 +238,8 @@ def _check_values(tree: Tree, partition: Any, body: dict[str, Any], nic: Any = N
             raise bad("mac-address", mac, "it has six groups of two lower-case digits and colons")
         if int(mac[:2], 16) & 3 != 2:
             raise bad("mac-address", mac, "it must be locally administered and unicast")
-        # That it must be unique on the whole machine and not only on the adapter is guessed.
-        if mac in tree.macs(own):
-            raise not_unique("mac-address", mac, "the CPC")
+        # Where it must be unique, and whether, is guessed.
+        among = {"machines": None, "partition": partition}
+        where = tree.behaviour.unique_macs
+        if where != "no" and mac in tree.macs(own, among[where]):
+            raise not_unique("mac-address", mac, f"the {where}")

@@ -213,6 +213,7 @@ def start(call: Call) -> Accepted:
     if status not in _AT_REST:
         raise wrong_state(f"Partition {partition.name} has the status {status}, not stopped")
     settling.disturb(tree, partition.uri)
+    tree.os_messages.boot(partition.uri)
     partition.properties["status"] = "starting"
     spoilt = any(fault.kind == "nothing-loaded" for fault in call.context.faults)
 

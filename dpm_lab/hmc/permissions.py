@@ -41,6 +41,7 @@ _TABLE = [
     ("POST", rf"{_PARTITION}/operations/(?:un)?mount-iso-image", _DETAILS),
     ("POST", rf"{_PARTITION}/operations/(?:attach|detach)-storage-group", _DETAILS),
     ("GET", rf"{_PARTITION}/operations/list-os-messages", (*_MESSAGES, _VIEW_MESSAGES)),
+    ("POST", rf"{_PARTITION}/operations/open-os-message-channel", (*_MESSAGES, _VIEW_MESSAGES)),
     ("POST", rf"{_PARTITION}/operations/send-os-cmd", _MESSAGES),
     ("POST|DELETE", rf"{_PARTITION}/(?:nics|hbas)(?:/.*)?", _DETAILS),
     ("POST", r"/api/storage-groups", _PROGRAMMER),

@@ -20,7 +20,7 @@ from dpm_lab.hmc.calls import Accepted, Context
 from dpm_lab.hmc.faults import Fault, Faults
 from dpm_lab.hmc.log import Request, RequestLog, shown
 from dpm_lab.hmc.machines import Machine
-from dpm_lab.hmc.notifications import Notifier
+from dpm_lab.hmc.notifications import Notification, Notifier
 from dpm_lab.hmc.refusals import Refusal, bad, missing, of_mock
 from dpm_lab.hmc.sessions import Session, Sessions
 from dpm_lab.hmc.stomp import Broker
@@ -69,6 +69,9 @@ class Service:
         self.tree.dispatch = self._dispatch
         sessions.users.limits = self._limits
         self.broker = Broker(sessions, self._subscribed)
+        self.tree.os_messages.publish = lambda topic, headers, body: self.broker.publish(
+            Notification(topic, headers, body)
+        )
         self._notifier = Notifier(self.tree, sessions, self.broker.publish)
 
     def _limits(self) -> tuple[int | None, int | None]:
@@ -154,7 +157,9 @@ class Service:
             self.sessions.end(key)
             return Answer(204)
         if (method, path) == ("GET", _TOPICS):
-            return Answer(200, {"topics": _topics(session)})
+            with self.tree.lock:
+                channels = self.tree.os_messages.topics(session.key)
+            return Answer(200, {"topics": [*_topics(session), *channels]})
         with self.tree.lock:
             user = self.sessions.users.find(session.userid)
             self._context = Context(self.tree, session.key, faults, user)

@@ -21,6 +21,7 @@ from dpm_lab.hmc.behaviour import Behaviour
 from dpm_lab.hmc.clock import Clock
 from dpm_lab.hmc.jobs import Jobs
 from dpm_lab.hmc.machines import Machine, Resource
+from dpm_lab.hmc.messages import OsMessages
 from dpm_lab.hmc.refusals import Refusal, not_found, reference_not_found, wrong_state
 
 #: Statuses between others, in which a partition cannot be changed (zhmcclient.mock).
@@ -51,6 +52,7 @@ class Tree:
         self.clock = Clock(self.lock, self._something_happened)
         self.jobs = Jobs(self.clock)
         self.faked: Any = None
+        self.os_messages = OsMessages()
         #: Which user made which object.
         self.makers: dict[str, str] = {}
         #: Paths of the storage network that do not work.
@@ -85,6 +87,7 @@ class Tree:
         self.clock.clear()
         self.jobs.reset()
         self.behaviour = self._behaviour
+        self.os_messages.clear()
         self.makers.clear()
         self.barriers.clear()
         self.settling.clear()
@@ -195,11 +198,11 @@ class Tree:
             if mac not in taken:
                 return mac
 
-    def macs(self, but: str = "") -> set[str]:
-        """Return the addresses of all NICs, but the one at URI `but`."""
+    def macs(self, but: str = "", within: Any = None) -> set[str]:
+        """Return the addresses of all NICs, or those of one partition, but of the one at `but`."""
         return {
             nic.properties["mac-address"]
-            for partition in self.partitions()
+            for partition in ([within] if within is not None else self.partitions())
             for nic in partition.nics.list()
             if nic.uri != but and "mac-address" in nic.properties
         }

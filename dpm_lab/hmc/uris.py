@@ -13,6 +13,7 @@ from dpm_lab.hmc import (
     hbas,
     job_operations,
     nics,
+    os_messages,
     partitions,
     queries,
     storage_groups,
@@ -54,6 +55,12 @@ def uri_handler(context: Callable[[], Context]) -> Any:
         ),
         (rf"{_PARTITION}/operations/attach-storage-group", of(post=attachments.attach)),
         (rf"{_PARTITION}/operations/detach-storage-group", of(post=attachments.detach)),
+        (
+            rf"{_PARTITION}/operations/list-os-messages{_QUERY}",
+            of(get=os_messages.list_messages),
+        ),
+        (rf"{_PARTITION}/operations/open-os-message-channel", of(post=os_messages.open_channel)),
+        (rf"{_PARTITION}/operations/send-os-cmd", of(post=os_messages.send_command)),
         (rf"{_PARTITION}/nics", of(mock.NicsHandler, post=nics.create)),
         (
             rf"{_PARTITION}/nics/{_ID}{_QUERY}",

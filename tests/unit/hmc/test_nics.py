@@ -119,6 +119,26 @@ def test_a_mac_that_is_taken_or_cannot_be_is_refused(z16: Lab, mac: str, reason:
         nic(z16, two, **{"mac-address": mac})
 
 
+@pytest.mark.parametrize(
+    ("among", "here", "elsewhere"),
+    [("machines", False, False), ("partition", False, True), ("no", True, True)],
+)
+def test_where_a_mac_must_be_unique_can_be_set(
+    z16: Lab, among: str, here: bool, elsewhere: bool
+) -> None:
+    z16.control.set_behaviour(unique_macs=among)
+    mac = {"mac-address": "0a:00:00:00:00:11"}
+    one, two = z16.partition("one"), z16.partition("two")
+    nic(z16, one, "first", **mac)
+
+    for partition, taken in ((one, here), (two, elsewhere)):
+        if taken:
+            nic(z16, partition, "second", **mac)
+        else:
+            with refused(400, 8, among):
+                nic(z16, partition, "second", **mac)
+
+
 def test_macs_came_with_api_2_20_and_vlans_with_2_2(z13: Lab, z14: Lab) -> None:
     partition = z13.partition()
 

@@ -52,12 +52,11 @@ class Bench:
             "cpc_object_id": self.hmc.machines[0].cpc_object_id,
             "max_processors": 8,
             "max_memory": 65536,
-            "physical_storage_adapter_mappings": [
-                f"{self.adapter('FCP-A')}:0",
-                f"{self.adapter('FCP-B')}:0",
-            ],
             **changes,
         }
+        ports = "physical_storage_adapter_mappings"
+        if ports not in options:
+            options[ports] = [f"{self.adapter(name)}:0" for name in ("FCP-A", "FCP-B")]
         host = options.pop("host", "lab")
         lines = ["[DEFAULT]", "compute_driver = dpm.DPMDriver", f"host = {host}", "[dpm]"]
         for name, value in options.items():

@@ -1,4 +1,4 @@
-"""Says which files of ``/boot`` the boot map on a disk loads; runs in a guest of the tests.
+"""Says which files of ``/boot`` the boot map on a disk loads; runs in a guest of the tests, too.
 
 The map is read by :mod:`dpm_image.bootrecord`, which comes along. What is loaded is compared as it
 lies on the disk, so a map that names the blocks of a file that has gone is seen.
@@ -16,20 +16,21 @@ from dpm_image import bootrecord
 _BEGINS = (0x10000, 0)
 
 
-def main(device: str) -> None:
-    """Print the parameters and the names."""
-    files = {path.name: path.read_bytes() for path in Path("/boot").glob("[vi]*-*")}
+def loaded(device: str, boot: str = "/boot") -> list[str]:
+    """Return the names of the files that are loaded from the disk `device`."""
+    files = {path.name: path.read_bytes() for path in Path(boot).glob("[vi]*-*")}
+    found = []
     with Path(device).open("rb") as disk:
-        print("parameters", bootrecord.parameters(disk))
         for component in bootrecord.components(disk):
-            loaded = bytearray()
+            content = bytearray()
             for extent in component.extents:
                 disk.seek(extent.block * 512)
-                loaded += disk.read(extent.length)
-            alike = [name for name in files if any(_is(files[name], loaded, b) for b in _BEGINS)]
+                content += disk.read(extent.length)
+            alike = [name for name in files if any(_is(files[name], content, b) for b in _BEGINS)]
             if alike:
                 # A file may begin as another does: what is loaded is the whole of the longest.
-                print("loads", max(alike, key=lambda name: len(files[name])))
+                found.append(max(alike, key=lambda name: len(files[name])))
+    return found
 
 
 def _is(content: bytes, loaded: bytearray, begin: int) -> bool:
@@ -38,4 +39,5 @@ def _is(content: bytes, loaded: bytearray, begin: int) -> bool:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    for name in loaded(sys.argv[1]):
+        print("loads", name)

@@ -252,7 +252,7 @@ def _kernel_spec(name: str, twin: str) -> str:
     """Return the spec file of a ``kernel-core`` that is Debian's kernel `twin`, called `name`.
 
     The scriptlets are those of RHEL's kernel.spec, where it matters what they call and what becomes
-    of its exit status. With DIB_EL_BASE_DISK the disk that ``/boot`` is on is one that zipl knows.
+    of its exit status.
     """
     version, release = _in_rpms_words(name)
     modules, other = f"/lib/modules/{name}", f"/lib/modules/{twin}"
@@ -269,10 +269,6 @@ Its files are those of the kernel that is there.
 %post
 [ -e {modules} ] || cp --archive --link {other} {modules}
 %posttrans
-if [ -n "${{DIB_EL_BASE_DISK:-}}" ]; then
-    cp /usr/lib/el-base/zipl_helper.loop /lib/s390-tools/
-    trap 'rm -f /lib/s390-tools/zipl_helper.loop' EXIT
-fi
 kernel-install add {name} {modules}/vmlinuz || exit $?
 %preun
 kernel-install remove {name} || exit $?

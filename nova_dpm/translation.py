@@ -27,9 +27,10 @@ POWER_STATES = {
     # Its operating system has shut down, or nothing could be loaded. Nova stops it, as it does with
     # a server that has ended by itself; it would leave one that is "paused" alone for ever.
     "paused": power_state.SHUTDOWN,
-    # Nova stops what crashed: a terminated operating system, a partition without its resources.
+    # A start found no processors, memory or adapters for it.
+    "reservation-error": power_state.SHUTDOWN,
+    # Nova stops what crashed.
     "terminated": power_state.CRASHED,
-    "reservation-error": power_state.CRASHED,
     # On their way, or nobody knows: Nova must draw no conclusion.
     "starting": power_state.NOSTATE,
     "stopping": power_state.NOSTATE,

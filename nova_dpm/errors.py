@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
+
 from nova_dpm import permissions
 
 
@@ -82,6 +84,16 @@ class HttpError(HmcError):
         self.status = status
         self.reason = reason
         self.message = message
+
+    @property
+    def is_hidden(self) -> bool:
+        """Whether the object is not there, or not for this user (404, 403)."""
+        return self.status in (HTTPStatus.NOT_FOUND, HTTPStatus.FORBIDDEN)
+
+    @property
+    def is_failure(self) -> bool:
+        """Whether the HMC itself failed (5xx); the request may have been carried out."""
+        return self.status >= HTTPStatus.INTERNAL_SERVER_ERROR
 
 
 class NotFoundError(HttpError):

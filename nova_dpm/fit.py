@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
-from http import HTTPStatus
 
 from oslo_log import log
 
@@ -73,7 +72,7 @@ def check_storage_port(hmc: Hmc, cpc: Cpc, port: StoragePort) -> Finding:
     try:
         adapter = hmc.get(port.adapter_uri)
     except HttpError as error:
-        if error.status not in (HTTPStatus.NOT_FOUND, HTTPStatus.FORBIDDEN):
+        if not error.is_hidden:
             raise
         raise wrong(f"HMC {hmc.host} shows no such adapter to this user") from None
     label = f"adapter {answers.text(adapter, 'name')}"

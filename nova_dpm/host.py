@@ -122,7 +122,7 @@ def find(hmc: Hmc, cpc_object_id: str) -> Cpc:
     try:
         properties = _properties(hmc, uri)
     except HttpError as error:
-        if error.status not in (HTTPStatus.NOT_FOUND, HTTPStatus.FORBIDDEN):
+        if not error.is_hidden:
             raise
         problem = f"shows no such CPC to this user; it shows {shown_cpcs(hmc)}"
         if error.status == HTTPStatus.FORBIDDEN:
@@ -261,7 +261,7 @@ def _api_features(hmc: Hmc, cpc_uri: str, api_version: tuple[int, int]) -> list[
     try:
         answer = hmc.get_list(f"{cpc_uri}/operations/list-features")
     except HttpError as error:
-        if error.status not in (HTTPStatus.NOT_FOUND, HTTPStatus.FORBIDDEN):
+        if not error.is_hidden:
             raise
         return None
     return [str(each) for each in answer]

@@ -14,7 +14,7 @@ from dpm_guest import bootparams
 from dpm_guest.errors import DpmGuestError
 from dpm_guest.ids import LAST_DEVNO, CcwId, Mac
 from nova_dpm import answers, names
-from nova_dpm.adoption import adopt, may_have_been_made
+from nova_dpm.adoption import adopt
 from nova_dpm.answers import Properties
 from nova_dpm.conf import ObjectIdType
 from nova_dpm.errors import (
@@ -411,7 +411,7 @@ class Networks:
         try:
             return self._backing_of(uri, nic_type)
         except HttpError as error:
-            if error.status not in (HTTPStatus.NOT_FOUND, HTTPStatus.FORBIDDEN):
+            if not error.is_hidden:
                 raise
             LOG.warning("The port behind a NIC stays what its guest was told: %s", error)
             return _Backing({}, told.port if told else 0, is_ccw=told is not None)
@@ -474,7 +474,7 @@ class Networks:
         try:
             return self._hmc.create(f"{partition_uri}/nics", body, find)
         except HttpError as error:
-            if not may_have_been_made(error):
+            if not error.is_failure:
                 raise
             made = adopt(self._hmc, partition_uri, known, body)
             if made is None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from functools import partial
-from http import HTTPStatus
 from urllib.parse import quote
 
 from nova_dpm import answers, names
@@ -115,7 +114,7 @@ def _switch(hmc: Hmc, listed: Properties, adapters: dict[str, Properties]) -> Fi
     try:
         switch = hmc.get(answers.uri(listed, "object-uri"))
     except HttpError as error:
-        if error.status not in (HTTPStatus.NOT_FOUND, HTTPStatus.FORBIDDEN):
+        if not error.is_hidden:
             raise
         return Finding(
             f"virtual switch {object_id(listed)} is listed and not shown ({error.status},"

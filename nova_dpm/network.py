@@ -232,6 +232,13 @@ def boot_parameters(existing: str, nics: Iterable[Nic]) -> str:
         raise RefusedError(f"the NICs do not fit into the boot parameters: {error}") from None
 
 
+def with_nic(nics: Sequence[Nic], nic: Nic) -> list[Nic]:
+    """Return NICs with one more, or with what is known better of one of them."""
+    if all(each.uri != nic.uri for each in nics):
+        return [*nics, nic]
+    return [nic if each.uri == nic.uri else each for each in nics]
+
+
 def says_the_same(text: str, other: str) -> bool:
     """Whether two boot parameters tell the guest the same NICs, in whatever form, and no damage."""
     first, second = bootparams.parse(text), bootparams.parse(other)
@@ -308,14 +315,13 @@ class Networks:
             if not nic.is_ours or (port is not None and not self._differs(nic, port)):
                 nics.append(nic)
                 continue
-            LOG.warning("Removing NIC %s of partition %s: its port is gone or has changed",
-                        nic.name, partition.name)  # fmt: skip
+            text = "Removing NIC %s of partition %s: its port is gone or has changed"
+            LOG.warning(text, nic.name, partition.name)
             devnos[nic.name] = nic.devno
             self.remove(nic)
         for port in wanted:
-            name = names.nic_name(port.port_id)
-            nic = self.add(partition, port, nics, devnos.get(name))
-            nics = [*(each for each in nics if each.uri != nic.uri), nic]
+            nic = self.add(partition, port, nics, devnos.get(names.nic_name(port.port_id)))
+            nics = with_nic(nics, nic)
         return nics
 
     def _differs(self, nic: Nic, wanted: WantedNic) -> bool:

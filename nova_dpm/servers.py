@@ -35,6 +35,7 @@ from nova_dpm.network import (
     says_the_same,
     wanted_nic,
     wanted_nics,
+    with_nic,
 )
 from nova_dpm.partition import HALTED, Listed, Partition, Partitions
 from nova_dpm.storage import FcVolume, storage_of
@@ -225,9 +226,9 @@ class Servers:
             LOG.info("Deleting partition %s before its storage: %s", partition.name, error)
             self._partitions.delete(partition)
             self._storage.remove(self._name(uuid), None)
-        else:
-            if partition is not None:
-                self._partitions.delete(partition)
+            return
+        if partition is not None:
+            self._partitions.delete(partition)
 
     @_patiently
     def attach_nic(self, uuid: str, vif: Mapping[str, Any]) -> None:
@@ -249,7 +250,7 @@ class Servers:
         present = self._networks.present(partition)
         nic = self._networks.add(partition, wanted, present)
         try:
-            self._tell(partition, _with(present, nic))
+            self._tell(partition, with_nic(present, nic))
         except DpmError:
             if all(nic.uri != each.uri for each in present):
                 self._networks.remove(nic)
@@ -301,13 +302,6 @@ class Servers:
 
     def _name(self, uuid: str) -> str:
         return self._partitions.name(uuid)
-
-
-def _with(nics: Sequence[Nic], nic: Nic) -> list[Nic]:
-    """Return NICs with one more, or with what is known better of one of them."""
-    if all(each.uri != nic.uri for each in nics):
-        return [*nics, nic]
-    return [nic if each.uri == nic.uri else each for each in nics]
 
 
 def _news(partition: Partition, nics: Iterable[Nic]) -> Properties:

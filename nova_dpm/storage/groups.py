@@ -49,9 +49,8 @@ _MISMATCH = "pending-with-mismatches"
 
 @dataclass(frozen=True)
 class _Group:
-    """What never changes in a group: its URI, its boot volume, and its resources' URIs."""
+    """What never changes in a group: the URIs of its boot volume and of its resources."""
 
-    uri: str
     volume_uri: str
     resource_uris: tuple[str, ...]
 
@@ -95,7 +94,7 @@ class StorageGroups:
         booted = answers.optional_uri(properties, "boot-storage-volume")
         if properties.get("boot-device") != "storage-volume" or not booted:
             return False
-        group_uri = booted.partition("/storage-volumes/")[0]
+        group_uri = _group_uri(booted)
         if group_uri not in partition.storage_group_uris:
             return False
         if answers.text(self._hmc.get(group_uri), "name") != partition.name:
@@ -133,7 +132,7 @@ class StorageGroups:
             told = _told(properties, partition_uri)
             if told and (way.path.target, way.path.lun) not in told:
                 LOG.warning("Boot volume %s is another LUN by now: made anew", group.volume_uri)
-                uri = self._new_boot_volume(group, properties)
+                uri = self._new_boot_volume(group.volume_uri, properties)
                 self._known.pop(partition_uri, None)
                 self._fulfil(uri, way)
                 return uri
@@ -151,13 +150,13 @@ class StorageGroups:
         )
         self._wait_until_fulfilled(volume_uri)
 
-    def _new_boot_volume(self, group: _Group, old: Properties) -> str:
+    def _new_boot_volume(self, old_uri: str, old: Properties) -> str:
         """Put another boot volume in the place of one that stays the LUN that it was told to be."""
-        size = answers.amount(old, "size")
-        new = {"operation": "create", "name": BOOT_VOLUME, "size": size, "usage": "boot"}
-        gone = {"operation": "delete", "element-uri": group.volume_uri}
-        self._hmc.update(f"{group.uri}/operations/modify", {"storage-volumes": [gone, new]})
-        return self._boot_volume(self._hmc.get(group.uri))
+        group_uri = _group_uri(old_uri)
+        new = _new_volume(answers.amount(old, "size"))
+        gone = {"operation": "delete", "element-uri": old_uri}
+        self._hmc.update(f"{group_uri}/operations/modify", {"storage-volumes": [gone, new]})
+        return self._boot_volume(self._hmc.get(group_uri))
 
     def remove(self, name: str, partition: Partition | None) -> None:
         """Detach the partition's group and delete it."""
@@ -181,9 +180,7 @@ class StorageGroups:
             "type": "fcp",
             "shared": False,
             "connectivity": len(self._ports),
-            "storage-volumes": [
-                {"operation": "create", "name": BOOT_VOLUME, "size": boot_size, "usage": "boot"}
-            ],
+            "storage-volumes": [_new_volume(boot_size)],
         }
         return self._hmc.create(_GROUPS_URI, body, lambda: self._find(name))
 
@@ -223,10 +220,9 @@ class StorageGroups:
 
         "Accept Mismatched Storage Volumes" (HMC Web Services API; it is no part of zhmcclient).
         """
-        group_uri = volume_uri.partition("/storage-volumes/")[0]
         try:
             self._hmc.update(
-                f"{group_uri}/operations/accept-mismatched-storage-volumes",
+                f"{_group_uri(volume_uri)}/operations/accept-mismatched-storage-volumes",
                 {"storage-volume-uris": [volume_uri]},
             )
         except ConflictError:
@@ -235,9 +231,8 @@ class StorageGroups:
             raise StateError(f"{_wrong(volume_uri, _MISMATCH)}. {error}") from None
 
     def _look(self, partition: Partition) -> _Group:
-        uri, properties = self._group_of(partition)
+        properties = self._group_of(partition)
         group = _Group(
-            uri,
             self._boot_volume(properties),
             answers.uris(properties, "virtual-storage-resource-uris"),
         )
@@ -274,18 +269,18 @@ class StorageGroups:
                 return uri
         raise StateError(f"Storage group {answers.text(group, 'name')} has no boot volume")
 
-    def _group_of(self, partition: Partition) -> tuple[str, Properties]:
+    def _group_of(self, partition: Partition) -> Properties:
         """Return the partition's own group; somebody may have attached others, or detached it."""
         for uri in partition.storage_group_uris:
             properties = self._hmc.get(uri)
             if answers.text(properties, "name") == partition.name:
-                return uri, properties
+                return properties
         found = self._find(partition.name)
         if found is None:
             raise StateError(f"Partition {partition.name} has no storage group of its name")
         LOG.warning("Attaching storage group %s, which somebody has detached", partition.name)
         self._attach(partition.uri, found)
-        return found, self._hmc.get(found)
+        return self._hmc.get(found)
 
     def _attach(self, partition_uri: str, group_uri: str) -> None:
         try:
@@ -320,6 +315,14 @@ class StorageGroups:
             if answers.text(each, "name") == name and is_here:
                 return answers.uri(each, "object-uri")
         return None
+
+
+def _new_volume(size: float) -> Properties:
+    return {"operation": "create", "name": BOOT_VOLUME, "size": size, "usage": "boot"}
+
+
+def _group_uri(volume_uri: str) -> str:
+    return volume_uri.partition("/storage-volumes/")[0]
 
 
 def _told(volume: Properties, partition_uri: str) -> set[tuple[str, str]]:

@@ -39,7 +39,7 @@ _SECRET = re.compile("password|secret|key|credential|session|serial", re.IGNOREC
 _WORD = re.compile(r"[a-z0-9][a-z0-9 .+-]{0,60}", re.ASCII | re.IGNORECASE)
 _URI = re.compile(r"/api/[^?]*")
 _KINDS = (
-    ("uuid", re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)),
+    ("id", re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)),
     ("mac", re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}", re.IGNORECASE)),
     ("wwpn-or-lun", re.compile(r"(0x)?[0-9a-f]{16}", re.IGNORECASE)),
     ("devno", re.compile(r"[0-9a-f]{4}", re.IGNORECASE)),
@@ -67,10 +67,8 @@ class Anonymous:
         return value
 
     def uri(self, uri: str) -> str:
-        """Return a URI whose ids are replaced, and whose query, if any, is as it was."""
-        path, sign, query = uri.partition("?")
-        shown = _ID.sub(lambda found: self._word("id", found.group().lower()), path)
-        return shown + sign + _ID.sub(lambda found: self._word("id", found.group().lower()), query)
+        """Return a URI whose ids are replaced."""
+        return _ID.sub(lambda found: self._word("id", found.group().lower()), uri)
 
     def _text(self, value: str, name: str) -> str:
         if not value:
@@ -83,7 +81,7 @@ class Anonymous:
             return self.uri(value)
         for kind, pattern in _KINDS:
             if pattern.fullmatch(value):
-                return self._word("id" if kind == "uuid" else kind, value.lower())
+                return self._word(kind, value.lower())
         return f"{self._word('text', value)} ({len(value)} characters)"
 
     def _word(self, kind: str, value: str) -> str:

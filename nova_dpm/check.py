@@ -21,7 +21,7 @@ from nova_dpm import conf as options
 from nova_dpm import report
 from nova_dpm.errors import DpmError
 from nova_dpm.hmc import Hmc
-from nova_dpm.survey import FAILED, OK, SKIPPED, WARNING, Row, survey
+from nova_dpm.survey import FAILED, HMC_OPTIONS, OK, SKIPPED, WARNING, Row, survey
 
 _DESCRIPTION = """\
 Looks whether nova-compute can start with the Nova driver for DPM: reads the options as nova-compute
@@ -152,11 +152,10 @@ def _report(conf: cfg.ConfigOpts, *, as_json: bool) -> int:
 
 def _write_report(conf: cfg.ConfigOpts, path: Path) -> int:
     settings, errors = options.read_all(conf)
-    wanted = [name for name in ("hmc", "hmc_username", "hmc_password", "cpc_object_id")
-              if name in errors]  # fmt: skip
-    if wanted:
-        print(f"nova-dpm-check: no report: first {', '.join(wanted)} has to be right",
-              file=sys.stderr)  # fmt: skip
+    unusable = [name for name in (*HMC_OPTIONS, "cpc_object_id") if name in errors]
+    if unusable:
+        first = ", ".join(unusable)
+        print(f"nova-dpm-check: no report: first {first} has to be right", file=sys.stderr)
         return 1
     hmc = Hmc(settings.hmc)
     try:

@@ -11,7 +11,8 @@ import json
 import platform
 import tarfile
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -60,8 +61,7 @@ def collect(hmc: Hmc, settings: Settings) -> dict[str, Any]:
         asked[anonymous.uri(uri)] = anonymous.answer(answer)
         return answer
 
-    for uri in _uris(ask, settings):
-        ask(uri)
+    _ask_all(ask, settings)
     return {
         "made": time.strftime("%Y-%m"),
         "versions": _versions(),
@@ -85,51 +85,57 @@ def write(report: dict[str, Any], path: Path) -> None:
             archive.addfile(member, io.BytesIO(data))
 
 
-def _uris(ask: Any, settings: Settings) -> Iterator[str]:
-    """Yield what is still to be asked; lists are asked here, as their items are asked next."""
+def _ask_all(ask: Callable[[str], Any], settings: Settings) -> None:
     cpc = f"/api/cpcs/{settings.cpc_object_id}"
-    yield "/api/version"
-    yield cpc
-    yield f"{cpc}?properties=name,status"
-    yield f"{cpc}/operations/list-features"
-    # Requests that cannot be right: what the HMC says then.
-    yield f"{cpc}?properties=no-such-property"
-    yield f"{cpc}?no-such-parameter=1"
-    yield f"{cpc}/no-such-thing"
-    yield f"/api/partitions/{_NOTHING}"
-    yield f"/api/storage-groups/{_NOTHING}"
-    yield f"/api/jobs/{_NOTHING}"
-    for uri, name in ((f"{cpc}/adapters", "adapters"), (f"{cpc}/virtual-switches", None)):
-        listed = _items(ask(uri), name or "virtual-switches")
-        kinds: dict[object, int] = {}
-        for each in listed:
-            kind = each.get("type")
-            kinds[kind] = kinds.get(kind, 0) + 1
-            if kinds[kind] <= 2:
-                adapter = ask(str(each.get("object-uri")))
-                yield from _of(adapter, "network-port-uris", "storage-port-uris")
-    partitions = _items(ask(f"{cpc}/partitions"), "partitions")
-    for each in _first(partitions, settings):
-        partition = ask(str(each.get("object-uri")))
-        yield from _of(partition, "nic-uris", "hba-uris")
-        yield f"{each.get('object-uri')}/operations/list-os-messages?max-messages=1"
-    for each in _first(_items(ask("/api/storage-groups"), "storage-groups"), settings):
-        group = ask(str(each.get("object-uri")))
-        yield from _of(group, "storage-volume-uris", "virtual-storage-resource-uris")
+    for uri in (
+        "/api/version",
+        cpc,
+        f"{cpc}?properties=name,status",
+        f"{cpc}/operations/list-features",
+        # Requests that cannot be right: what the HMC says then.
+        f"{cpc}?properties=no-such-property",
+        f"{cpc}?no-such-parameter=1",
+        f"{cpc}/no-such-thing",
+        f"/api/partitions/{_NOTHING}",
+        f"/api/storage-groups/{_NOTHING}",
+        f"/api/jobs/{_NOTHING}",
+    ):
+        ask(uri)
+    for kind in ("adapters", "virtual-switches"):
+        for uri in _two_of_each_type(_items(ask(f"{cpc}/{kind}"), kind)):
+            _ask_parts(ask, uri, "network-port-uris", "storage-port-uris")
+    for uri in _first(_items(ask(f"{cpc}/partitions"), "partitions"), settings):
+        _ask_parts(ask, uri, "nic-uris", "hba-uris")
+        ask(f"{uri}/operations/list-os-messages?max-messages=1")
+    for uri in _first(_items(ask("/api/storage-groups"), "storage-groups"), settings):
+        _ask_parts(ask, uri, "storage-volume-uris", "virtual-storage-resource-uris")
 
 
-def _first(listed: list[dict[str, Any]], settings: Settings) -> list[dict[str, Any]]:
-    ours = f"OpenStack-{settings.host}-"
-    return sorted(listed, key=lambda each: not str(each.get("name")).startswith(ours))[:_AT_MOST]
-
-
-def _of(answer: Any, *names: str) -> Iterator[str]:
+def _ask_parts(ask: Callable[[str], Any], uri: str, *names: str) -> None:
+    """Ask for an object and for its elements, which these properties list."""
+    answer = ask(uri)
     for name in names:
-        if isinstance(answer, dict):
-            try:
-                yield from answers.uris(answer, name)[:_AT_MOST]
-            except DpmError:
-                continue
+        try:
+            elements = answers.uris(answer, name)[:_AT_MOST]
+        except DpmError:
+            continue  # the answer itself is in the report
+        for element in elements:
+            ask(element)
+
+
+def _two_of_each_type(listed: list[dict[str, Any]]) -> Iterator[str]:
+    seen: Counter[str] = Counter()
+    for each in listed:
+        seen[str(each.get("type"))] += 1
+        if seen[str(each.get("type"))] <= 2:
+            yield str(each["object-uri"])
+
+
+def _first(listed: list[dict[str, Any]], settings: Settings) -> list[str]:
+    """Return the URIs of some objects, those of this host before others."""
+    ours = f"OpenStack-{settings.host}-"
+    some = sorted(listed, key=lambda each: not str(each.get("name")).startswith(ours))[:_AT_MOST]
+    return [str(each["object-uri"]) for each in some]
 
 
 def _items(answer: Any, name: str) -> list[dict[str, Any]]:

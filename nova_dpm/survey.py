@@ -39,7 +39,7 @@ SKIPPED = "skipped"
 
 DRIVER = "dpm.DPMDriver"
 
-_HMC_OPTIONS = ("hmc", "hmc_port", "hmc_username", "hmc_password", "hmc_verify_certificate")
+HMC_OPTIONS = ("hmc", "hmc_port", "hmc_username", "hmc_password", "hmc_verify_certificate")
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def survey(conf: cfg.ConfigOpts) -> Iterator[Row]:
     """
     settings, errors = options.read_all(conf)
     yield from _configuration(conf, settings, errors)
-    unusable = [name for name in _HMC_OPTIONS if name in errors]
+    unusable = [name for name in HMC_OPTIONS if name in errors]
     if unusable:
         yield Row("HMC", SKIPPED, f"first {' and '.join(unusable)} have to be right")
         return

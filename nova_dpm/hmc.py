@@ -277,22 +277,20 @@ class Hmc:
     def _send(
         self, what: str, request: Callable[[zhmcclient.Session], Any], repeatable: bool = True
     ) -> Any:
-        begin = None
+        begin = 0.0
         while True:
             try:
                 return self._try(what, request, repeatable)
             except (CertificateError, AnswerError):
                 raise
             except (UnreachableError, UnansweredError) as error:
-                now = time.monotonic()
-                begin = now if begin is None else begin
                 may_repeat = repeatable or isinstance(error, UnreachableError)
-                if not (self._is_patient and may_repeat):
-                    raise
-                if now - begin > self._settings.outage_timeout:
+                begin = begin or time.monotonic()
+                elapsed = time.monotonic() - begin
+                if not (self._is_patient and may_repeat) or elapsed > self._settings.outage_timeout:
                     raise
                 LOG.info("%s: waiting for an HMC (option hmc_outage_timeout)", what)
-                pause(now - begin, least=2.0)
+                pause(elapsed, least=2.0)
 
     def _try(
         self, what: str, request: Callable[[zhmcclient.Session], Any], repeatable: bool

@@ -12,7 +12,10 @@ PROGRAMMER = "Configure Storage - System Programmer"
 ADMINISTRATOR = "Configure Storage - Storage Administrator"
 
 TASKS = (
-    *("New Partition", "Partition Details", "Start Partition", "Stop Partition"),
+    "New Partition",
+    "Partition Details",
+    "Start Partition",
+    "Stop Partition",
     "Delete Partition",
 )
 STORAGE_TASKS = (PROGRAMMER, ADMINISTRATOR)
@@ -55,8 +58,8 @@ def cure(request: str, status: int, reason: int) -> str:
         status: of the HMC's answer
         reason: of the answer
     """
-    task = task_of(request)
     if (status, reason) == (403, 1):
+        task = task_of(request)
         lacks = f"the task {task}, or " if task else ""
         return f"The HMC user lacks {lacks}access to an object that the request names"
     if (status, reason) == (404, 1):

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from nova import exception
 
-from tests.driver import haste
 from tests.driver.compute import TARGETS, Compute, Server, server, wrongs
 from tests.driver.lab import Lab
 
@@ -18,9 +17,7 @@ from tests.driver.lab import Lab
 @pytest.fixture(params=["z14", "z16"])
 def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
     with Lab(request.param) as lab:
-        haste.hurry()
         yield lab
-        haste.relax()
 
 
 def fulfilled(lab: Lab) -> list[dict[str, Any]]:

@@ -9,7 +9,6 @@ import pytest
 from nova import exception
 from nova.compute import power_state
 
-from tests.driver import haste
 from tests.driver.compute import Compute, Server, server, wrongs
 from tests.driver.lab import Lab
 
@@ -21,9 +20,7 @@ LATE = ("stale:0.1", "paused:0.1")
 @pytest.fixture(params=["z13", "z16"])
 def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
     with Lab(request.param) as lab:
-        haste.hurry()
         yield lab
-        haste.relax()
 
 
 def status(lab: Lab, subject: Server) -> str:

@@ -6,7 +6,6 @@ import multiprocessing
 import os
 import random
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from dpm_lab.hmc import Fault
 from tests import notes
 from tests.driver.compute import Compute, Server, port, server, wrongs
 from tests.driver.lab import Lab
-from tests.driver.worker import Journal, Kept, act, work
+from tests.driver.worker import Journal, Kept, act, note, work
 
 #: How often each machine's nova-compute is killed: a few servers are built between two kills.
 KILLS = int(os.environ.get("DPM_KILLS", "12"))
@@ -79,7 +78,7 @@ def reconcile(
             begun[uuid] = entry["begun"], entry["port"]
         else:
             operation, attached = begun.pop(uuid)
-            update(kept, new, uuid, operation, attached)
+            note(kept, kept.get(uuid) or Kept(new[uuid]), operation, attached)
     for uuid, (operation, attached) in begun.items():
         # An interrupted build is in error, and its user deletes it; so is an interrupted attach.
         if operation == "build":
@@ -89,8 +88,8 @@ def reconcile(
             instance = kept[uuid].server.instance
             compute.driver.detach_interface(compute.context, instance, attached)
         else:
-            act(compute, kept[uuid], operation, attached)
-            update(kept, new, uuid, operation, attached)
+            act(compute, kept[uuid].server, operation, attached)
+            note(kept, kept[uuid], operation, attached)
     found = []
     for uuid, each in kept.items():
         status = "active" if each.is_on else "stopped"
@@ -100,23 +99,3 @@ def reconcile(
     partitions = lab.control.inventory()["partitions"]
     leaked = set(partitions) - {each.server.partition for each in kept.values()}
     return [*found, *(f"leaked: {name}" for name in sorted(leaked))]
-
-
-def update(
-    kept: dict[str, Kept],
-    new: dict[str, Server],
-    uuid: str,
-    operation: str,
-    attached: dict[str, Any] | None,
-) -> None:
-    """Note that an operation was done."""
-    if operation == "build":
-        kept[uuid] = Kept(new[uuid])
-    elif operation == "delete":
-        del kept[uuid]
-    elif operation in ("attach", "detach"):
-        subject = kept[uuid].server
-        ports = (*subject.ports, attached) if attached else subject.ports[:-1]
-        kept[uuid] = replace(kept[uuid], server=replace(subject, ports=ports))
-    else:
-        kept[uuid] = replace(kept[uuid], is_on=operation != "off")

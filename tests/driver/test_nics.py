@@ -10,7 +10,6 @@ import pytest
 from nova import exception
 
 from dpm_lab.hmc import Fault
-from tests.driver import haste
 from tests.driver.compute import Compute, Server, port, server, wrongs
 from tests.driver.lab import Lab
 
@@ -18,9 +17,7 @@ from tests.driver.lab import Lab
 @pytest.fixture(params=["z13", "z16", "z17"])
 def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
     with Lab(request.param) as lab:
-        haste.hurry()
         yield lab
-        haste.relax()
 
 
 def partition(lab: Lab, subject: Server) -> dict[str, Any]:

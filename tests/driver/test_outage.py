@@ -9,7 +9,6 @@ from nova import exception
 
 from dpm_lab.hmc import Fault
 from nova_dpm.session import ATTEMPTS
-from tests.driver import haste
 from tests.driver import lab as labs
 from tests.driver.compute import Compute, Server, server, wrongs
 from tests.driver.lab import Lab
@@ -22,9 +21,7 @@ AWAY = 12 * ATTEMPTS
 def lab(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
     monkeypatch.setattr(labs, "OUTAGE_TIMEOUT", 600)
     with Lab(request.param) as lab:
-        haste.hurry()
         yield lab
-        haste.relax()
 
 
 OPERATIONS: dict[str, Callable[[Compute, Server], object]] = {

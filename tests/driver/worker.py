@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
@@ -65,31 +66,40 @@ class Journal:
 OPERATIONS = ("build", "delete", "reboot", "off", "on", "attach", "detach")
 
 
-def act(compute: Compute, kept: Kept, operation: str, port: dict[str, Any] | None) -> Kept | None:
-    """Do an operation; return what the server is then, None where it is gone."""
+def act(compute: Compute, subject: Server, operation: str, port: dict[str, Any] | None) -> None:
+    """Do an operation on a server."""
+    driver, instance = compute.driver, subject.instance
+    actions: dict[str, Callable[[], object]] = {
+        "build": lambda: compute.build(subject),
+        "delete": lambda: compute.delete(subject),
+        "reboot": lambda: compute.reboot(subject),
+        "off": lambda: driver.power_off(instance),
+        "on": lambda: compute.power_on(subject),
+        "attach": lambda: driver.attach_interface(compute.context, instance, None, port or {}),
+        "detach": lambda: driver.detach_interface(compute.context, instance, subject.ports[-1]),
+    }
+    actions[operation]()
+
+
+def after(kept: Kept, operation: str, port: dict[str, Any] | None) -> Kept | None:
+    """Return what a server is after an operation, None where it is gone."""
     subject = kept.server
-    if operation == "build":
-        compute.build(subject)
-    elif operation == "delete":
-        compute.delete(subject)
+    if operation == "delete":
         return None
-    elif operation == "reboot":
-        compute.reboot(subject)
-        return replace(kept, is_on=True)
-    elif operation == "off":
-        compute.driver.power_off(subject.instance)
-        return replace(kept, is_on=False)
-    elif operation == "on":
-        compute.power_on(subject)
-        return replace(kept, is_on=True)
-    elif operation == "attach":
-        assert port is not None
-        compute.driver.attach_interface(compute.context, subject.instance, None, port)
+    if operation == "attach" and port is not None:
         return replace(kept, server=replace(subject, ports=(*subject.ports, port)))
-    elif operation == "detach":
-        compute.driver.detach_interface(compute.context, subject.instance, subject.ports[-1])
+    if operation == "detach":
         return replace(kept, server=replace(subject, ports=subject.ports[:-1]))
-    return kept
+    return replace(kept, is_on=operation != "off")
+
+
+def note(servers: dict[str, Kept], kept: Kept, operation: str, port: dict[str, Any] | None) -> None:
+    """Note that an operation was done."""
+    changed = after(kept, operation, port)
+    if changed is None:
+        del servers[kept.server.uuid]
+    else:
+        servers[kept.server.uuid] = changed
 
 
 def work(
@@ -116,9 +126,6 @@ def work(
         port = ports.pop() if operation == "attach" else None
         uuid = kept.server.uuid
         journal.write(begun=operation, uuid=uuid, port=port)
-        after = act(compute, kept, operation, port)
+        act(compute, kept.server, operation, port)
         journal.write(done=operation, uuid=uuid)
-        if after is None:
-            del servers[uuid]
-        else:
-            servers[uuid] = after
+        note(servers, kept, operation, port)

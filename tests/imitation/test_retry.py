@@ -9,9 +9,9 @@ import pytest
 
 from .cards import Card, Fault
 from .machine import Machine
-from .test_configure import MAC, NIC, is_right
+from .test_configure import MAC, NIC, is_right, is_up
 from .test_configure_faults import MAC_OF_SECOND, SECOND
-from .test_unnamed import DPM, is_grouped, is_up
+from .test_unnamed import DPM, is_grouped
 
 pytestmark = pytest.mark.imitation
 

@@ -6,7 +6,7 @@ import pytest
 
 from .cards import Card
 from .machine import LOCAL, Machine
-from .test_configure import MAC, NIC
+from .test_configure import MAC, NIC, is_up
 
 pytestmark = pytest.mark.imitation
 
@@ -16,11 +16,6 @@ NEW = Card("1003", start="absent")
 # arch/s390/kernel/sysinfo.c; only partitions in DPM mode have a UUID.
 DPM = "LPAR Number:          12\nLPAR UUID:            01234567-89ab-cdef-0123-456789abcdef\n"
 GUEST = f"{DPM}VM00 Control Program: KVM/Linux\n"
-
-
-def is_up(machine: Machine, devno: str, port: int = 0) -> bool:
-    wanted = {"online": "1", "layer2": "1", "portno": str(port)}
-    return {name: machine.attribute(devno, name) for name in wanted} == wanted
 
 
 def is_grouped(machine: Machine, devno: str) -> bool:

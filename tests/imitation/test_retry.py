@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import errno
-import subprocess
 
 import pytest
 
 from .cards import Card, Fault
-from .machine import Machine
+from .machine import PATIENCE, Machine
 from .test_configure import MAC, NIC, is_right, is_up
 from .test_configure_faults import MAC_OF_SECOND, SECOND
 from .test_unnamed import DPM, is_grouped
@@ -21,10 +20,10 @@ def remembered(machine: Machine) -> list[str]:
     return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
 
 
-def ended(agent: subprocess.Popen[str]) -> str:
-    _, stderr = agent.communicate()
-    assert agent.returncode == 0, stderr
-    return stderr
+def retry(machine: Machine, tuples: str = NIC) -> None:
+    """Try again until all is right; the machine's limit ends what would go on for ever."""
+    result = machine.run("retry", tuples=tuples)
+    assert result.rc == 0, result.output
 
 
 def test_the_unit_leaves_only_what_is_not_right_to_be_tried_again() -> None:
@@ -45,8 +44,9 @@ def test_a_card_that_is_repaired_later_is_brought_up() -> None:
         machine.wait(lambda: len([w for w in machine.writes if w.path.endswith("online")]) >= 2)
 
         machine.answer("0600")
-        said = ended(agent)
+        _, said = agent.communicate(timeout=PATIENCE)
 
+        assert agent.returncode == 0, said
         assert is_right(machine)
         assert is_right(machine, "0700", 0, MAC_OF_SECOND)
         assert remembered(machine) == []
@@ -62,7 +62,7 @@ def test_a_nic_that_came_right_meanwhile_ends_it() -> None:
         machine.plug("0600")
         machine.run("configure", tuples=NIC)
 
-        ended(machine.start("retry", tuples=NIC))
+        retry(machine)
 
         assert remembered(machine) == []
 
@@ -74,7 +74,7 @@ def test_what_an_administrator_did_to_another_nic_is_left_alone() -> None:
         machine.set("0700", "online", 0)
         machine.answer("0600")
 
-        ended(machine.start("retry", tuples=NIC + SECOND))
+        retry(machine, NIC + SECOND)
 
         assert is_right(machine)
         assert machine.attribute("0700", "online") == "0"
@@ -98,7 +98,7 @@ def test_a_port_that_the_card_lacks_is_tried_again_for_a_card_may_be_changed() -
     with Machine([Card("0600", fail={"portno": Fault(errno.EINVAL, times=3)})]) as machine:
         assert machine.run("configure", "--unit", tuples=NIC).rc == 1
 
-        ended(machine.start("retry", tuples=NIC))
+        retry(machine)
 
         assert is_right(machine)
 
@@ -116,7 +116,7 @@ def test_at_boot_nics_that_nobody_names_are_left_to_the_background() -> None:
         assert not is_grouped(machine, "1003")
         assert remembered(machine) == ["0.0.1003"]
 
-        ended(machine.start("retry", tuples=NIC))
+        retry(machine)
 
         assert is_right(machine)
         assert is_up(machine, "1003")
@@ -140,7 +140,7 @@ def test_in_the_background_too_they_are_left_to_others(who: str) -> None:
             machine.set("1003", "online", 1)
         machine.forget_writes()
 
-        ended(machine.start("retry", tuples=line))
+        retry(machine, line)
 
         assert remembered(machine) == []
         assert not [write for write in machine.writes if "1003" in write.value + write.path]
@@ -151,7 +151,7 @@ def test_the_mac_of_a_nic_that_comes_right_is_what_its_tuple_says() -> None:
         machine.run("configure", "--unit", "--timeout=1", tuples=NIC)
         machine.answer("0600")
 
-        ended(machine.start("retry", tuples=NIC))
+        retry(machine)
 
         assert machine.mac("0600") == MAC
 
@@ -164,6 +164,6 @@ def test_a_nic_that_nobody_names_and_that_does_not_answer_is_tried_again() -> No
         assert remembered(machine) == machine.status(NIC)["retried"] == ["0.0.1003"]
         machine.answer("1003")
 
-        ended(machine.start("retry", tuples=NIC))
+        retry(machine)
 
         assert is_up(machine, "1003")

@@ -118,13 +118,16 @@ def test_network_pre_is_reached_only_after_the_nics_are_up(
     assert 0 < ended <= _since_boot(guest, "network-pre.target", "ActiveEnterTimestamp")
 
 
+def _wait_until(guest: Guest, condition: str, seconds: int = 60) -> None:
+    """Until a command succeeds, or that long; what is expected then is for the test to see."""
+    guest.run(f"for i in $(seq {seconds}); do {condition} && break; sleep 1; done")
+
+
 def _wait_until_online(guest: Guest, bus_id: str) -> State:
     """Until a device is online and udev has nothing left to do."""
     path = f"/sys/bus/ccwgroup/devices/{bus_id}"
-    guest.run(
-        f"for i in $(seq 240); do [ -e {path}/net ] && [ $(cat {path}/online) = 1 ] && break;"
-        " sleep 1; done; udevadm settle"
-    )
+    _wait_until(guest, f"[ -e {path}/net ] && [ $(cat {path}/online) = 1 ]", seconds=240)
+    guest.run("udevadm settle")
     return states(guest)[bus_id]
 
 
@@ -155,10 +158,8 @@ def test_a_nic_that_is_plugged_in_comes_up_by_the_rule(bookworm: Guest) -> None:
     bookworm.plug(LATER)
 
     unit = f"dpm-guest@{LATER.bus_id}.service"
-    bookworm.run(
-        f"for i in $(seq 60); do journalctl -b -u {unit} -o cat | grep -q configured && break;"
-        " sleep 1; done; udevadm settle"
-    )
+    _wait_until(bookworm, f"journalctl -b -u {unit} -o cat | grep -q configured")
+    bookworm.run("udevadm settle")
     state = states(bookworm)[LATER.bus_id]
     assert (state.port, state.online, state.mac) == (1, True, "0a:00:00:00:00:19")
 
@@ -169,11 +170,9 @@ def test_a_nic_that_was_ungrouped_and_grouped_gets_its_mac_back(bookworm: Guest)
 
     bookworm.check(
         "until echo 0.0.0600,0.0.0601,0.0.0602 > /sys/bus/ccwgroup/drivers/qeth/group;"
-        " do sleep 0.1; done 2>/dev/null;"
-        f"for i in $(seq 60); do [ -e {path}/net ] && [ $(cat {path}/portno) = 1 ] && break;"
-        " sleep 1; done;"
-        "udevadm settle"
+        " do sleep 0.1; done 2>/dev/null"
     )
+    _wait_until(bookworm, f"[ -e {path}/net ] && [ $(cat {path}/portno) = 1 ]")
 
     assert_as_wanted(bookworm, NICS[:1])
 
@@ -193,9 +192,9 @@ def test_a_silent_card_is_tried_again_until_it_is_repaired(bookworm: Guest) -> N
 
     state = _wait_until_online(bookworm, SILENT.bus_id)
     assert (state.port, state.mac) == (0, colons("0a0000000017"))
-    bookworm.run(f"for i in $(seq 60); do systemctl -q is-active {unit} || break; sleep 1; done")
+    _wait_until(bookworm, f"! systemctl -q is-active {unit}")
     assert bookworm.run(f"systemctl is-active {unit}").output == "inactive\n"
-    bookworm.run("for i in $(seq 60); do systemctl -q is-active dpm-guest && break; sleep 1; done")
+    _wait_until(bookworm, "systemctl -q is-active dpm-guest")
     assert bookworm.check("systemctl is-active dpm-guest.service") == "active\n"
     assert bookworm.check(f"systemctl list-units --failed {_PLAIN} 'dpm-guest*'") == ""
 
@@ -206,5 +205,5 @@ def test_a_newer_debian_with_all_devices_ignored_and_kernel_names(newer: Guest) 
     assert sorted(found[nic.bus_id].interface for nic in NICS) == ["eth0", "eth1", "eth2", "eth3"]
     kernel = newer.check("uname -r")
     assert [int(part) for part in kernel.split(".")[:2]] >= [6, 12], kernel
-    newer.run("for i in $(seq 60); do systemctl -q is-active dpm-guest && break; sleep 1; done")
+    _wait_until(newer, "systemctl -q is-active dpm-guest")
     assert newer.run("systemctl is-active dpm-guest.service").output.strip() == "active"

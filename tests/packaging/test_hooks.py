@@ -71,8 +71,8 @@ features = has_journal,extent,flex_bg,metadata_csum,metadata_csum_seed,64bit,orp
 def grown(root: roots.Root, disk: Path) -> subprocess.CompletedProcess[str]:
     """Check a file system and let it grow, with the e2fsprogs of EL 9's age."""
     script = (
-        'cp "$1" "$ROOT/tmp/disk"; truncate -s 128M "$ROOT/tmp/disk"; '
-        'chroot "$ROOT" sh -c "e2fsck -fy /tmp/disk && resize2fs /tmp/disk"'
+        'cp "$1" "$ROOT/disk"; truncate -s 128M "$ROOT/disk"; '
+        'chroot "$ROOT" sh -c "e2fsck -fy /disk && resize2fs /disk"'
     )
     return root.run("--", "bash", "-c", script, "grown", disk)
 

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 from functools import cmp_to_key
 from itertools import zip_longest
+from pathlib import PurePath
 
 _SUFFIX = ".conf"
 
@@ -56,14 +57,14 @@ def in_zipls_order(names: Iterable[str]) -> list[str]:
 
 def machine_id(name: str) -> str:
     """Return the machine's id that an entry is named by, empty where it is by none."""
-    match = _MACHINE_ID.fullmatch(name)
+    match = _MACHINE_ID.fullmatch(PurePath(name).name)
     return match[1] if match else ""
 
 
 def _by_version(one: str, two: str) -> int:
     versions = []
     for name in (one, two):
-        stem = name.removesuffix(_SUFFIX)
+        stem = _stem(name)
         match = _MACHINE_ID.fullmatch(stem)
         # What is before the version's own dash: nothing, but for packages of other names.
         versions.append(["", "", *(match[2] if match else stem).rsplit("-", 2)][-3:])
@@ -75,7 +76,11 @@ def _as_packages(one: str, two: str) -> int:
 
     As in ``s390-tools-zipl-blscfg-rpm-nvr-sort.patch`` of s390utils (split_package_string).
     """
-    return _compared(*([*n.removesuffix(_SUFFIX).rsplit("-", 2), "", ""][:3] for n in (one, two)))
+    return _compared(*([*_stem(name).rsplit("-", 2), "", ""][:3] for name in (one, two)))
+
+
+def _stem(name: str) -> str:
+    return PurePath(name).name.removesuffix(_SUFFIX)
 
 
 def _compared(one: Sequence[str], two: Sequence[str]) -> int:

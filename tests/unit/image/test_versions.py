@@ -24,6 +24,15 @@ def test_the_newest_kernel_is_the_tables(case: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("case", _BY_NAME)
+def test_the_folder_of_the_entries_decides_nothing(case: dict[str, Any]) -> None:
+    folder = "/boot/loader/entries/"
+
+    for names in permutations(case["entries"]):
+        found = newest([folder + name for name in names])
+        assert (found and found.removeprefix(folder)) == case["newest"]
+
+
+@pytest.mark.parametrize("case", _BY_NAME)
 def test_zipls_first_entry_is_the_tables(case: dict[str, Any]) -> None:
     for names in permutations(case["entries"]):
         assert [*in_zipls_order(names), None][0] == case["zipl"]

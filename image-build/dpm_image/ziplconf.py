@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from dpm_image.errors import ImageError
 
@@ -32,16 +32,16 @@ class Section:
     """A section's name and its keywords; a keyword without a value has an empty one."""
 
     name: str
-    keywords: dict[str, str] = field(default_factory=dict)
+    keywords: dict[str, str]
 
 
 @dataclass(frozen=True)
 class Configuration:
     """What a configuration file says."""
 
-    sections: tuple[Section, ...] = ()
+    sections: tuple[Section, ...]
     #: Keywords by menu, entries (by their numbers) among them, in the order of the file.
-    menus: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    menus: Mapping[str, Mapping[str, str]]
 
     @property
     def defaults(self) -> Mapping[str, str]:
@@ -108,10 +108,11 @@ def _of_menu(configuration: Configuration, name: str) -> str | None:
     menu = configuration.menus.get(name)
     if menu is None:
         raise ZiplConfError(f"there is no menu :{name}")
-    numbers = [keyword for keyword in menu if keyword.isdigit()]
-    chosen = menu.get("default", numbers[0] if numbers else "")
     entries = {int(keyword): value for keyword, value in menu.items() if keyword.isdigit()}
-    return entries.get(int(chosen) if chosen.isdigit() else -1)
+    chosen = menu.get("default")
+    if chosen is None:
+        return next(iter(entries.values()), None)
+    return entries.get(int(chosen)) if chosen.isdigit() else None
 
 
 def _first(sections: list[Section]) -> Section:

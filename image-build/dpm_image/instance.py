@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any, Literal
 
@@ -59,7 +59,6 @@ class Instance:
     power_off: bool = False
     #: Whether root is logged in on the console (a throw-away guest, on the caller's terminal).
     console_login: bool = False
-    metadata: dict[str, str] = field(default_factory=dict)
 
 
 def meta_data(instance: Instance) -> dict[str, Any]:
@@ -68,7 +67,7 @@ def meta_data(instance: Instance) -> dict[str, Any]:
         "uuid": instance.uuid,
         "name": instance.hostname,
         "hostname": instance.hostname,
-        "meta": instance.metadata,
+        "meta": {},
         "public_keys": {f"key{number}": key for number, key in enumerate(instance.ssh_keys)},
     }
 

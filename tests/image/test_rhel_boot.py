@@ -20,6 +20,7 @@ from dpm_image.progress import Progress
 from dpm_image.qemu import LEAN_CPU
 from dpm_image.session import Outcome, Request, boot
 from dpm_image.verdict import judge
+from dpm_lab.osa.cpio import Archive
 from tests.image import kernels
 from tests.image.conftest import ByRelease
 from tests.image.test_image_rhel import LUN, WWPN
@@ -30,16 +31,6 @@ TUPLES = "0001,0,0a0000000011;0004,1,0a0000000012;"
 
 #: A host that is busy with other tests makes a boot several times as long.
 TIMEOUT = 2400.0
-
-
-def newc(files: dict[str, tuple[int, bytes]]) -> bytes:
-    """Return a cpio archive of files (by name: mode and content), as the kernel reads them."""
-    archive = b""
-    for number, (name, (mode, content)) in enumerate([*files.items(), ("TRAILER!!!", (0, b""))], 1):
-        fields = [number, mode, 0, 0, 1, 0, len(content), 0, 0, 0, 0, len(name) + 1, 0]
-        entry = b"070701" + b"".join(b"%08x" % field for field in fields) + name.encode() + b"\0"
-        archive += entry + b"\0" * (-len(entry) % 4) + content + b"\0" * (-len(content) % 4)
-    return archive
 
 
 _FAKE_IPL = f"""\
@@ -128,20 +119,19 @@ class Boot:
         return self.outcome.steps[step].output.strip()
 
 
-def fake_ipl(archive: Path) -> Path:
+def fake_ipl(file: Path) -> Path:
     """Write what the initramfs of EL 9's shape is told by, and return it."""
-    top = "usr/lib/dracut/hooks"
-    folders = [str(path) for path in reversed(Path(top, "x").parents)][1:]
-    folders += [f"{top}/pre-udev", f"{top}/pre-pivot"]
-    archive.write_bytes(
-        newc(
-            dict.fromkeys(folders, (0o40755, b""))
-            | {f"{top}/pre-udev/01-fake-ipl.sh": (0o100755, _FAKE_IPL.encode())}
-            | {f"{top}/pre-udev/01-patience.sh": (0o100755, _PATIENCE.encode())}
-            | {f"{top}/pre-pivot/01-real-ipl.sh": (0o100755, _REAL_IPL.encode())}
-        )
-    )
-    return archive
+    hooks = {
+        "pre-udev/01-fake-ipl.sh": _FAKE_IPL,
+        "pre-udev/01-patience.sh": _PATIENCE,
+        "pre-pivot/01-real-ipl.sh": _REAL_IPL,
+    }
+    with file.open("wb") as stream:
+        archive = Archive(stream)
+        for name, script in hooks.items():
+            archive.file(f"usr/lib/dracut/hooks/{name}", script.encode(), 0o755)
+        archive.close()
+    return file
 
 
 def start(request: Request) -> Boot:

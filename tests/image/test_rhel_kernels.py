@@ -20,7 +20,7 @@ from pathlib import Path
 
 import pytest
 
-from dpm_image import host
+from dpm_lab import process
 from dpm_lab.source import CHECKOUT
 from tests.image import kernels
 from tests.image.boot_map import loaded
@@ -75,26 +75,20 @@ class Disk:
     @property
     def kernels(self) -> list[str]:
         """The kernels that the boot map loads."""
-        _settle()
+        os.sync()
         found = loaded(str(self.file), str(self.root / "boot"))
         return [name.removeprefix("vmlinuz-") for name in found if name.startswith("vmlinuz-")]
 
     @property
     def in_front(self) -> str:
         """A digest of what is in front of the partition: the disk's boot record, above all."""
-        _settle()
+        os.sync()
         with self.file.open("rb") as file:
             return hashlib.sha256(file.read(_MIB)).hexdigest()
 
 
-def _settle() -> None:
-    subprocess.run(["sync"], check=True)
-
-
 def _run(*command: str) -> str:
-    environment = {**os.environ, "PATH": host.search_path()}
-    answer = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=environment)
-    return answer.stdout.strip()
+    return process.run([*command], "see tools/debian-packages.txt").strip()
 
 
 @pytest.fixture(scope="module", params=list(RELEASES))

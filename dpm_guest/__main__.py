@@ -89,8 +89,9 @@ def _retry(options: Options, tree: Sysfs, console: Console) -> int:
     from dpm_guest.retry import remembered, retry
 
     if options.dry_run:
-        print("\n".join(remembered()) or "nothing is left to be tried again")
-        return 1 if remembered() else 0
+        left = remembered()
+        print("\n".join(left) or "nothing is left to be tried again")
+        return 1 if left else 0
 
     def attempt(wanted: Wanted, nics: tuple[NicParams, ...]) -> None:
         from dpm_guest.jobs import bring_right

@@ -130,7 +130,7 @@ def _leave_the_rest(
         if not wanted.no_auto:
             from dpm_guest.unnamed import find
 
-            left += find(tree, (nic.bus_id for nic in wanted.nics))[0]
+            left += find(tree, wanted)[0]
         if wanted.files or not wanted.no_auto:
             touch(BOOT_IS_DONE, "NICs that come later", console)
     if retry.remember(left, console):

@@ -41,7 +41,6 @@ class Job:
         touched: something had to be done
         mac_set: the MAC was set by us and not by udev
         done: nothing is left to do, or it failed
-        right: it is as wanted; known at the end
     """
 
     def __init__(self, nic: NicParams) -> None:
@@ -52,7 +51,6 @@ class Job:
         self.touched = False
         self.mac_set = False
         self.done = False
-        self.right = False
 
 
 class Clock:
@@ -89,9 +87,7 @@ def bring_right(
         _work(to_do, links_changed, tree, console, clock)
     _write_markers(named, console)
     _last_look(jobs, tree, console, clock)
-    for job in jobs:
-        job.right = _report(job, job.nic in named, tree, console)
-    return tuple(job.nic for job in jobs if not job.right)
+    return tuple(job.nic for job in jobs if not _report(job, job.nic in named, tree, console))
 
 
 def _differs(job: Job, tree: Sysfs) -> bool:

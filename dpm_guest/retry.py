@@ -13,15 +13,15 @@ import time
 
 from dpm_guest import plan
 from dpm_guest.console import Console, words
-from dpm_guest.errors import InvalidIdError
-from dpm_guest.ids import CcwId
 from dpm_guest.process import run
+from dpm_guest.sysfs import bus_ids_in
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from dpm_guest.bootparams import NicParams
+    from dpm_guest.ids import CcwId
     from dpm_guest.sysfs import Device, Sysfs
     from dpm_guest.wanted import Wanted
 
@@ -63,17 +63,7 @@ def forget(bus_ids: Iterable[CcwId]) -> None:
 
 def remembered() -> tuple[CcwId, ...]:
     """The NICs that are to be tried again."""
-    found = []
-    try:
-        names = os.listdir(FOLDER)
-    except OSError:
-        return ()
-    for name in names:
-        try:
-            found.append(CcwId.parse(name))
-        except InvalidIdError:
-            continue
-    return tuple(sorted(found))
+    return tuple(bus_ids_in(FOLDER))
 
 
 def start_unit() -> None:
@@ -97,12 +87,13 @@ def retry(
     Returns:
         0 when all is right, 1 when there is no use in trying.
     """
+    from dpm_guest.watch import settle
+
     pause = _FIRST_PAUSE
     said: set[str] = set()
     done: list[CcwId] = []
-    if os.path.exists("/run/udev/control"):
-        # At boot, what others do with devices that nobody names goes first.
-        run("udevadm", "settle", "--timeout=120")
+    # At boot, what others do with devices that nobody names goes first.
+    settle(120)
     while True:
         wanted = read()
         left = _left(wanted, tree, console, done)
@@ -166,7 +157,7 @@ def _why_not(bus_id: CcwId, device: Device, wanted: Wanted, tree: Sysfs) -> str:
     rules = other_tool(bus_id)
     if wanted.no_auto or rules:
         return wanted.no_auto or f"{rules} takes care of it"
-    whole, _ = find(tree, (nic.bus_id for nic in wanted.nics))
+    whole, _ = find(tree, wanted)
     return "" if bus_id in whole else "it has no three devices any more"
 
 

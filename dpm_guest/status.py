@@ -24,7 +24,7 @@ def status(wanted: Wanted, tree: Sysfs, as_json: bool) -> int:
         rows.append((nic, device, plan.differences(nic, device, ignored)))
     ok = not wanted.damaged and not any(reasons for _, _, reasons in rows)
     right = {nic.bus_id for nic, _, reasons in rows if not reasons}
-    unnamed, rest = find(tree, (nic.bus_id for nic in wanted.nics))
+    unnamed, rest = find(tree, wanted)
     retried = [bus_id for bus_id in remembered() if bus_id not in right]
     if as_json:
         import json

@@ -85,7 +85,7 @@ class Sysfs:
         device.kind = _KINDS.get(cutype.partition("/")[0], cutype)
         if device.kind == VIRTIO:
             device.online = read(f"{ccw}/online") != "0"
-            for name in _names(ccw):
+            for name in names_in(ccw):
                 if name.startswith("virtio"):
                     _read_interface(device, _open_directory(f"{ccw}/{name}/net"))
         else:
@@ -145,7 +145,7 @@ def _read_interface(device: Device, net: int | None) -> None:
         return
     try:
         for _ in range(_LOOKS):
-            names = _names(net)
+            names = names_in(net)
             for name in names:
                 ifindex = _number(read(f"{name}/ifindex", net))
                 address = read(f"{name}/address", net)
@@ -228,11 +228,23 @@ def write(path: str, value: str) -> None:
         os.close(descriptor)
 
 
-def _names(path: str | int) -> list[str]:
+def names_in(path: str | int) -> list[str]:
+    """The names in a directory, in order; none where it cannot be read."""
     try:
         return sorted(os.listdir(path))
     except OSError:
         return []
+
+
+def bus_ids_in(path: str) -> list[CcwId]:
+    """The names in a directory that are bus ids, in order."""
+    found = []
+    for name in names_in(path):
+        try:
+            found.append(CcwId.parse(name))
+        except InvalidIdError:
+            continue
+    return sorted(found)
 
 
 def _number(text: str | None) -> int | None:

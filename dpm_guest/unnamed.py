@@ -12,14 +12,12 @@ import os
 from dpm_guest import sysfs
 from dpm_guest.bootparams import NicParams
 from dpm_guest.console import Console
-from dpm_guest.errors import InvalidIdError, UnnamedError
+from dpm_guest.errors import UnnamedError
 from dpm_guest.ids import CcwId
-from dpm_guest.sysfs import QETH, Device, Sysfs, read
+from dpm_guest.sysfs import QETH, Device, Sysfs, bus_ids_in, names_in, read
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
     from dpm_guest.wanted import Wanted
 
 DEFAULT_PORT = 0
@@ -30,20 +28,17 @@ _RULES = ("/etc/udev/rules.d", "/run/udev/rules.d")
 _PAUSE = 0.1
 
 
-def find(tree: Sysfs, named: Iterable[CcwId]) -> tuple[tuple[CcwId, ...], tuple[CcwId, ...]]:
+def find(tree: Sysfs, wanted: Wanted) -> tuple[tuple[CcwId, ...], tuple[CcwId, ...]]:
     """The NICs that nobody names and that are not grouped, and devices that are no whole NIC.
 
     As s390-tools' ``zdev/src/qeth_auto.c``: only devices that are bound to the driver, in no group,
     of one CHPID and type. Unlike there, a NIC is three numbers in a row, as a partition has it, and
     a row that can't be divided into such is left: one of its devices may still be on its way, and
     which is the first can't be known.
-
-    Args:
-        named: the first ids of NICs that are named
     """
-    taken = {bus_id for first in named for bus_id in first.triple}
+    taken = {bus_id for nic in wanted.nics for bus_id in nic.bus_id.triple}
     rows: dict[tuple[str, ...], list[CcwId]] = {}
-    for bus_id in _bound(tree):
+    for bus_id in bus_ids_in(f"{tree.sys}/bus/ccw/drivers/qeth"):
         ccw = tree.ccw(bus_id)
         if bus_id in taken or os.path.lexists(f"{ccw}/group_device"):
             continue
@@ -60,21 +55,6 @@ def find(tree: Sysfs, named: Iterable[CcwId]) -> tuple[tuple[CcwId, ...], tuple[
     return tuple(sorted(whole)), tuple(sorted(rest))
 
 
-def _bound(tree: Sysfs) -> list[CcwId]:
-    """The devices of the driver, in order."""
-    found = []
-    try:
-        names = os.listdir(f"{tree.sys}/bus/ccw/drivers/qeth")
-    except OSError:
-        return []
-    for name in names:
-        try:
-            found.append(CcwId.parse(name))
-        except InvalidIdError:
-            continue  # an attribute of the driver
-    return sorted(found)
-
-
 def _in_a_row(bus_ids: list[CcwId]) -> list[list[CcwId]]:
     rows: list[list[CcwId]] = []
     for bus_id in bus_ids:
@@ -88,11 +68,7 @@ def _in_a_row(bus_ids: list[CcwId]) -> list[list[CcwId]]:
 def other_tool(bus_id: CcwId) -> str:
     """The file by which another tool takes care of a NIC, or ''."""
     for directory in _RULES:
-        try:
-            names = os.listdir(directory)
-        except OSError:
-            continue
-        for name in names:
+        for name in names_in(directory):
             if name.endswith(f"-qeth-{bus_id}.rules"):
                 return f"{directory}/{name}"
     return ""
@@ -134,10 +110,6 @@ def by_hand(bus_id: CcwId, wanted: Wanted, tree: Sysfs) -> NicParams | None:
 
 def _missing(device: Device) -> str:
     return f"there is no device {', '.join(device.missing)}"
-
-
-def _ids(wanted: Wanted) -> Iterator[CcwId]:
-    return (nic.bus_id for nic in wanted.nics)
 
 
 def check_owners(bus_id: CcwId, wanted: Wanted, tree: Sysfs) -> None:
@@ -190,7 +162,7 @@ def _waited_for(bus_id: CcwId, wanted: Wanted, tree: Sysfs, timeout: float) -> b
     """
     import time
 
-    from dpm_guest.process import run
+    from dpm_guest.watch import settle
 
     end = time.monotonic() + timeout
     _settle(tree)
@@ -199,19 +171,18 @@ def _waited_for(bus_id: CcwId, wanted: Wanted, tree: Sysfs, timeout: float) -> b
         if first or os.path.lexists(f"{ccw}/group_device") or not os.path.isdir(ccw):
             return False  # another one's, grouped by somebody, or gone
         if time.monotonic() > end:
-            _give_up(bus_id, find(tree, _ids(wanted))[1])
+            _give_up(bus_id, find(tree, wanted)[1])
             return False
         time.sleep(_PAUSE)
     # Rules of others have had their turn when udev has nothing left to do, and of two NICs that
     # come at once all devices are there.
-    if os.path.exists("/run/udev/control"):
-        run("udevadm", "settle", "--timeout=10")
+    settle(10)
     _settle(tree)
     return _first_of(bus_id, wanted, tree) == bus_id
 
 
 def _first_of(bus_id: CcwId, wanted: Wanted, tree: Sysfs) -> CcwId | None:
-    whole, _ = find(tree, _ids(wanted))
+    whole, _ = find(tree, wanted)
     return next((first for first in whole if bus_id in first.triple), None)
 
 

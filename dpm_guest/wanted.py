@@ -7,10 +7,7 @@ import os
 from dpm_guest.bootparams import NicParams, Parsed, parse
 from dpm_guest.errors import DpmGuestError
 from dpm_guest.ids import CcwId
-from dpm_guest.sysfs import Sysfs, read
-
-DIRECTORY = "/etc/dpm-guest.d"
-"""Tuples for NICs that the kernel command line does not name, in files ``*.conf``."""
+from dpm_guest.sysfs import Sysfs, names_in, read
 
 NO_AUTO = "dpm_guest=no-auto"
 """The kernel parameter that keeps the units away from NICs that nobody names."""
@@ -68,10 +65,7 @@ def read_wanted(cmdline: str, directory: str, tree: Sysfs) -> Wanted:
     except OSError as error:
         raise DpmGuestError(f"cannot read {cmdline}: {error.strerror}") from error
     wanted = Wanted(parse(text), text, tree)
-    try:
-        names = sorted(name for name in os.listdir(directory) if name.endswith(".conf"))
-    except OSError:
-        return wanted
+    names = [name for name in names_in(directory) if name.endswith(".conf")]
     _add_files(wanted, [f"{directory}/{name}" for name in names], tree)
     return wanted
 

@@ -83,6 +83,12 @@ class Watcher:
         return device.is_initialized and not any(map(device.properties.get, _UNFINISHED))
 
 
+def settle(seconds: int) -> None:
+    """Wait until udev has nothing left to do; not at all without udevd."""
+    if os.path.exists(_CONTROL):
+        run("udevadm", "settle", f"--timeout={seconds}")
+
+
 def reload_udev() -> Process | None:
     """Begin to have udevd read its ``.link`` files anew before the next event; None without udevd.
 

@@ -71,7 +71,7 @@ def test_an_interface_that_is_renamed_during_the_look_is_looked_at_again(
     (group / "net/enc600/ifindex").write_text("7\n")
     (group / "net/enc600/address").write_text("0a:00:00:00:00:11\n")
     listed = [["eth0"], ["enc600"]]
-    monkeypatch.setattr(sysfs, "_names", lambda path: listed.pop(0))
+    monkeypatch.setattr(sysfs, "names_in", lambda path: listed.pop(0))
 
     device = Sysfs(str(tmp_path)).device(CcwId.parse("0600"))
 

@@ -17,6 +17,7 @@ from dpm_lab.hmc.faults import Fault
 from dpm_lab.hmc.log import Request
 from dpm_lab.hmc.refusals import Refusal
 from dpm_lab.hmc.service import Answer, Service
+from dpm_lab.hmc.tree import public
 from dpm_lab.hmc.users import User
 
 Send = Callable[[str, dict[str, Any]], Any]
@@ -232,16 +233,16 @@ class Desk:
                 "partitions": {
                     partition.name: {
                         **partition.properties,
-                        "nics": [_public(nic.properties) for nic in partition.nics.list()],
+                        "nics": [public(nic.properties) for nic in partition.nics.list()],
                         "hbas": [hba.properties for hba in partition.hbas.list()],
                     }
                     for partition in tree.partitions()
                 },
                 "storage-groups": {
                     group.name: {
-                        **_public(group.properties),
+                        **public(group.properties),
                         "storage-volumes": [
-                            _public(volume.properties) for volume in group.storage_volumes.list()
+                            public(volume.properties) for volume in group.storage_volumes.list()
                         ],
                         "virtual-storage-resources": [
                             port.properties for port in group.virtual_storage_resources.list()
@@ -250,8 +251,3 @@ class Desk:
                     for group in tree.storage_groups()
                 },
             }
-
-
-def _public(properties: dict[str, Any]) -> dict[str, Any]:
-    """Return properties without those that only the lab has."""
-    return {name: value for name, value in properties.items() if not name.startswith("lab-")}

@@ -141,12 +141,6 @@ def _update_name(nic: Any, body: dict[str, Any]) -> None:
         body.pop("name", None)
 
 
-def get(call: Call) -> Any:
-    """Get NIC Properties, without what only the lab knows."""
-    answer = call.mock(None)
-    return {name: value for name, value in answer.items() if not name.startswith("lab-")}
-
-
 def delete(call: Call) -> Any:
     """Delete NIC."""
     tree = call.tree

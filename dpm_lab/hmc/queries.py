@@ -9,6 +9,7 @@ from zhmcclient.mock._urihandler import FakedHTTPError
 from dpm_lab.hmc import permissions
 from dpm_lab.hmc.calls import Accepted, Call
 from dpm_lab.hmc.refusals import Refusal, bad, missing, not_found, of_mock
+from dpm_lab.hmc.tree import public
 
 #: Since HMC 2.16.0: listings with additional properties (zhmcclient), and a list of API features,
 #: which zhmcclient takes for empty where the URI is unknown.
@@ -32,6 +33,11 @@ def listing(call: Call) -> Any:
         kept = [text for text in parameters if not text.startswith("additional-properties=")]
         return tree.dispatch("GET", f"{call.path}?{'&'.join(kept)}", None)
     return call.mock(None)
+
+
+def properties(call: Call) -> Any:
+    """Get properties of something of which the lab knows more than an HMC tells."""
+    return public(call.mock(None))
 
 
 def cpc_features(call: Call) -> Any:

@@ -269,9 +269,3 @@ def update_port(call: Call) -> Any:
         )
     port.update(body)
     volumes.refresh(port.manager.parent)
-
-
-def get(call: Call) -> Any:
-    """Get Storage Group Properties, without what only the lab knows."""
-    answer = call.mock(None)
-    return {name: value for name, value in answer.items() if not name.startswith("lab-")}

@@ -208,6 +208,11 @@ class Tree:
         }
 
 
+def public(properties: dict[str, Any]) -> dict[str, Any]:
+    """Return properties without those that only the lab has."""
+    return {name: value for name, value in properties.items() if not name.startswith("lab-")}
+
+
 def _add_group(faked: Any, group: Resource) -> None:
     made = faked.consoles.console.storage_groups.add(group["properties"])
     for volume in group["storage_volumes"]:

@@ -64,7 +64,7 @@ def uri_handler(context: Callable[[], Context]) -> Any:
         (rf"{_PARTITION}/nics", of(mock.NicsHandler, post=nics.create)),
         (
             rf"{_PARTITION}/nics/{_ID}{_QUERY}",
-            of(mock.NicHandler, get=nics.get, post=nics.update, delete=nics.delete),
+            of(mock.NicHandler, get=queries.properties, post=nics.update, delete=nics.delete),
         ),
         (rf"{_PARTITION}/hbas", of(mock.HbasHandler, post=hbas.create)),
         (
@@ -99,7 +99,7 @@ def _storage(of: Callable[..., Any]) -> list[tuple[str, Any]]:
                 post=storage_groups.create,
             ),
         ),
-        (rf"{_GROUP}{_QUERY}", of(mock.StorageGroupHandler, get=storage_groups.get)),
+        (rf"{_GROUP}{_QUERY}", of(mock.StorageGroupHandler, get=queries.properties)),
         (rf"{_GROUP}/operations/modify", of(post=storage_groups.modify)),
         (rf"{_GROUP}/operations/delete", of(post=storage_groups.delete)),
         (rf"{_GROUP}/operations/get-partitions{_QUERY}", of(get=storage_groups.get_partitions)),
@@ -127,7 +127,7 @@ def _storage(of: Callable[..., Any]) -> list[tuple[str, Any]]:
         ),
         (
             rf"{_GROUP}/storage-volumes/{_ID}{_QUERY}",
-            of(mock.StorageVolumeHandler, get=volumes.get),
+            of(mock.StorageVolumeHandler, get=queries.properties),
         ),
         (
             rf"{_GROUP}/storage-volumes/{_ID}/operations/fulfill-fcp-storage-volume",

@@ -223,12 +223,6 @@ def _decide(call: Call, state: str) -> None:
     refresh(group)
 
 
-def get(call: Call) -> Any:
-    """Get Storage Volume Properties, without what only the lab knows."""
-    answer = call.mock(None)
-    return {name: value for name, value in answer.items() if not name.startswith("lab-")}
-
-
 def check_listing(call: Call) -> Any:
     """List Storage Volumes; `additional-properties` since HMC 2.17.0 (zhmcclient)."""
     if call.path.rpartition("/")[0] not in call.tree.faked.all_resources:

@@ -166,7 +166,7 @@ def _make_resource(tree: Tree, group: Any, partition: Any, port: str | None) -> 
             "element-id": tree.new_id(),
             "name": f"vhba_{group.name}_{wwpn['world-wide-port-name'][-4:]}",
             "description": "",
-            "device-number": devices.choose(tree, partition, None, 1),
+            "device-number": devices.choose(tree, partition, None),
             "adapter-port-uri": port,
             "partition-uri": partition.uri,
             "world-wide-port-name": wwpn["world-wide-port-name"],

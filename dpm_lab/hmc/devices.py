@@ -5,6 +5,7 @@ NICs that are PCI functions have numbers of another space (IBM, NIC object: "amo
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -17,42 +18,35 @@ _LOWEST, _HIGHEST = 0x0001, 0xFFFF
 _GENERATED = 0x8000
 #: NICs that are qeth devices: read, write and data channel, consecutive.
 _THREE = frozenset({"osd", "iqd"})
-
-
+#: NICs that are PCI functions.
 _PCI = frozenset({"roce", "cna", "neth", "netd"})
 
 
-def is_pci(nic_type: str) -> bool:
-    """Return whether a NIC of a type is a PCI function."""
-    return nic_type in _PCI
-
-
-def width(nic_type: str) -> int:
-    """Return how many device numbers a NIC of a type takes."""
+def _width(nic_type: str) -> int:
     return 3 if nic_type in _THREE else 1
 
 
-def taken(tree: Tree, partition: Any, but: str = "", *, pci: bool = False) -> set[int]:
+def _taken(tree: Tree, partition: Any, but: str, *, pci: bool) -> set[int]:
     """Return the numbers in use in one space, but those of the device at URI `but`."""
+    devices = _nics(partition, pci=pci)
+    if not pci:
+        devices = itertools.chain(devices, _storage(tree, partition))
     return {
         number
-        for uri, first, count in (_pci if pci else _devices)(tree, partition)
+        for uri, first, count in devices
         if uri != but
         for number in range(first, first + count)
     }
 
 
-def _pci(tree: Tree, partition: Any) -> Iterator[tuple[str, int, int]]:
-    for nic in partition.nics.list():
-        if is_pci(nic.properties["type"]):
-            yield nic.uri, int(nic.properties["device-number"], 16), 1
-
-
-def _devices(tree: Tree, partition: Any) -> Iterator[tuple[str, int, int]]:
+def _nics(partition: Any, *, pci: bool) -> Iterator[tuple[str, int, int]]:
     for nic in partition.nics.list():
         kind = nic.properties["type"]
-        if not is_pci(kind):
-            yield nic.uri, int(nic.properties["device-number"], 16), width(kind)
+        if (kind in _PCI) == pci:
+            yield nic.uri, int(nic.properties["device-number"], 16), _width(kind)
+
+
+def _storage(tree: Tree, partition: Any) -> Iterator[tuple[str, int, int]]:
     for hba in partition.hbas.list():
         yield hba.uri, int(hba.properties["device-number"], 16), 1
     for uri in partition.properties.get("storage-group-uris", ()):
@@ -61,21 +55,16 @@ def _devices(tree: Tree, partition: Any) -> Iterator[tuple[str, int, int]]:
                 yield port.uri, int(port.properties["device-number"], 16), 1
 
 
-def choose(
-    tree: Tree,
-    partition: Any,
-    wanted: object,
-    count: int,
-    but: str = "",
-    *,
-    pci: bool = False,
-) -> str:
+def choose(tree: Tree, partition: Any, wanted: object, but: str = "", *, nic_type: str = "") -> str:
     """Return the number `wanted`, or a free one where that is None, as four hexadecimal digits.
 
+    :param but: the URI of the device that it is for, whose own number is free
+    :param nic_type: what kind of NIC it is for; "": for something else
     :raises Refusal: 400, 7: it is no number from 0001 to FFFF; 409, 113 (both guessed): it, or one
-        of the `count` that begin with it, is in use.
+        of those that the device has besides, is in use.
     """
-    used = taken(tree, partition, but, pci=pci)
+    count = _width(nic_type)
+    used = _taken(tree, partition, but, pci=nic_type in _PCI)
     if wanted is None:
         return f"{_free(used, count):04x}"
     if not isinstance(wanted, str) or not re.fullmatch(r"[0-9A-Fa-f]{4}", wanted):

@@ -28,7 +28,7 @@ def create(call: Call) -> Any:
             raise unknown(name)
     _check_values(partition, body)
     check_port(tree, "adapter-port-uri", body["adapter-port-uri"], partition.manager.parent)
-    body["device-number"] = devices.choose(tree, partition, body.get("device-number"), 1)
+    body["device-number"] = devices.choose(tree, partition, body.get("device-number"))
     body.setdefault("description", "")
     body |= {"wwpn": tree.new_wwpn(), "element-id": tree.new_id()}
     try:
@@ -63,7 +63,7 @@ def update(call: Call) -> Any:
             raise unknown(name)
     _check_values(partition, body, hba)
     if "device-number" in body:
-        body["device-number"] = devices.choose(tree, partition, body["device-number"], 1, hba.uri)
+        body["device-number"] = devices.choose(tree, partition, body["device-number"], hba.uri)
     hba.update(body)
 
 

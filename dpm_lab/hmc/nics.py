@@ -41,11 +41,7 @@ def create(call: Call) -> Any:
         raise inconsistent(f"'type' {kind!r} does not fit the adapter: {', '.join(kinds)}")
     _check_values(tree, partition, body)
     body["device-number"] = devices.choose(
-        tree,
-        partition,
-        body.get("device-number"),
-        devices.width(kind),
-        pci=devices.is_pci(kind),
+        tree, partition, body.get("device-number"), nic_type=kind
     )
     body.setdefault("mac-address", tree.new_mac())
     body.setdefault("description", "")
@@ -114,14 +110,7 @@ def update(call: Call) -> Any:
         _disconnect(tree, nic)
     if "device-number" in body or kind != nic.properties["type"]:
         wanted = body.get("device-number", nic.properties["device-number"])
-        body["device-number"] = devices.choose(
-            tree,
-            partition,
-            wanted,
-            devices.width(kind),
-            nic.uri,
-            pci=devices.is_pci(kind),
-        )
+        body["device-number"] = devices.choose(tree, partition, wanted, nic.uri, nic_type=kind)
     if kind == "iqd" and not machine.has_virtual_switches and _is_by_partition_link(tree, machine):
         _update_name(nic, body)
     nic.update({**body, "type": kind})

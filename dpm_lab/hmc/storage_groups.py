@@ -262,7 +262,7 @@ def update_port(call: Call) -> Any:
     partition = tree.find(port.properties["partition-uri"])
     tree.check_settled(partition)
     if "device-number" in body:
-        body["device-number"] = devices.choose(tree, partition, body["device-number"], 1, port.uri)
+        body["device-number"] = devices.choose(tree, partition, body["device-number"], port.uri)
     if "adapter-port-uri" in body:
         hbas.check_port(
             tree, "adapter-port-uri", body["adapter-port-uri"], partition.manager.parent

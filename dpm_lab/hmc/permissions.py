@@ -52,14 +52,20 @@ _TABLE = [
     ("POST", r"/api/cpcs/[^/]+/operations/validate-lun-path", _ADMINISTRATOR),
     ("POST|DELETE", r"/api/adapters/.*", ("Adapter Details",)),
 ]
-_OBJECT = re.compile(r"(/api/(adapters|cpcs|partitions|storage-groups|virtual-switches)/[^/?]+)")
-_CLASSES = {
-    "adapters": "adapter",
-    "cpcs": "cpc",
-    "partitions": "partition",
-    "storage-groups": "storage-group",
-    "virtual-switches": "virtual-switch",
-}
+_OBJECT = re.compile(r"/api/(?:adapters|cpcs|partitions|storage-groups|virtual-switches)/[^/?]+")
+
+
+def dispatch(user: User | None, tree: Tree, method: str, uri: str, body: Any) -> Any:
+    """Answer a request as far as its user may do, and see, what it is about.
+
+    :raises Refusal: the user may not (:func:`check`), or the request is refused for another reason.
+    """
+    check(user, tree, method, uri, body)
+    answer = tree.dispatch(method, uri, body)
+    if method == "GET":
+        return visible(user, tree, answer)
+    made(user, tree, answer)
+    return answer
 
 
 def check(user: User | None, tree: Tree, method: str, uri: str, body: Any) -> None:
@@ -114,13 +120,13 @@ def sees(user: User | None, tree: Tree, uri: str) -> bool:
     match = _OBJECT.match(uri)
     if user is None or match is None:
         return True
-    own = tree.makers.get(match[1]) == user.name
-    resource = tree.faked.all_resources.get(match[1])
+    own = tree.makers.get(match[0]) == user.name
+    resource = tree.faked.all_resources.get(match[0])
     if resource is None or (own and user.sees_own):
         return True
     if user.objects is None:
         return not own
-    return not user.objects.isdisjoint({_CLASSES[match[2]], match[1], resource.name})
+    return not user.objects.isdisjoint({resource.properties["class"], match[0], resource.name})
 
 
 def visible(user: User | None, tree: Tree, answer: Any) -> Any:

@@ -83,15 +83,8 @@ def submit(call: Call) -> Any:
 
 def _one(call: Call, item: dict[str, Any]) -> tuple[int, Any]:
     method, uri = item["method"], item["uri"]
-    tree = call.tree
-    user = call.context.user
     try:
-        permissions.check(user, tree, method, uri, item.get("body"))
-        result = tree.dispatch(method, uri, item.get("body"))
-        if method == "GET":
-            result = permissions.visible(user, tree, result)
-        else:
-            permissions.made(user, tree, result)
+        result = permissions.dispatch(call.context.user, call.tree, method, uri, item.get("body"))
     except FakedHTTPError as error:
         refusal = of_mock(error)
         return refusal.status, refusal.body(method, uri)

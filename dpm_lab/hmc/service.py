@@ -163,13 +163,10 @@ class Service:
         with self.tree.lock:
             user = self.sessions.users.find(session.userid)
             self._context = Context(self.tree, session.key, faults, user)
-            if path != _SUBMIT:  # whose requests are checked one by one
-                permissions.check(user, self.tree, method, uri, body)
-            result = self._dispatch(method, uri, body)
-            if method == "GET":
-                result = permissions.visible(user, self.tree, result)
+            if path == _SUBMIT:  # whose requests are checked one by one
+                result = self._dispatch(method, uri, body)
             else:
-                permissions.made(user, self.tree, result)
+                result = permissions.dispatch(user, self.tree, method, uri, body)
             if method != "GET":
                 self.tree.changed()
             # Answered while the lock is held, so that nothing changes what is sent.

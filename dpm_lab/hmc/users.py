@@ -15,9 +15,6 @@ import yaml
 from dpm_lab.hmc.errors import ControlError
 from dpm_lab.hmc.refusals import Refusal
 
-#: The classes of objects that permissions are given for.
-CLASSES = ("adapter", "cpc", "partition", "storage-group", "virtual-switch")
-
 
 @dataclass(frozen=True)
 class User:

@@ -18,7 +18,7 @@ def settle(tree: Tree, partition: Any, status: str, before: str, shown: Shown | 
 
     :param before: what it was before the job
     """
-    tree.settling.pop(partition.uri, None)
+    disturb(tree, partition.uri)
     if shown is None:
         partition.properties["status"] = status
         return

@@ -88,19 +88,13 @@ def read(path: Path, first: User) -> list[User]:
 
 
 class Users:
-    """The users of the HMC.
+    """The users of the HMC."""
 
-    :param limits: how many refused logons disable a user (None: none do), and for how many seconds
-        (None: for ever)
-    """
-
-    def __init__(
-        self,
-        initial: Iterable[User],
-        limits: Callable[[], tuple[int | None, int | None]] = lambda: (None, None),
-    ) -> None:
+    def __init__(self, initial: Iterable[User]) -> None:
         self._initial = {user.name: user for user in initial}
-        self.limits = limits
+        #: How many refused logons disable a user (None: none do), and for how many seconds (None:
+        #: for ever); set by the service.
+        self.limits: Callable[[], tuple[int | None, int | None]] = lambda: (None, None)
         self._lock = threading.Lock()
         self._users: dict[str, User] = {}
         self._failures: dict[str, int] = {}

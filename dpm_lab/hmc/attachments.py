@@ -7,12 +7,12 @@ from typing import Any
 from dpm_lab.hmc import devices, volumes
 from dpm_lab.hmc.calls import Call
 from dpm_lab.hmc.refusals import Refusal, not_found, wrong_state
-from dpm_lab.hmc.tree import Tree
+from dpm_lab.hmc.tree import STARTED, Tree
 
 #: Seconds from discovery to discovery that the HMC starts by itself.
 PERIOD = 600.0
 #: Statuses in which groups come and go (reference of zhmcclient).
-_STATUSES = frozenset({"active", "degraded", "paused", "terminated", "stopped"})
+_STATUSES = STARTED | {"stopped"}
 
 
 def attach(call: Call) -> Any:

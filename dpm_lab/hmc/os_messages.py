@@ -7,13 +7,12 @@ from urllib.parse import parse_qs
 
 from dpm_lab.hmc.calls import Call
 from dpm_lab.hmc.messages import Channel
-from dpm_lab.hmc.refusals import Refusal, bad, not_found, wrong_state
-from dpm_lab.hmc.tree import Tree
+from dpm_lab.hmc.refusals import Refusal, bad, not_found
+from dpm_lab.hmc.tree import WITH_SYSTEM
 
 #: Longest command (tessia-baselib, ``hmc.py``).
 _LONGEST = 200
 _SINCE = "2.14"
-_RUNNING = frozenset({"active", "degraded"})
 _PARAMETERS = frozenset(
     {"begin-sequence-number", "end-sequence-number", "is-held", "is-priority", "max-messages"}
 )
@@ -60,7 +59,7 @@ def open_channel(call: Call) -> Any:
     partition = tree.find(call.base)
     with_refresh = (call.body or {}).get("include-refresh-messages", True)
     session = call.context.session
-    _check_interface(tree, partition, 332)
+    _check_interface(partition, 332)
     messages = tree.os_messages
     mine = [each.partition for each in messages.channels if each.session == session]
     if partition.uri in mine:
@@ -70,10 +69,9 @@ def open_channel(call: Call) -> Any:
     return {"topic-name": topic}
 
 
-def _check_interface(tree: Tree, partition: Any, reason: int) -> None:
-    if partition.properties["status"] not in _RUNNING:
-        text = f"Partition {partition.name} has no messages interface"
-        raise wrong_state(text) if reason == 1 else Refusal(409, reason, text)
+def _check_interface(partition: Any, reason: int) -> None:
+    if partition.properties["status"] not in WITH_SYSTEM:
+        raise Refusal(409, reason, f"Partition {partition.name} has no messages interface")
 
 
 def send_command(call: Call) -> None:
@@ -85,5 +83,5 @@ def send_command(call: Call) -> None:
     text = body["operating-system-command-text"]
     if not isinstance(text, str) or not 1 <= len(text) <= _LONGEST:
         raise bad("operating-system-command-text", text, f"it has 1 to {_LONGEST} characters")
-    _check_interface(tree, partition, 1)
+    _check_interface(partition, 1)
     tree.os_messages.add(partition.uri, text)

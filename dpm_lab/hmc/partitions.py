@@ -19,7 +19,7 @@ from dpm_lab.hmc.refusals import (
     unknown,
     wrong_state,
 )
-from dpm_lab.hmc.tree import RUNNING, Tree
+from dpm_lab.hmc.tree import RUNNING, STARTED, WITH_SYSTEM, Tree
 
 #: What fits into `boot-os-specific-parameters`.
 BOOT_PARAMETERS = 256
@@ -288,11 +288,10 @@ def stop(call: Call) -> Accepted:
     partition = tree.find(call.base)
     tree.check_cpc(partition.manager.parent)
     before = partition.properties["status"]
-    # zhmcclient.mock names these, and wonders about reservation-error.
-    stoppable = {"active", "degraded", "paused", "terminated"}
-    if tree.behaviour.reservation_error_stops:
-        stoppable.add("reservation-error")
-    if before not in stoppable:
+    # zhmcclient.mock names those that are started, and wonders about reservation-error.
+    if before not in STARTED and not (
+        before == "reservation-error" and tree.behaviour.reservation_error_stops
+    ):
         raise wrong_state(f"Partition {partition.name} has the status {before}")
     settling.disturb(tree, partition.uri)
     partition.properties["status"] = "stopping"
@@ -305,7 +304,7 @@ def stop(call: Call) -> Accepted:
         partition.properties["status"] = before
 
     # That the operating system is asked to shut down, and waited for, is guessed.
-    longer = tree.jobs.duration("shutdown", 0.0) if before in {"active", "degraded"} else 0.0
+    longer = tree.jobs.duration("shutdown", 0.0) if before in WITH_SYSTEM else 0.0
     return call.start(Work("stop", done, undone, longer=longer))
 
 
@@ -315,6 +314,6 @@ def restart(call: Call) -> Accepted:
     partition = tree.find(call.base)
     tree.check_cpc(partition.manager.parent)
     status = partition.properties["status"]
-    if status not in {"active", "degraded", "paused", "terminated"}:
+    if status not in STARTED:
         raise wrong_state(f"Partition {partition.name} has the status {status}")
     return call.start(Work(call.path.rpartition("/")[2], dict, lambda: None))

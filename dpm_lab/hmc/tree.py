@@ -26,8 +26,12 @@ from dpm_lab.hmc.refusals import Refusal, not_found, reference_not_found, wrong_
 
 #: Statuses between others, in which a partition cannot be changed (zhmcclient.mock).
 TRANSITIONAL = frozenset({"starting", "stopping"})
+#: Statuses in which a partition's operating system is at work.
+WITH_SYSTEM = frozenset({"active", "degraded"})
+#: Statuses in which a partition was started and can be stopped, restarted or dumped.
+STARTED = WITH_SYSTEM | {"paused", "terminated"}
 #: Statuses in which a partition holds its processors and memory.
-RUNNING = frozenset({"starting", "active", "stopping", "degraded", "paused", "terminated"})
+RUNNING = STARTED | TRANSITIONAL
 
 _CONSOLE = {
     "object-uri": "/api/console",

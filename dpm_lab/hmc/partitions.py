@@ -216,7 +216,6 @@ def start(call: Call) -> Accepted:
     tree.os_messages.boot(partition.uri)
     partition.properties["status"] = "starting"
     spoilt = any(fault.kind == "nothing-loaded" for fault in call.context.faults)
-
     rest = status
 
     def done() -> dict[str, Any]:
@@ -226,13 +225,9 @@ def start(call: Call) -> Accepted:
         except Refusal:
             rest = tree.behaviour.lack_of_resources
             raise
-        reason = "ordered by the lab" if spoilt else _hindrance(tree, partition)
-        if reason and not spoilt and tree.behaviour.nothing_to_load == "job-fails":
-            if partition.properties["boot-device"] != "none":
-                raise Refusal(500, 263, reason)
-            reason = None
+        loaded = not spoilt and _is_loaded(tree, partition)
         after = tree.behaviour.after_start
-        settling.settle(tree, partition, "paused" if reason else "active", status, after)
+        settling.settle(tree, partition, "active" if loaded else "paused", status, after)
         return {}
 
     def undone() -> None:
@@ -261,6 +256,19 @@ def _check_resources(partition: Any) -> None:
     )
     if processors > cpc.properties["processor-count-ifl"]:
         raise Refusal(409, 117, f"CPC {cpc.name} has not enough processors: {processors} wanted")
+
+
+def _is_loaded(tree: Tree, partition: Any) -> bool:
+    """Return whether something is loaded.
+
+    :raises Refusal: 500, 263: nothing can be, and a start fails then.
+    """
+    reason = _hindrance(tree, partition)
+    if reason is not None and tree.behaviour.nothing_to_load == "paused":
+        return False
+    if reason is not None and partition.properties["boot-device"] != "none":
+        raise Refusal(500, 263, reason)
+    return True
 
 
 def _hindrance(tree: Tree, partition: Any) -> str | None:

@@ -72,7 +72,7 @@ def take_away(tree: Tree, partition: Any, group: Any) -> None:
     """Detach a group: its virtual storage resources of this partition are gone."""
     partition.properties["storage-group-uris"].remove(group.uri)
     uris = group.properties["virtual-storage-resource-uris"]
-    for resource in _resources(group, partition):
+    for resource in resources(group, partition):
         uris.remove(resource.uri)
         group.virtual_storage_resources.remove(resource.oid)
         # That WWPNs go back to the group, for the next partition, is guessed.
@@ -95,7 +95,7 @@ def assign_ports(tree: Tree, group: Any, partition: Any) -> None:
     to Partition": a WWPN that is not validated has no port).
     """
     if tree.behaviour.storage_ports != "at-attach":
-        for _ in range(group.properties["connectivity"] - len(_resources(group, partition))):
+        for _ in range(group.properties["connectivity"] - len(resources(group, partition))):
             _make_resource(tree, group, partition, None)
         # Discovery runs every ten minutes by itself.
         seconds = tree.jobs.duration("ports", PERIOD)
@@ -103,7 +103,7 @@ def assign_ports(tree: Tree, group: Any, partition: Any) -> None:
         return
     candidates: list[str | None] = list(group.properties["candidate-adapter-port-uris"])
     wanted = candidates or [None] * group.properties["connectivity"]
-    present = _resources(group, partition)
+    present = resources(group, partition)
     known = {resource.properties["adapter-port-uri"] for resource in present}
     waiting = [item for item in present if item.properties["adapter-port-uri"] is None]
     for port in wanted:
@@ -128,9 +128,8 @@ def find_ports(tree: Tree, group: Any) -> None:
     if tree.behaviour.storage_ports == "by-discovery-otherwise":
         candidates.reverse()
     ports = [*candidates, *(uri for uri in _fcp_ports(cpc) if uri not in candidates)]
-    resources = group.virtual_storage_resources.list()
-    for partition_uri in {resource.properties["partition-uri"] for resource in resources}:
-        mine = [r.properties for r in resources if r.properties["partition-uri"] == partition_uri]
+    for partition in partitions_of(tree, group):
+        mine = [each.properties for each in resources(group, partition)]
         used = {each["adapter-port-uri"] for each in mine}
         free = [uri for uri in ports if uri not in used] or ports
         waiting = [each for each in mine if each["adapter-port-uri"] is None]
@@ -150,7 +149,8 @@ def _fcp_ports(cpc: Any) -> list[str]:
     ]
 
 
-def _resources(group: Any, partition: Any) -> list[Any]:
+def resources(group: Any, partition: Any) -> list[Any]:
+    """Return the virtual storage resources of a group at a partition."""
     return [
         resource
         for resource in group.virtual_storage_resources.list()

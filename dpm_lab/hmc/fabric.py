@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Any
 
-from dpm_lab.hmc import hbas
+from dpm_lab.hmc import attachments, hbas
 from dpm_lab.hmc.barriers import Path
 from dpm_lab.hmc.calls import Call
-from dpm_lab.hmc.refusals import Refusal, bad, not_found
+from dpm_lab.hmc.refusals import Refusal, not_found
 from dpm_lab.hmc.tree import Tree
-
-_HEXADECIMAL = re.compile(r"[0-9a-f]{16}")
 
 
 def obstacle(tree: Tree, path: Path) -> str | None:
@@ -34,10 +31,9 @@ def boot_paths(tree: Tree, partition: Any) -> Iterator[Path]:
     if properties["boot-device"] == "storage-volume":
         volume = tree.find(properties["boot-storage-volume"])
         target, lun = volume.properties.get("lab-target", ("", ""))
-        for resource in volume.manager.parent.virtual_storage_resources.list():
-            if resource.properties["partition-uri"] == partition.uri:
-                port = resource.properties["adapter-port-uri"] or ""
-                yield Path(resource.properties["world-wide-port-name"], port, target, lun)
+        for resource in attachments.resources(volume.manager.parent, partition):
+            port = resource.properties["adapter-port-uri"] or ""
+            yield Path(resource.properties["world-wide-port-name"], port, target, lun)
 
 
 def validate(call: Call) -> Any:
@@ -57,9 +53,7 @@ def validate(call: Call) -> Any:
     )
     body = call.object(*names, "adapter-port-uri")
     call.allow(*names, "adapter-port-uri")
-    for name in names:
-        if not isinstance(body[name], str) or not _HEXADECIMAL.fullmatch(body[name]):
-            raise bad(name, body[name], "it has 16 hexadecimal digits in lower case")
+    hbas.check_hexadecimal(body, *names)
     port = body["adapter-port-uri"]
     hbas.check_port(tree, "adapter-port-uri", port, cpc)
     path = Path(body[names[0]], port, body[names[1]], body[names[2]])

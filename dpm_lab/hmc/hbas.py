@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from zhmcclient.mock._urihandler import FakedHTTPError
@@ -10,6 +11,8 @@ from dpm_lab.hmc import devices, fields
 from dpm_lab.hmc.calls import Call
 from dpm_lab.hmc.refusals import Refusal, bad, not_unique, of_mock, unknown
 from dpm_lab.hmc.tree import Tree
+
+_HEXADECIMAL = re.compile(r"[0-9a-f]{16}")
 
 
 def create(call: Call) -> Any:
@@ -49,6 +52,16 @@ def check_port(tree: Tree, field: str, uri: object, cpc: Any) -> Any:
     if adapter.manager.parent is not cpc:
         raise bad(field, uri, f"it is no port of CPC {cpc.name}")
     return port
+
+
+def check_hexadecimal(body: dict[str, Any], *names: str) -> None:
+    """Check fields that are world wide port names or LUNs.
+
+    :raises Refusal: 400, 7.
+    """
+    for name in names:
+        if not isinstance(body[name], str) or not _HEXADECIMAL.fullmatch(body[name]):
+            raise bad(name, body[name], "it has 16 hexadecimal digits in lower case")
 
 
 def update(call: Call) -> Any:

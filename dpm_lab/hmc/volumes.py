@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from dpm_lab.hmc import hbas
@@ -37,7 +36,6 @@ _WORST_FIRST = (
 USABLE = frozenset({"complete", "overprovisioned"})
 _ACCEPTABLE = frozenset({"overprovisioned", "pending-with-mismatches"})
 _USAGES = ("boot", "data")
-_HEXADECIMAL = re.compile(r"[0-9a-f]{16}")
 
 
 def check(tree: Tree, group: Any, requests: object) -> list[dict[str, Any]]:
@@ -155,9 +153,7 @@ def fulfil(call: Call) -> Any:
     names = ("world-wide-port-name", "logical-unit-number", "adapter-port-uri")
     body = call.object(*names)
     call.allow(*names)
-    for name in names[:2]:
-        if not isinstance(body[name], str) or not _HEXADECIMAL.fullmatch(body[name]):
-            raise bad(name, body[name], "it has 16 hexadecimal digits in lower case")
+    hbas.check_hexadecimal(body, *names[:2])
     cpc = tree.find(group.properties["cpc-uri"])
     tree.check_cpc(cpc)
     hbas.check_port(tree, "adapter-port-uri", body["adapter-port-uri"], cpc)

@@ -109,8 +109,7 @@ def _fill(properties: dict[str, Any], report: Report, *, has_storage: bool) -> N
     else:
         properties.pop("storage-group-uris", None)
         del wanted["boot-storage-volume"]
-    for name, value in wanted.items():
-        report.fill("partitions", properties, name, value)
+    report.fill("partitions", properties, wanted)
 
 
 def _nics(
@@ -142,8 +141,7 @@ def _nics(
             "mac-address": mac,
             "vlan-id": None,
         }
-        for key, value in wanted.items():
-            report.fill("NICs", each, key, value)
+        report.fill("NICs", each, wanted)
         each["device-number"] = str(each["device-number"]).lower()
         made.append({"properties": each})
     return made
@@ -182,7 +180,6 @@ def _hbas(
             "device-number": f"{0x7000 + number:04x}",
             "wwpn": f"c05076fe{uuid.uuid5(_IDS, f'{owner}/{name}').hex[:8]}",
         }
-        for key, value in wanted.items():
-            report.fill("HBAs", each, key, value)
+        report.fill("HBAs", each, wanted)
         made.append({"properties": each})
     return made

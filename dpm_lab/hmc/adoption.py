@@ -51,9 +51,9 @@ def _adapter(adapter: Resource, report: Report) -> Resource | None:
     properties = cleaned(adapter["properties"])
     kind, family = properties.get("type"), properties.get("adapter-family")
     if family is None and kind in _FAMILIES:
-        report.fill("adapters", properties, "adapter-family", _FAMILIES[kind])
+        report.fill("adapters", properties, {"adapter-family": _FAMILIES[kind]})
     if kind is None and family in _TYPES:
-        report.fill("adapters", properties, "type", _TYPES[family])
+        report.fill("adapters", properties, {"type": _TYPES[family]})
     if "adapter-family" not in properties or "type" not in properties:
         report.say(
             f"Adapter {properties['name']} is not used: neither 'adapter-family' nor 'type'"
@@ -68,8 +68,7 @@ def _adapter(adapter: Resource, report: Report) -> Resource | None:
             report.make("ports")
     for index, port in enumerate(ports):
         given = {"element-id": str(index), "index": index, "name": f"Port {index}"}
-        for name, value in given.items():
-            report.fill("ports", port, name, value)
+        report.fill("ports", port, given)
     wanted_properties: dict[str, Any] = {
         "description": "",
         "status": "active",
@@ -80,8 +79,7 @@ def _adapter(adapter: Resource, report: Report) -> Resource | None:
         "detected-card-type": "unknown",
     }
     properties.setdefault("port-count", len(ports))
-    for name, value in wanted_properties.items():
-        report.fill("adapters", properties, name, value)
+    report.fill("adapters", properties, wanted_properties)
     return {"properties": properties, "ports": [{"properties": cleaned(port)} for port in ports]}
 
 
@@ -119,8 +117,7 @@ def adopt_switches(
             )
             continue
         kind = adapter["properties"]["type"]
-        for name, value in (("port", 0), ("type", kind), ("description", "")):
-            report.fill("virtual switches", properties, name, value)
+        report.fill("virtual switches", properties, {"port": 0, "type": kind, "description": ""})
         taken.add((properties["backing-adapter-uri"], properties["port"]))
         made.append({"properties": properties})
     for uri, port, each in _switchless(backing, taken):
@@ -164,7 +161,7 @@ def adopt_groups(
     for group in groups:
         properties = group["properties"]
         if "cpc-uri" not in properties and alone:
-            report.fill("storage groups", properties, "cpc-uri", cpc_uri)
+            report.fill("storage groups", properties, {"cpc-uri": cpc_uri})
         if properties.get("cpc-uri") == cpc_uri:
             made.append(_group(group, partitions, ports, report))
     attached = {f"/api/storage-groups/{each['properties']['object-id']}": each for each in made}
@@ -220,8 +217,7 @@ def _group(
         "candidate-adapter-port-uris": [],
         "unassigned-world-wide-port-names": [],
     }
-    for key, value in wanted.items():
-        report.fill("storage groups", properties, key, value)
+    report.fill("storage groups", properties, wanted)
     for key in ("connectivity", "max-partitions"):
         properties.setdefault(f"active-{key}", properties[key])
     volumes = []
@@ -238,8 +234,7 @@ def _group(
             "uuid": None,
             "paths": [],
         }
-        for key, value in defaults.items():
-            report.fill("storage volumes", each, key, value)
+        report.fill("storage volumes", each, defaults)
         volumes.append({"properties": each})
     resources = []
     for number, resource in enumerate(group.get("virtual_storage_resources") or []):
@@ -274,6 +269,5 @@ def _storage_resource(
         "world-wide-port-name": wwpn,
         "world-wide-port-name-info": {"world-wide-port-name": wwpn, "status": "not-validated"},
     }
-    for key, value in wanted.items():
-        report.fill("virtual storage resources", each, key, value)
+    report.fill("virtual storage resources", each, wanted)
     return each

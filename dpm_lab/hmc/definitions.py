@@ -249,7 +249,7 @@ def _machine(
 def _fill_cpc(properties: dict[str, Any], cpc: dict[str, Any], hmc: str, report: Report) -> None:
     kind = f"CPC {properties['name']}"
     has_dpm = any(cpc.get(name) for name in ("partitions", "adapters", "virtual_switches"))
-    report.fill(kind, properties, "dpm-enabled", has_dpm and not cpc.get("lpars"))
+    report.fill(kind, properties, {"dpm-enabled": has_dpm and not cpc.get("lpars")})
     dpm = properties["dpm-enabled"]
     wanted: dict[str, Any] = {
         "status": "active" if dpm else "operating",
@@ -271,8 +271,7 @@ def _fill_cpc(properties: dict[str, Any], cpc: dict[str, Any], hmc: str, report:
             "storage-total-installed": properties.get("storage-customer", 4194304),
             "maximum-partitions": 85,
         }
-    for name, value in wanted.items():
-        report.fill(kind, properties, name, value)
+    report.fill(kind, properties, wanted)
 
 
 def _features(

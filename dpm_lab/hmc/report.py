@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 
@@ -14,11 +15,12 @@ class Report:
         self._made: Counter[str] = Counter()
         self._sentences: list[str] = []
 
-    def fill(self, kind: str, properties: dict[str, Any], name: str, value: Any) -> None:
-        """Give a property a value where it has none."""
-        if name not in properties:
-            properties[name] = value
-            self._missing.setdefault((kind, name), []).append(value)
+    def fill(self, kind: str, properties: dict[str, Any], wanted: Mapping[str, Any]) -> None:
+        """Give properties values where they have none."""
+        for name, value in wanted.items():
+            if name not in properties:
+                properties[name] = value
+                self._missing.setdefault((kind, name), []).append(value)
 
     def make(self, kind: str) -> None:
         """Count a resource that was made because there was none."""

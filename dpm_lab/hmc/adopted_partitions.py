@@ -51,7 +51,6 @@ _PARTITION: dict[str, Any] = {
     "secure-boot": False,
     "crypto-configuration": None,
 }
-_MADE_LISTS = ("nic-uris", "hba-uris", "virtual-function-uris", "tape-link-uris")
 
 
 def adopt_partitions(
@@ -70,11 +69,7 @@ def adopt_partitions(
     ports = {uri: each for each in cpc["adapters"] for uri in port_uris(each)}
     made = []
     for partition in source.get("partitions") or []:
-        properties = {
-            name: value
-            for name, value in cleaned(partition["properties"]).items()
-            if name not in _MADE_LISTS
-        }
+        properties = cleaned(partition["properties"])
         _fill(properties, report, has_storage=has_storage)
         if api >= (2, 23) and "available-features-list" not in properties:
             features = cpc["properties"].get("available-features-list", [])

@@ -31,15 +31,29 @@ _FAMILIES = {
 }
 _WITH_PORTS = ("osa", "hipersockets", "roce", "cna", "network-express", "ficon")
 _STORAGE = "ficon"
-#: Properties that zhmcclient's mock makes itself of where a resource is.
-_OF_PLACE = ("object-uri", "element-uri", "parent", "class")
-_MADE_LISTS = ("network-port-uris", "storage-port-uris", "connected-vnic-uris")
+#: Properties that zhmcclient's mock makes itself: of where a resource is, and lists of others.
+_MADE = frozenset(
+    {
+        "class",
+        "connected-vnic-uris",
+        "element-uri",
+        "hba-uris",
+        "network-port-uris",
+        "nic-uris",
+        "object-uri",
+        "parent",
+        "storage-port-uris",
+        "storage-volume-uris",
+        "tape-link-uris",
+        "virtual-function-uris",
+        "virtual-storage-resource-uris",
+    }
+)
 
 
 def cleaned(properties: dict[str, Any]) -> dict[str, Any]:
     """Return properties without those that follow from what is added."""
-    dropped = (*_OF_PLACE, *_MADE_LISTS)
-    return {name: value for name, value in properties.items() if name not in dropped}
+    return {name: value for name, value in properties.items() if name not in _MADE}
 
 
 def adopt_adapters(adapters: list[Resource], report: Report) -> list[Resource]:
@@ -199,8 +213,7 @@ def _attach(group: Resource, partition_uri: str, ports: set[str], report: Report
 def _group(
     group: Resource, partitions: dict[str, Any], ports: set[str], report: Report
 ) -> Resource:
-    dropped = ("storage-volume-uris", "virtual-storage-resource-uris")
-    properties = {k: v for k, v in cleaned(group["properties"]).items() if k not in dropped}
+    properties = cleaned(group["properties"])
     name = properties["name"]
     if properties.get("type", "fcp") != "fcp":
         report.say(

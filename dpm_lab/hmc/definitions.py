@@ -13,7 +13,7 @@ import uuid
 from typing import Any
 
 from dpm_lab.hmc.adopted_partitions import adopt_partitions
-from dpm_lab.hmc.adoption import adopt_adapters, adopt_groups, adopt_switches
+from dpm_lab.hmc.adoption import adopt_adapters, adopt_groups, adopt_switches, cleaned
 from dpm_lab.hmc.errors import MachineError
 from dpm_lab.hmc.machines import Machine
 from dpm_lab.hmc.report import Report
@@ -195,10 +195,8 @@ def _machine(
     alone: bool,
 ) -> Machine:
     api, hmc = versions
-    properties = cpc["properties"]
+    properties = cleaned(cpc["properties"])
     name = str(properties["name"])
-    for key in ("object-uri", "parent", "class"):
-        properties.pop(key, None)
     _fill_cpc(properties, cpc, hmc, report)
     api_features = properties.pop("available-api-features-list", None)
     features = _features(properties, api, hmc, report, name)

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Iterator
 from typing import Any
 
-from dpm_lab.hmc.machines import Resource
+from dpm_lab.hmc.machines import FAMILIES, SWITCHED, Resource, port_properties
 from dpm_lab.hmc.report import Report
 
 _IDS = uuid.UUID("0b7a5a1e-6a44-5f6e-8f9a-7a6f2f1d8c11")
@@ -23,11 +23,10 @@ _TYPES = {
     "nvme": "nvme",
 }
 _FAMILIES = {
+    **FAMILIES,
     **{kind: family for family, kind in _TYPES.items()},
-    "fcp": "ficon",
     "fc": "ficon",
     "osm": "osa",
-    "neth": "network-express",
 }
 _WITH_PORTS = ("osa", "hipersockets", "roce", "cna", "network-express", "ficon")
 _STORAGE = "ficon"
@@ -78,11 +77,10 @@ def _adapter(adapter: Resource, report: Report) -> Resource | None:
     if properties["adapter-family"] in _WITH_PORTS:
         wanted = int(properties.get("port-count") or len(ports) or 1)
         for index in range(len(ports), wanted):
-            ports.append({"element-id": str(index), "index": index, "name": f"Port {index}"})
+            ports.append(port_properties(index))
             report.make("ports")
     for index, port in enumerate(ports):
-        given = {"element-id": str(index), "index": index, "name": f"Port {index}"}
-        report.fill("ports", port, given)
+        report.fill("ports", port, port_properties(index))
     wanted_properties: dict[str, Any] = {
         "description": "",
         "status": "active",
@@ -154,7 +152,7 @@ def _switchless(
 ) -> Iterator[tuple[str, int, Resource]]:
     """Iterate over the ports that up to z16 have a switch and here have none."""
     for uri, adapter in backing.items():
-        if adapter["properties"]["type"] in {"osd", "hipersockets"}:
+        if adapter["properties"]["type"] in SWITCHED:
             for port in adapter["ports"]:
                 index = port["properties"]["index"]
                 if (uri, index) not in taken:

@@ -23,7 +23,8 @@ from dpm_lab.hmc.errors import MachineError
 Resource = dict[str, Any]
 
 _IDS = uuid.UUID("6a1d0e52-9d0e-5c0b-8a55-6d9a3a3a0f11")
-_FAMILIES = {
+#: Types of adapters, and the family of each.
+FAMILIES = {
     "fcp": "ficon",
     "osd": "osa",
     "hipersockets": "hipersockets",
@@ -33,8 +34,10 @@ _FAMILIES = {
     "cna": "cna",
     "crypto": "crypto",
 }
-#: The adapter types that have virtual switches up to z16; the NIC types they give.
+#: The adapter types of which NICs are made, and the NIC types they give.
 NIC_TYPES = {"osd": "osd", "hipersockets": "iqd", "roce": "roce", "cna": "cna"}
+#: The adapter types of which each port has a virtual switch of its own up to z16.
+SWITCHED = frozenset({"osd", "hipersockets"})
 #: What a NIC on a Network Express adapter can be (zhmccli, ``test_nic.py``); Linux knows `neth`.
 NETWORK_EXPRESS = ("neth", "osh", "netd")
 
@@ -207,15 +210,12 @@ class Machine:
         rest = dict(adapter)
         kind, count = rest["type"], int(rest.pop("ports", 1))
         try:
-            family = _FAMILIES[kind]
+            family = FAMILIES[kind]
         except KeyError as error:
             raise MachineError(
-                f"machine {self.name}: adapter type {kind!r}: there are {', '.join(_FAMILIES)}"
+                f"machine {self.name}: adapter type {kind!r}: there are {', '.join(FAMILIES)}"
             ) from error
-        ports = [
-            {"properties": {"element-id": str(index), "index": index, "name": f"Port {index}"}}
-            for index in range(count)
-        ]
+        ports = [{"properties": port_properties(index)} for index in range(count)]
         return {
             "properties": {
                 "object-id": self._id("adapter", rest["name"]),
@@ -232,7 +232,7 @@ class Machine:
 
     def _switches(self) -> Iterator[Resource]:
         for adapter in self.every_adapter():
-            if adapter["type"] not in {"osd", "hipersockets"}:
+            if adapter["type"] not in SWITCHED:
                 continue
             for port in range(int(adapter.get("ports", 1))):
                 name = f"vswitch {adapter['name']} port {port}"
@@ -249,6 +249,11 @@ class Machine:
                         "connected-vnic-uris": [],
                     }
                 }
+
+
+def port_properties(index: int) -> dict[str, Any]:
+    """Return the properties that each port of an adapter has."""
+    return {"element-id": str(index), "index": index, "name": f"Port {index}"}
 
 
 def names() -> list[str]:

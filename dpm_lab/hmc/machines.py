@@ -12,7 +12,6 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import resources
-from pathlib import Path
 from typing import Any
 
 import yaml
@@ -62,24 +61,17 @@ class Machine:
     notes: tuple[str, ...] = ()
 
     @classmethod
-    def load(cls, name: str | Path) -> Machine:
-        """Read one of ours by its name, or a file.
+    def load(cls, name: str) -> Machine:
+        """Read one of ours by its name; files are for :func:`dpm_lab.hmc.reading.read`.
 
-        :raises MachineError: there is no such machine, or its file is not right.
+        :raises MachineError: there is no such machine.
         """
-        path = Path(name)
-        if path.suffix in {".yaml", ".yml"}:
-            try:
-                text = path.read_text(encoding="utf-8")
-            except OSError as error:
-                raise MachineError(f"machine file {path}: {error.strerror}") from error
-        elif str(name) in names():
-            text = _folder().joinpath(f"{name}.yaml").read_text(encoding="utf-8")
-        else:
+        if name not in names():
             raise MachineError(
-                f"no machine {str(name)!r}: there are {', '.join(names())}, and files *.yaml"
+                f"no machine {name!r}: there are {', '.join(names())}, and files *.yaml"
             )
-        return cls.parse(text, source=str(name))
+        text = _folder().joinpath(f"{name}.yaml").read_text(encoding="utf-8")
+        return cls.parse(text, source=name)
 
     @classmethod
     def parse(cls, text: str, source: str = "text") -> Machine:

@@ -27,7 +27,7 @@ def read(name: str | Path) -> list[Machine]:
     """
     path = Path(name)
     if path.suffix not in _SUFFIXES:
-        return [Machine.load(name)]
+        return [Machine.load(str(name))]
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

@@ -237,7 +237,6 @@ def _machine(
         cpc=dict(properties),
         features=tuple(features),
         api_features=tuple(map(str, api_features)),
-        object_id=properties["object-id"],
         ready=ready,
         groups=tuple(found),
         notes=tuple(report.sentences()),

@@ -53,9 +53,8 @@ class Machine:
     features: tuple[str, ...] = ()
     api_features: tuple[str, ...] = ()
     adapters: tuple[dict[str, Any], ...] = ()
-    #: Of a machine that was read from somebody else's file: the CPC's id, all that is in it, its
-    #: storage groups, and sentences about what was filled in and what is not used.
-    object_id: str = ""
+    #: Of a machine that was read from somebody else's file: all that is in the CPC, its storage
+    #: groups, and sentences about what was filled in and what is not used.
     ready: Resource | None = None
     groups: tuple[Resource, ...] = ()
     notes: tuple[str, ...] = ()
@@ -128,7 +127,7 @@ class Machine:
     @property
     def cpc_object_id(self) -> str:
         """The CPC's object id, as nova.conf's ``cpc_object_id`` wants it."""
-        return self.object_id or self._id("cpc")
+        return self._id("cpc") if self.ready is None else self.ready["properties"]["object-id"]
 
     @property
     def has_storage_management(self) -> bool:

@@ -77,6 +77,20 @@ class Jobs:
         """Return how long it takes, in seconds."""
         return self._durations.get(operation, otherwise)
 
+    def after(
+        self,
+        operation: str,
+        call: Callable[[], None],
+        otherwise: float = DURATION,
+        longer: float = 0.0,
+    ) -> None:
+        """Have `call` called after what an operation takes; at once where that is nothing."""
+        seconds = self.duration(operation, otherwise) + longer
+        if seconds:
+            self._clock.after(seconds, call)
+        else:
+            call()
+
     def reset(self) -> None:
         """Forget all jobs and durations."""
         self._jobs.clear()
@@ -89,11 +103,8 @@ class Jobs:
         kinds = {fault.kind: fault for fault in faults}
         if "job-never-ends" not in kinds:
             failure = kinds.get("job-fails")
-            seconds = self.duration(work.operation) + work.longer
-            if seconds:
-                self._clock.after(seconds, lambda: self._end(job, failure))
-            else:
-                self._end(job, failure)  # has ended before anyone can ask
+            # Where it takes no time, it has ended before anyone can ask.
+            self.after(work.operation, lambda: self._end(job, failure), longer=work.longer)
         return job
 
     def _end(self, job: Job, failure: Fault | None) -> None:
@@ -145,11 +156,7 @@ class Jobs:
         if job.status != "running":
             raise Refusal(409, 41, f"The job {key} has ended")
         job.status = "cancel-pending"
-        seconds = self.duration("cancel", CANCELLING)
-        if seconds:
-            self._clock.after(seconds, lambda: self._cancelled(job))
-        else:
-            self._cancelled(job)
+        self.after("cancel", lambda: self._cancelled(job), CANCELLING)
 
     def _cancelled(self, job: Job) -> None:
         job.status = "canceled"

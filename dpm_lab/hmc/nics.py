@@ -83,11 +83,7 @@ def _make_later(call: Call, partition: Any, body: dict[str, Any]) -> NoReturn:
             number = len(partition.nics.list()) + 1
             call.mock({**body, "name": f"{partition.name} {number:03d}", "description": ""})
 
-    seconds = tree.jobs.duration("nic")
-    if seconds:
-        tree.clock.after(seconds, make)
-    else:
-        make()
+    tree.jobs.after("nic", make)
     if tree.machine(partition).has_virtual_switches:
         raise Refusal(500, 12, "An internal error occurred")
     raise Refusal(500, 0, "An internal error occurred", stack="Invalid UUID string: ")

@@ -166,11 +166,7 @@ def fulfil(call: Call) -> Any:
             target, lun = body["world-wide-port-name"], body["logical-unit-number"]
             complete(volume, target, lun, tree.behaviour.fulfilled_as)
 
-    seconds = tree.jobs.duration("fulfil", 0.0)
-    if seconds:
-        tree.clock.after(seconds, done)
-    else:
-        done()
+    tree.jobs.after("fulfil", done, 0.0)
 
 
 def complete(volume: Any, wwpn: str, lun: str, state: str = "complete") -> None:

@@ -11,17 +11,14 @@ from dpm_lab.debian.releases import ArchiveError, Release
 from dpm_lab.errors import ToolError
 from dpm_lab.process import run
 
+#: apt-patterns(7). A suite that single packages are taken from may have other essential ones.
+_ESSENTIAL = "?narrow(?codename(^{suite}$),?essential)"
+_REQUIRED = "?narrow(?codename(^{suite}$),?priority(required))"
 #: What each of mmdebstrap's variants has besides the packages that are named (its manual page).
 _BESIDES = {
     "extract": (),
-    "essential": ("{essential}",),
-    "minbase": ("{essential}", "{required}", "apt"),
-}
-
-#: apt-patterns(7). A suite that single packages are taken from may have other essential ones.
-_PATTERNS = {
-    "essential": "?narrow(?codename(^{suite}$),?essential)",
-    "required": "?narrow(?codename(^{suite}$),?priority(required))",
+    "essential": (_ESSENTIAL,),
+    "minbase": (_ESSENTIAL, _REQUIRED, "apt"),
 }
 
 
@@ -44,10 +41,7 @@ class System:
     def missing(self, release: Release, archive: Archive | None = None) -> str:
         """Return what an archive (default: this machine's) lacks for it, in a few words."""
         archive = Archive.own() if archive is None else archive
-        patterns = {
-            name: pattern.format(suite=release.suite) for name, pattern in _PATTERNS.items()
-        }
-        besides = (name.format(**patterns) for name in _BESIDES[self.variant])
+        besides = (each.format(suite=release.suite) for each in _BESIDES[self.variant])
         packages = (*besides, *self.packages)
         return archive.missing(release, self.architecture, packages)
 

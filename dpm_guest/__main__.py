@@ -114,7 +114,8 @@ def _asked(operand: str) -> tuple[CcwId, NicParams | None]:
     parsed = parse(f"{bus_id.devno},{rest.rstrip(';')};", only_tuples=True)
     if parsed.damaged:
         raise InvalidIdError(parsed.damaged[0])
-    return bus_id, parsed.nics[0]
+    nic = parsed.nics[0]
+    return bus_id, NicParams(bus_id, nic.port, nic.mac)
 
 
 def _read(options: Options, tree: Sysfs) -> Wanted:

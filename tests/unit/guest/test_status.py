@@ -122,6 +122,14 @@ def test_a_glued_tuple_is_a_fault_of_status_and_of_configure(
     assert "glued" in json.loads(capsys.readouterr().out)["problems"][0]
 
 
+def test_a_nic_that_is_named_with_a_port_is_the_one_of_that_bus_id(
+    tree: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(tree, "", "configure", "-n", "0.1.0600,1") == 1
+
+    assert capsys.readouterr().out.startswith("0.1.0600: waiting for its devices")
+
+
 def test_json_says_the_same(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code = run(tree, "0600,0,0a0000000011;0001,99;0001,0;0001,1;", "status", "--json")
 

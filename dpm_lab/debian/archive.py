@@ -10,7 +10,8 @@ import tempfile
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -80,8 +81,26 @@ class Archive:
         more = f" and {len(wrong) - _NAMED} more" if len(wrong) > _NAMED else ""
         return f"{len(wrong)} of {len(uris)} files: {', '.join(wrong[:_NAMED])}{more}"
 
+    def fetch(
+        self, release: Release, architecture: str, packages: Sequence[str], folder: Path
+    ) -> list[Path]:
+        """Fetch packages, without what they depend on, into `folder`; apt checks their signatures.
+
+        Raises:
+            ToolError: the archive lacks one of them.
+        """
+        with self._apt(release, architecture) as apt:
+            run(["env", f"--chdir={folder}", *apt, "download", *packages], _HINT)
+        return sorted(folder.glob("*.deb"))
+
     def _uris(self, release: Release, architecture: str, packages: Sequence[str]) -> list[str]:
-        """Ask apt, with its own configuration for all but the machine that it installs for."""
+        with self._apt(release, architecture) as apt:
+            install = ["install", "--yes", "--no-install-recommends", "--print-uris"]
+            return _URI.findall(run([*apt, *install, *packages], _HINT))
+
+    @contextmanager
+    def _apt(self, release: Release, architecture: str) -> Iterator[list[str]]:
+        """An apt with its own configuration for all but archive and machine; its lists are new."""
         with tempfile.TemporaryDirectory(prefix="dpm-lab-") as folder:
             place = Path(folder)
             for name in ("lists/partial", "archives/partial", "preferences.d"):
@@ -110,8 +129,7 @@ class Archive:
             }
             apt = ["apt-get", *(f"-o{name}={value}" for name, value in settings.items())]
             run([*apt, "--error-on=any", "update"], _HINT)
-            install = ["install", "--yes", "--no-install-recommends", "--print-uris"]
-            return _URI.findall(run([*apt, *install, *packages], _HINT))
+            yield apt
 
 
 @functools.cache

@@ -72,6 +72,7 @@ class Machine:
     captures: Path | None = None
     #: Whether this QEMU can have the kernel refuse it what it has no need of.
     sandbox: bool = True
+    program: str = PROGRAM
 
 
 def capture_file(folder: Path, nic: GuestNic) -> Path:
@@ -85,7 +86,7 @@ def command(machine: Machine) -> list[str]:
     A network backend of its own for each NIC. With a config drive it is ``restrict=on``: the guest
     can talk to QEMU's side of that network and to nothing else.
     """
-    words = [PROGRAM, "-name", "nova-dpm", *_accelerator(machine.cpu)]
+    words = [machine.program, "-name", "nova-dpm", *_accelerator(machine.cpu)]
     words += ["-smp", str(machine.smp), "-m", str(machine.memory)]
     words += ["-sandbox", SANDBOX] if machine.sandbox else []
     # A guest that reboots would start all over; it ends here instead, as one that panics does.
@@ -122,8 +123,13 @@ def _root(machine: Machine) -> dict[str, object]:
     }
 
 
+def has_kvm() -> bool:
+    """Whether guests run on this machine's own processors, not on emulated ones."""
+    return platform.machine() == "s390x" and os.access("/dev/kvm", os.W_OK)
+
+
 def _accelerator(cpu: str) -> list[str]:
-    if platform.machine() == "s390x" and os.access("/dev/kvm", os.W_OK):
+    if has_kvm():
         return ["-machine", "s390-ccw-virtio,accel=kvm", "-cpu", "host"]
     return ["-machine", "s390-ccw-virtio,accel=tcg", "-cpu", cpu]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import subprocess
 import tempfile
 import time
@@ -13,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from dpm_image import bootrecord, configdrive, metadata, qcow2, qemu
+from dpm_image import bootrecord, configdrive, emulator, metadata, qcow2, qemu
 from dpm_image.apart import apart, dying_with_us
 from dpm_image.bootentry import extract
 from dpm_image.build import cache_folder
@@ -137,8 +136,7 @@ def prepared(
     Service and folder last until the end.
     """
     qcow2.check(request.image)
-    if shutil.which(qemu.PROGRAM) is None:
-        raise BootError(f"{qemu.PROGRAM} is not installed; `make setup` installs it")
+    program = str(emulator.find(progress))
     with contextlib.ExitStack() as stack:
         stack.enter_context(signals.ending())
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="dpm-image-")))
@@ -168,7 +166,8 @@ def prepared(
         else:
             service = stack.enter_context(metadata.serving(told, request.ssh_port))
         machine = machine_for(request, folder, log, direct, interactive=interactive)
-        yield replace(machine, sandbox=_has_sandbox()), service, folder
+        machine = replace(machine, program=program, sandbox=_has_sandbox(program))
+        yield machine, service, folder
 
 
 def machine_for(
@@ -245,9 +244,9 @@ def _starting(machine: qemu.Machine, service: metadata.Service | None) -> list[s
     return service.inside(command) if service else dying_with_us(command)
 
 
-def _has_sandbox() -> bool:
+def _has_sandbox(program: str) -> bool:
     # A QEMU that was built without libseccomp knows no such option.
-    command = [qemu.PROGRAM, "-sandbox", qemu.SANDBOX, "-version"]
+    command = [program, "-sandbox", qemu.SANDBOX, "-version"]
     return not subprocess.run(command, check=False, capture_output=True).returncode
 
 

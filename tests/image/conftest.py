@@ -10,8 +10,10 @@ from typing import TypeVar
 
 import pytest
 
+from dpm_image import emulator
 from dpm_image.build import Options, build
 from dpm_image.errors import ImageError
+from dpm_image.progress import Progress
 from dpm_lab.debian.releases import ArchiveError
 from tests.image.el_base import RELEASES, ElBase, el_base
 
@@ -81,3 +83,13 @@ def el_images(el_options: ByRelease[Options]) -> ByRelease[Path]:
 @pytest.fixture(scope="session", params=list(RELEASES))
 def el_image(request: pytest.FixtureRequest, el_images: ByRelease[Path]) -> Path:
     return el_images[request.param]
+
+
+@pytest.fixture(scope="session")
+def sound_emulator() -> str:
+    """A QEMU that runs what its guest has written last."""
+    program = emulator.find(Progress())
+    number = emulator.version(program)
+    if not emulator.is_sound(number):
+        pytest.skip(f"wants a QEMU without the fault of {number}, and Debian's backports give none")
+    return str(program)

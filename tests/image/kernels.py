@@ -44,6 +44,13 @@ _MODULES = (
     " (cat vmlinuz; echo this is {name}) >/lib/modules/{name}/vmlinuz; "
 )
 
+# Package and plug-in take the first kernel's modules along. A copy of it that is booted asks for
+# them under that name; another kernel would ask for those of its own.
+_REMOVED = (
+    "first=$(uname -r); kernel-install remove $first &&"
+    " rm -r /lib/modules/$first && ln -s {name} /lib/modules/$first"
+)
+
 
 @dataclass(frozen=True)
 class Life:
@@ -64,7 +71,7 @@ def life(release: str) -> Life:
         "again": f"name=$(uname -r); {add}".replace("{name}", "$name"),
         "later": (_MODULES + add).format(name=older),
         "newest": mark + (_MODULES + add).format(name=newer),
-        "removed": "kernel-install remove $(uname -r)",
+        "removed": _REMOVED.format(name=newer),
     }
     steps = [Step("reader", _reader())]
     for name, act in acts.items():

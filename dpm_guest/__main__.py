@@ -57,12 +57,9 @@ def _run(options: Options) -> int:
     from dpm_guest.sysfs import Sysfs
 
     tree = Sysfs(options.sysfs, options.procfs)
-    if options.command == "status":
-        from dpm_guest.status import status
-
-        return status(_read(options, tree), tree, options.json)
-
     console = Console(options.verbose)
+    if options.command in ("status", "report"):
+        return _look(options, tree, console)
     if os.geteuid() and not options.dry_run:
         raise DpmGuestError(f"{options.command} has to be run as root (or with --dry-run)")
     if options.command == "setmac":
@@ -83,6 +80,18 @@ def _run(options: Options) -> int:
         dry_run=options.dry_run,
         unit=options.unit,
     )
+
+
+def _look(options: Options, tree: Sysfs, console: Console) -> int:
+    """The commands that change nothing, so that anybody may run them."""
+    if options.command == "report":
+        from dpm_guest.report import report
+
+        return report(options, tree, console)
+
+    from dpm_guest.status import status
+
+    return status(_read(options, tree), tree, options.json)
 
 
 def _retry(options: Options, tree: Sysfs, console: Console) -> int:

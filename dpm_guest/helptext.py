@@ -82,7 +82,8 @@ def man_page() -> str:
         out += [".TP", f".I {_roff(path)}", _roff(f"{text}.")]
     out += [".SH EXAMPLES", ".nf"]
     out += [_roff(line) for line in ("dpm-guest status", "dpm-guest configure --dry-run")]
-    out += [_roff("dpm-guest configure 0.0.1003,1"), _roff("dpm-guest setmac 0.0.0600"), ".fi"]
+    out += [_roff("dpm-guest configure 0.0.1003,1"), _roff("dpm-guest setmac 0.0.0600")]
+    out += [_roff("dpm-guest report /tmp/report.tar.gz"), ".fi"]
     out += [".SH SEE ALSO", r"systemd.link(5), chzdev(8), lszdev(8), lsqeth(8)"]
     return "\n".join(out) + "\n"
 
@@ -123,6 +124,8 @@ def completion() -> str:
             "    esac",
             '    if [ "$command" = setmac ] && [[ $current != -* ]]; then',
             '        words="$(ls /sys/class/net 2>/dev/null)"',
+            '    elif [ "$command" = report ] && [[ $current != -* ]]; then',
+            '        mapfile -t COMPREPLY < <(compgen -f -- "$current"); return',
             "    fi",
             '    mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")',
             "}",

@@ -18,6 +18,9 @@ _RTM_NEWLINK = 16
 _NLM_F_REQUEST_ACK = 0x01 | 0x04
 _NLMSG_ERROR = 2
 _IFLA_ADDRESS = 1
+# linux/sockios.h, linux/ethtool.h
+_SIOCETHTOOL = 0x8946
+_ETHTOOL_GPERMADDR = 0x20
 _NLMSGHDR = struct.Struct("=IHHII")
 _IFINFOMSG = struct.Struct("=BxHiII")
 
@@ -56,6 +59,25 @@ def set_mac(ifindex: int, mac: Mac) -> None:
     code = struct.unpack_from("=i", answer, _NLMSGHDR.size)[0] if kind == _NLMSG_ERROR else 0
     if code:
         raise InterfaceError(refusal(mac, -code))
+
+
+def permanent_mac(interface: str) -> Mac | None:
+    """The MAC that an interface's device came with, None where it came with none.
+
+    Raises:
+        OSError: there is no such interface, or its driver doesn't tell.
+    """
+    import array
+    import fcntl
+    import socket
+
+    # struct ethtool_perm_addr: command, size, address
+    answer = array.array("B", struct.pack("=II32x", _ETHTOOL_GPERMADDR, 32))
+    request = struct.pack("16sP16x", interface.encode(), answer.buffer_info()[0])
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as door:
+        fcntl.ioctl(door, _SIOCETHTOOL, request)
+    size = struct.unpack_from("=I", answer, 4)[0]
+    return Mac.parse(answer[8:14].tobytes().hex()) if size == 6 and any(answer[8:14]) else None
 
 
 def refusal(mac: Mac, number: int) -> str:

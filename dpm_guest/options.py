@@ -77,6 +77,17 @@ COMMANDS = (
         "show wanted beside actual for each NIC, and why they differ",
         "Changes nothing. Needs no privileges.",
     ),
+    Command(
+        "report",
+        "[FILE]",
+        1,
+        "write what the agent's assumptions rest on into an archive for the nova-dpm project",
+        "Changes nothing else. Attributes of the NICs, udev's properties, the kernel command line, "
+        "versions, what the units said; no host names, addresses, serial numbers or secrets, and "
+        "other MACs. Without FILE it is dpm-guest-report.tar.gz in the current folder. A list in "
+        "it names what was looked at; with --dry-run only that is shown. 0 means that the archive "
+        "was written. Run it as root, else less can be read.",
+    ),
 )
 
 OPTIONS = (
@@ -98,6 +109,7 @@ OPTIONS = (
         "switched off",
         ("configure",),
     ),
+    Option("--force", "-f", "", "replace FILE where it is there", ("report",)),
     Option("--dry-run", "-n", "", "say what would be changed, and change nothing"),
     Option("--verbose", "-v", "", "say each step"),
     Option("--cmdline", "", "FILE", "read this file in place of /proc/cmdline"),
@@ -120,6 +132,7 @@ class Options:
         self.json = False
         self.timeout = DEFAULT_TIMEOUT
         self.unit = False
+        self.force = False
         self.dry_run = False
         self.verbose = False
         self.cmdline = ""

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from oslo_config import cfg, generator
 
+from dpm_guest.report import README
 from nova_dpm.conf import list_opts
 
 TOP = Path(__file__).parents[2]
@@ -84,6 +85,7 @@ def _options() -> Iterator[str]:
 
 GENERATED.mkdir(exist_ok=True)
 (GENERATED / "dpm-guest.txt").write_text(_help("dpm_guest"))
+(GENERATED / "dpm-guest-report.txt").write_text(README)
 for _command in ("list", "build", "verify", "compare", "boot", "demo"):
     (GENERATED / f"dpm-image-{_command}.txt").write_text(_help("dpm_image", _command))
 for _command in ("hmc", "osa"):

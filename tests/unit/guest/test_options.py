@@ -28,7 +28,7 @@ def test_options_may_stand_anywhere() -> None:
 @pytest.mark.parametrize(
     ("words", "why"),
     [
-        ([], "no command; one of: configure, setmac, retry, status"),
+        ([], "no command; one of: configure, setmac, retry, status, report"),
         (["go"], "unknown command 'go'"),
         (["status", "--frob"], "unknown option --frob"),
         (["status", "--cmdline"], "--cmdline needs a value: --cmdline FILE"),
@@ -102,3 +102,5 @@ def test_bash_completes_commands_options_and_interfaces() -> None:
     assert "--json" not in complete("configure", "--")
     assert complete("configure", "--ti") == ["--timeout"]
     assert "lo" in complete("setmac", "")
+    assert complete("report", f"{__file__[:-1]}") == [__file__]
+    assert "--force" in complete("report", "-")

@@ -30,7 +30,7 @@ PRIVATE = [
     *(OURS, CARDS, OTHER, MULTICAST),
     "acmeprod7", "hunter2x", "acme.example", "192.0.2.17", "2001:db8", "PRTNM42", "HSUID99",
     "02A7F8", "CPCACME", "LPARACME", "6f1c9b5e", "5005076300c18154", "4021402300000000", "acmenet0",
-    "correct-horse", "Möhre", "acme-nics", "10-acme", "Zürich",
+    "correct-horse", "Möhre", "acme-nics", "10-acme", "Zürich", "ACME_SITE",
 ]  # fmt: skip
 LINE = (
     f"root=UUID=6f1c9b5e-94a2-4d0b-8c11-3b7d55e0a9f2 ro quiet BOOT_IMAGE=0 crashkernel=196M "
@@ -210,6 +210,8 @@ def test_macs_stay_equal_and_keep_their_two_bits(made: dict[str, str]) -> None:
     assert f"MAC {ours}: configured" in made["journal"]
     assert f"1             enc600     {ours}  {ours}  ok" in made["status"]
     assert tunnel.strip() == ours != cards
+    other = made["proc/cmdline"].split(";0001,0,")[1][:12]
+    assert len({bare, other, cards.replace(":", "")}) == 3
     multicast = made["proc/cmdline"].split("0800,0,")[1]
     assert [ours[:2], cards[:2], multicast[:2]] == ["02", "00", "03"]
 
@@ -260,6 +262,7 @@ def test_the_list_says_why_something_was_not_read(made: dict[str, str]) -> None:
     assert f"{osa}/switch_attrs: not read: that would ask the card or the firmware" in lines
     assert f"{osa}/net/enc600/speed: not read: that would ask the card or the firmware" in lines
     assert f"{osa}: also there: net/" in lines
+    assert "sys/devices/css0/0.0.0008" not in made["LIST"], "an FCP device"
     assert "sys/firmware/ocf: also there: cpc_name hmc_network" in lines
     assert "sys/firmware/ipl: also there: loadparm lun wwpn" in lines
     assert "udev/n9: not read: No such file or directory (ENOENT)" in lines
@@ -287,7 +290,9 @@ def test_the_agent_says_the_same_of_the_archive(
 
 def test_the_same_guest_gives_the_same_archive(guest: Path) -> None:
     assert run(guest, "report", "a") == run(guest, "report", "b") == 0
-    assert (guest / "a").read_bytes() == (guest / "b").read_bytes()
+    made = (guest / "a").read_bytes()
+    assert made == (guest / "b").read_bytes()
+    assert made[4:8] == bytes(4), "gzip's time"
 
 
 def test_only_the_owner_can_read_it(guest: Path) -> None:
@@ -478,6 +483,16 @@ def test_a_word_that_is_not_known_goes_wherever_it_stands(secret: str, form: str
     assert secret not in text
     assert text.startswith("ro ")
     assert text.endswith(" quiet")
+
+
+def test_a_quoted_value_goes_whole_though_its_words_are_the_agents() -> None:
+    cleaned = Private([]).text(
+        'key="the device is grouped, offline" \'key="the device"0600,1;\' ro'
+    )
+
+    assert "device" not in cleaned
+    assert "grouped" not in cleaned
+    assert cleaned.endswith("0600,1;' ro")
 
 
 @given(st.text())

@@ -84,6 +84,7 @@ class Inventory:
         self._console = console
         self._sys = os.path.realpath(tree.sys)
         self._private = Private(names_in(f"{tree.sys}/class/net"))
+        self._silent: set[str] = set()
         self._end = time.monotonic() + _SECONDS_IN_ALL
 
     def everything(self) -> Inventory:
@@ -142,10 +143,18 @@ class Inventory:
             return ""
 
     def _take(self, name: str, path: str, clean: Callable[[bytes], str], most: int = 4096) -> None:
-        """Put a file into the archive, or say why it can't be read."""
+        """Put a file into the archive, or say why it can't be read.
+
+        Where one of a folder did not answer, the others of it aren't asked.
+        """
+        folder = os.path.dirname(path)
         try:
+            if folder in self._silent:
+                raise TimeoutError("another one there did not answer")
             self._put(name, clean(self._within(_SECONDS, lambda: _contents(path, most))))
         except OSError as error:
+            if error.errno is None and isinstance(error, TimeoutError):
+                self._silent.add(folder)
             self._say(name, f"not read: {words(error)}")
 
     def _folder(self, path: str, attributes: list[str], texts: Sequence[str] = ()) -> None:
@@ -225,10 +234,12 @@ class Inventory:
 
     def _interfaces(self) -> None:
         permanent = []
-        for name in self._first(names_in(f"{self._sys}/class/net"), "interfaces"):
+        folder = f"{self._sys}/class/net"
+        names = [name for name in names_in(folder) if os.path.isdir(f"{folder}/{name}")]
+        for name in self._first(names, "interfaces"):
             self._link(f"class/net/{name}")
             self._folder(f"class/net/{name}", _INTERFACE, ["address"])
-            self._udev(f"n{self._peek(f'{self._sys}/class/net/{name}/ifindex')}")
+            self._udev(f"n{self._peek(f'{folder}/{name}/ifindex')}")
             if self._sys == "/sys":
                 permanent.append(f"{self._private.interface(name)} {self._permanent(name)}\n")
         if permanent:

@@ -89,7 +89,10 @@ class Private:
         """A path below ``/sys``: names there are the kernel's, but for interfaces'."""
         parts = path.split("/")
         for i, part in enumerate(parts):
-            if part in self._interfaces and "net" in parts[:i]:
+            relation, _, name = part.partition("_")  # upper_bond0, lower_enc600
+            if "net" in parts[:i] and relation in ("upper", "lower"):
+                parts[i] = f"{relation}_{self.interface(name)}"
+            elif "net" in parts[:i] and part in self._interfaces:
                 parts[i] = self.interface(part)
             elif not re.fullmatch(r"[\w.:+-]{1,64}", part, re.ASCII):
                 parts[i] = shape(part)

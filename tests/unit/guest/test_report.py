@@ -110,6 +110,8 @@ def guest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     put(fcp, cutype="1731/03")
     link(sysfs / "bus/ccw/devices/0.0.1900", fcp)
     interface(sysfs / "devices/virtual", "acmenet0", OURS, 9)
+    link(osa / "net/enc600/upper_acmenet0", sysfs / "devices/virtual/net/acmenet0")
+    put(sysfs / "class/net", bonding_masters="acmenet0")
     put(sysfs / "devices/css0/chp0.e0", status="online", type="11", configure="1")
     (sysfs / "devices/css0/chp0.e0/util_string").write_bytes("acmeprod7".encode("cp500"))
     function = sysfs / "devices/pci0000:00/0000:00:00.0"
@@ -262,6 +264,7 @@ def test_the_list_says_why_something_was_not_read(made: dict[str, str]) -> None:
     assert f"{osa}/switch_attrs: not read: that would ask the card or the firmware" in lines
     assert f"{osa}/net/enc600/speed: not read: that would ask the card or the firmware" in lines
     assert f"{osa}: also there: net/" in lines
+    assert f"{osa}/net/enc600: also there: ifalias upper_interface-1/" in lines
     assert "sys/devices/css0/0.0.0008" not in made["LIST"], "an FCP device"
     assert "sys/firmware/ocf: also there: cpc_name hmc_network" in lines
     assert "sys/firmware/ipl: also there: loadparm lun wwpn" in lines
@@ -443,8 +446,10 @@ def test_a_card_that_never_answers_costs_only_its_attribute(
     forever.set()
 
     lines = files(guest / "r")["LIST"].splitlines()
-    assert "sys/devices/qeth/0.0.0600/card_type: not read: no answer in 0.1 s" in lines
-    assert "sys/devices/qeth/0.0.0600/chpid: read" in lines
+    osa = "sys/devices/qeth/0.0.0600"
+    assert f"{osa}/card_type: not read: no answer in 0.1 s" in lines
+    assert f"{osa}/chpid: not read: another one there did not answer" in lines
+    assert f"{osa}/net/enc600/address: read" in lines
 
 
 def test_a_part_that_goes_wrong_costs_only_itself(

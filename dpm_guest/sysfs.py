@@ -11,11 +11,16 @@ import os
 from dpm_guest.errors import InvalidIdError
 from dpm_guest.ids import CcwId, Mac
 
-# Control unit types: OSA, HiperSockets and the like are 1731 (qeth's id table in
-# drivers/s390/net/qeth_core_main.c), virtio-ccw is 3832 (drivers/s390/virtio/virtio_ccw.c).
 QETH = "qeth"
 VIRTIO = "virtio"
-_KINDS = {"1731": QETH, "3832": VIRTIO}
+# By control unit type and model: OSD, OSX and OSM, HiperSockets, OSN (qeth's id table in
+# drivers/s390/net/qeth_core_main.c); FCP (drivers/s390/scsi/zfcp_ccw.c); virtio-net, whose model
+# is virtio's id of a network card (drivers/s390/virtio/virtio_ccw.c).
+_KINDS = {
+    **dict.fromkeys(("1731/01", "1731/02", "1731/05", "1731/06"), QETH),
+    "1731/03": "an FCP device",
+    "3832/01": VIRTIO,
+}
 _LOOKS = 3
 
 
@@ -24,7 +29,7 @@ class Device:
 
     Attributes:
         bus_id: the first of its ids
-        kind: `QETH`, `VIRTIO`, '' while unknown, or the control unit type of something else
+        kind: `QETH`, `VIRTIO`, '' while unknown, or what else it is: control unit type and model
         missing: those of its ids that the kernel does not show
         grouped: whether qeth has made one device of the three
         layer2: 1, 0, or -1 where nobody has decided yet; None where there is no such thing
@@ -82,7 +87,7 @@ class Sysfs:
             return device
         ccw = self.ccw(bus_id)
         cutype = read(f"{ccw}/cutype") or ""
-        device.kind = _KINDS.get(cutype.partition("/")[0], cutype)
+        device.kind = _KINDS.get(cutype, cutype)
         if device.kind == VIRTIO:
             device.online = read(f"{ccw}/online") != "0"
             for name in names_in(ccw):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -176,13 +178,31 @@ def test_a_device_hidden_by_cio_ignore_is_called_so(
     assert "hidden by cio_ignore" in capsys.readouterr().out
 
 
-def test_a_disk_at_the_number_is_named(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    dasd = tree / "devices/css0/0.0.0005/0.0.0200"
-    put(dasd, cutype="3990/e9", online="0")
-    link(tree / "bus/ccw/devices/0.0.0200", dasd)
+@pytest.mark.parametrize(
+    ("cutype", "named"),
+    [("3990/e9", "3990/e9"), ("1731/03", "an FCP device"), ("3832/02", "3832/02")],
+    ids=["DASD", "FCP", "virtio disk"],
+)
+def test_a_device_for_disks_at_the_number_is_named(
+    cutype: str, named: str, tree: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    disk = tree / "devices/css0/0.0.0005/0.0.0200"
+    put(disk, cutype=cutype, online="0")
+    link(tree / "bus/ccw/devices/0.0.0200", disk)
 
     assert run(tree, "0200,0;", "status") == 1
-    assert "no network device but 3990/e9" in capsys.readouterr().out
+    assert f"no network device but {named}" in capsys.readouterr().out
+    assert run(tree, "0200,0;", "configure", "0200") == 1
+    assert f"no network device but {named}" in capsys.readouterr().err
+
+
+def test_the_rule_starts_the_agent_for_all_that_qeth_drives_and_for_no_fcp_device() -> None:
+    """The id tables of qeth and zfcp; udev matches as shells do."""
+    rules = (Path(__file__).parents[3] / "udev/80-dpm-guest.rules").read_text()
+    (pattern,) = re.findall(r'^ATTR\{cutype\}=="([^"]+)"', rules, re.MULTILINE)
+
+    models = ("1731/01", "1731/02", "1731/03", "1731/05", "1731/06")
+    assert [one for one in models if not fnmatch(one, pattern)] == ["1731/03"]
 
 
 def test_an_unreadable_command_line_is_one_sentence(

@@ -26,6 +26,10 @@ test: setup ## everything that CI runs
 test-fast: setup lint ## lint, types and unit tests only
 	@tools/unit-tests --fast
 
+.PHONY: test-long
+test-long: setup ## what takes too long for make test: nova-compute killed amid hundreds of servers
+	@pytest -q -m long tests
+
 .PHONY: lint
 lint: setup ## ruff, mypy --strict, shellcheck, dib-lint, known vulnerabilities
 	@tools/lint

@@ -6,6 +6,8 @@ import multiprocessing
 import os
 import random
 import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,28 +21,75 @@ from tests.driver.worker import Journal, Kept, act, note, work
 
 #: How often each machine's nova-compute is killed: a few servers are built between two kills.
 KILLS = int(os.environ.get("DPM_KILLS", "12"))
-#: Of a second, from the first operation to the kill.
-LONGEST = 0.6
+#: How many servers are begun on each machine, in the long form.
+SERVERS = int(os.environ.get("DPM_KILL_SERVERS", "200"))
+#: Of a second, from the first operation to the kill; in the long form whole builds fit between.
+LONGEST, LONGEST_OF_MANY = 0.6, 3.0
 #: Requests of a hundred that fail, where an HMC is as bad as that.
 FAILING = ({"status": 503}, {"kind": "drop-before"}, {"kind": "drop-after"})
 
+MACHINES = pytest.mark.parametrize("machine", ["z13", "z16", "z17"])
+HMCS = pytest.mark.parametrize("failing", [False, True], ids=["sound HMC", "failing HMC"])
 
-@pytest.mark.parametrize("failing", [False, True], ids=["sound HMC", "failing HMC"])
-@pytest.mark.parametrize("machine", ["z13", "z16", "z17"])
+
+@dataclass
+class Tally:
+    """What has been done so far."""
+
+    kills: int = 0
+    operations: int = 0
+    servers: int = 0
+    amid: int = 0
+    wrongs: list[str] = field(default_factory=list)
+
+    def count(self, journal: Journal) -> None:
+        """Count what was begun before a kill, and whether it was amid something."""
+        begun = [entry["begun"] for entry in journal.read() if "begun" in entry]
+        done = sum("done" in entry for entry in journal.read())
+        self.kills += 1
+        self.operations += len(begun)
+        self.servers += begun.count("build")
+        self.amid += len(begun) > done
+
+    def __str__(self) -> str:
+        return (
+            f"{self.kills} kills, {self.amid} of them amid an operation, in {self.operations} "
+            f"operations with {self.servers} servers: {len(self.wrongs)} wrongs"
+        )
+
+
+@HMCS
+@MACHINES
 def test_nothing_is_leaked_lost_or_wrong(machine: str, failing: bool, tmp_path: Path) -> None:
+    kill_until(lambda tally: tally.kills >= KILLS, machine, failing, tmp_path, LONGEST)
+
+
+@pytest.mark.long
+@HMCS
+@MACHINES
+def test_nothing_is_leaked_lost_or_wrong_in_the_long_run(
+    machine: str, failing: bool, tmp_path: Path
+) -> None:
+    kill_until(lambda tally: tally.servers >= SERVERS, machine, failing, tmp_path, LONGEST_OF_MANY)
+
+
+def kill_until(
+    is_enough: Callable[[Tally], bool], machine: str, failing: bool, folder: Path, longest: float
+) -> None:
+    """Kill a nova-compute, start it again, reconcile and look, again and again."""
     chance = random.Random(f"{machine} {failing}")
     processes = multiprocessing.get_context("forkserver")
     processes.set_forkserver_preload(["tests.driver.worker"])
     kept: dict[str, Kept] = {}
-    told: list[str] = []
-    begun = 0
+    tally = Tally()
     with Lab(machine, apart=True) as lab:
         compute = Compute(lab)
-        for number in range(KILLS):
-            journal = Journal(tmp_path / str(number))
+        while not is_enough(tally):
+            number = tally.kills
+            journal = Journal(folder / str(number))
             new = [server(lab, ports=chance.randint(0, 2)) for _ in range(50)]
             ports = [port(lab, each) for each in range(50)]
-            arguments = (lab.options(), str(tmp_path / str(number)), kept, new, ports, number)
+            arguments = (lab.options(), str(folder / str(number)), kept, new, ports, number)
             worker = processes.Process(target=work, args=arguments)
             worker.start()
             while not journal.read() and worker.is_alive():
@@ -49,15 +98,17 @@ def test_nothing_is_leaked_lost_or_wrong(machine: str, failing: bool, tmp_path: 
                 for fault in FAILING:
                     after = chance.randint(0, 30)
                     lab.control.add_fault(Fault(after=after, times=1, **fault))
-            time.sleep(chance.uniform(0.0, LONGEST))
+            time.sleep(chance.uniform(0.0, longest))
             worker.kill()
             worker.join()
             lab.control.clear_faults()
             compute.restart()
-            begun += sum("begun" in each for each in journal.read())
-            told += reconcile(lab, compute, kept, journal, {each.uuid: each for each in new})
-        notes.add(f"{machine}: {KILLS} kills amid {begun} operations, {len(told)} wrongs")
-        assert told == []
+            tally.count(journal)
+            tally.wrongs += reconcile(
+                lab, compute, kept, journal, {each.uuid: each for each in new}
+            )
+        notes.add(f"{machine}, {'failing' if failing else 'sound'} HMC: {tally}")
+        assert tally.wrongs == []
         for each in list(kept.values()):
             compute.delete(each.server)
         assert lab.left() == []

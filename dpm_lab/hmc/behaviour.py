@@ -83,6 +83,11 @@ class Behaviour:
     #: What a request for an object answers that its user may not see.
     object_access: str = _one_of("404-1", "403-1")
 
+    #: What a user can read of itself and its roles.
+    own_user: str = _one_of("all", "by-list", "without-roles", "hidden")
+    #: What the API calls a task.
+    task_names: str = _one_of("short", "titles")
+
     #: Among which NICs a MAC must be unique.
     unique_macs: str = _one_of("machines", "partition", "no")
 

@@ -15,7 +15,7 @@ from dpm_lab.hmc.faults import Fault
 from dpm_lab.hmc.jobs import Job, Work
 from dpm_lab.hmc.refusals import Refusal, missing, unknown
 from dpm_lab.hmc.tree import Tree
-from dpm_lab.hmc.users import User
+from dpm_lab.hmc.users import User, Users
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,7 @@ class Context:
     session: str = ""
     faults: list[Fault] = field(default_factory=list)
     user: User | None = None
+    users: Users | None = None
 
 
 @dataclass(frozen=True)

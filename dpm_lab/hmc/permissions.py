@@ -22,6 +22,8 @@ _MESSAGES = ("Operating System Messages",)
 _VIEW_MESSAGES = "Operating System Messages (view-only)"
 #: Get CPC Properties of all properties (zhmc-prometheus-exporter, "Setup").
 FULL_CPC = ("Manage Secure Execution Keys",)
+#: Whose task permits to see and change all roles.
+MANAGE_ROLES = ("Manage User Roles",)
 
 _PARTITION = r"/api/partitions/[^/]+"
 _GROUP = r"/api/storage-groups/[^/]+"
@@ -51,8 +53,14 @@ _TABLE = [
     ("POST", rf"{_GROUP}/.*", _PROGRAMMER),
     ("POST", r"/api/cpcs/[^/]+/operations/validate-lun-path", _ADMINISTRATOR),
     ("POST|DELETE", r"/api/adapters/.*", ("Adapter Details",)),
+    ("POST", r"/api/user-roles/[^/]+/operations/add-permission", MANAGE_ROLES),
 ]
 _OBJECT = re.compile(r"/api/(?:adapters|cpcs|partitions|storage-groups|virtual-switches)/[^/?]+")
+
+
+def tasks() -> frozenset[str]:
+    """Return the titles of all tasks that there are."""
+    return frozenset(FULL_CPC).union(*(tasks for _, _, tasks in _TABLE))
 
 
 def dispatch(user: User | None, tree: Tree, method: str, uri: str, body: Any) -> Any:
@@ -77,17 +85,18 @@ def check(user: User | None, tree: Tree, method: str, uri: str, body: Any) -> No
     if user is None:
         return
     path = uri.partition("?")[0]
-    for tasks in _needed(method, uri):
+    for tasks in needed(method, uri):
         if not user.may(tasks):
             raise Refusal(403, 1, f"The user {user.name} has no permission to {' or '.join(tasks)}")
     if not sees(user, tree, path):
         raise _hidden(tree, user, not_found(path))
     for field, named in _named(body):
-        if not sees(user, tree, named):
+        if not sees(user, tree, named) or not sees(user, tree, _backing(tree, named)):
             raise _hidden(tree, user, reference_not_found(field, named))
 
 
-def _needed(method: str, uri: str) -> Iterator[tuple[str, ...]]:
+def needed(method: str, uri: str) -> Iterator[tuple[str, ...]]:
+    """Iterate over the permissions that a request needs: of each, one of these tasks."""
     path, _, query = uri.partition("?")
     if method == "GET" and re.fullmatch(r"/api/cpcs/[^/]+", path) and "properties=" not in query:
         yield FULL_CPC
@@ -115,6 +124,12 @@ def _named(body: Any, field: str = "") -> Iterator[tuple[str, str]]:
             yield from _named(value, field)
 
 
+def _backing(tree: Tree, uri: str) -> str:
+    """Return the adapter of a virtual switch: a NIC needs access to both (zhmcclient, Nic)."""
+    resource = tree.faked.all_resources.get(uri)
+    return "" if resource is None else str(resource.properties.get("backing-adapter-uri", ""))
+
+
 def sees(user: User | None, tree: Tree, uri: str) -> bool:
     """Return whether a user has access to the object that a URI is of or below."""
     match = _OBJECT.match(uri)
@@ -126,6 +141,9 @@ def sees(user: User | None, tree: Tree, uri: str) -> bool:
         return True
     if user.objects is None:
         return not own
+    parent = resource.manager.parent
+    if user.inherits and parent in tree.cpcs() and sees(user, tree, parent.uri):
+        return True
     return not user.objects.isdisjoint({resource.properties["class"], match[0], resource.name})
 
 

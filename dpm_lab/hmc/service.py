@@ -161,8 +161,9 @@ class Service:
                 channels = self.tree.os_messages.topics(session.key)
             return Answer(200, {"topics": [*_topics(session), *channels]})
         with self.tree.lock:
-            user = self.sessions.users.find(session.userid)
-            self._context = Context(self.tree, session.key, faults, user)
+            users = self.sessions.users
+            user = users.find(session.userid)
+            self._context = Context(self.tree, session.key, faults, user, users)
             if path == _SUBMIT:  # whose requests are checked one by one
                 result = self._dispatch(method, uri, body)
             else:

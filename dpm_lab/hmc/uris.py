@@ -16,6 +16,7 @@ from dpm_lab.hmc import (
     os_messages,
     partitions,
     queries,
+    roles,
     storage_groups,
     volumes,
 )
@@ -37,6 +38,13 @@ def uri_handler(context: Callable[[], Context]) -> Any:
         (rf"/api/cpcs/{_ID}/operations/list-features{_QUERY}", of(get=queries.cpc_features)),
         ("/api/console/operations/list-features", of(get=queries.console_features)),
         ("/api/services/aggregation/submit", of(post=queries.submit)),
+        (rf"/api/console/users{_QUERY}", of(get=roles.users)),
+        (rf"/api/users/{_ID}", of(get=roles.user)),
+        (rf"/api/console/user-roles{_QUERY}", of(get=roles.roles)),
+        (rf"/api/user-roles/{_ID}", of(get=roles.role)),
+        (rf"/api/user-roles/{_ID}/operations/add-permission", of(post=roles.add_permission)),
+        (rf"/api/console/tasks{_QUERY}", of(get=roles.tasks)),
+        (rf"/api/console/tasks/{_ID}", of(get=roles.task)),
         (rf"/api/jobs/{_ID}", of(get=job_operations.query, delete=job_operations.delete)),
         (rf"/api/jobs/{_ID}/operations/cancel", of(post=job_operations.cancel)),
         (

@@ -22,8 +22,8 @@ class User:
 
     `objects` are classes (``partition`` is all partitions, also those to come), names or URIs.
     `sees_own`: whether it sees what it made although `objects` does not have it; where that is not
-    so and `objects` is None, it sees all but what it made. `management`: "Allow access to
-    Web Services management interfaces".
+    so and `objects` is None, it sees all but what it made. `inherits`: whether it sees what is on a
+    CPC that it sees. `management`: "Allow access to Web Services management interfaces".
     """
 
     name: str
@@ -31,6 +31,7 @@ class User:
     tasks: frozenset[str] | None = None
     objects: frozenset[str] | None = None
     sees_own: bool = True
+    inherits: bool = False
     management: bool = True
     disabled: bool = False
 
@@ -119,6 +120,11 @@ class Users:
         """Return a user."""
         with self._lock:
             return self._users.get(name)
+
+    def all(self) -> list[User]:
+        """Return all users."""
+        with self._lock:
+            return list(self._users.values())
 
     def password_is(self, name: str, password: str) -> bool:
         """Return whether they are a user's, in a time that says nothing."""

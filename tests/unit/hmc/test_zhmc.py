@@ -87,3 +87,26 @@ def test_zhmc_makes_nics_and_storage_groups(zhmc: Zhmc, hmc: HmcServer) -> None:
         "root"
     ]
     assert len(inventory["partitions"]["web"]["storage-group-uris"]) == 1
+
+
+def test_a_role_is_shown_and_given_permissions(hmc: HmcServer, zhmc: Zhmc) -> None:
+    hmc.control.set_user("nova", password="of-a-test", tasks=["New Partition"], objects=["cpc"])
+    tasks = json.loads(zhmc("http", "get", "/api/console/tasks", "--unpack"))
+    uris = {each["name"]: each["element-uri"] for each in tasks}
+    listed = json.loads(zhmc("http", "get", "/api/console/user-roles?name=nova-role", "--unpack"))
+
+    zhmc("userrole", "add-permission", "nova-role", "--class", "partition")
+    task = {
+        "permitted-object": uris["start-partition"],
+        "permitted-object-type": "object",
+        "view-only-mode": False,
+    }
+    zhmc("http", "post", f"{listed[0]['object-uri']}/operations/add-permission", json.dumps(task))
+
+    shown = json.loads(zhmc("userrole", "show", "nova-role"))
+    assert shown["permissions"] == [
+        "task 'new-partition'",
+        "task 'start-partition'",
+        "class cpc",
+        "class partition",
+    ]

@@ -31,7 +31,7 @@ _RESULTS = """\
 results:
   ok       as it should be
   warning  nova-compute starts, but somebody should look at it
-  failed   nova-compute would not start, or no server could be created
+  failed   nova-compute would not start, or no server could be created or removed
   skipped  could not be looked at; the detail says why
 
 exit code: 0 nothing failed, 1 something failed, 2 the command or the file was not understood"""
@@ -188,6 +188,8 @@ def _format(row: Row) -> str:
     if row.cure:
         cure = f"-> {_plain(row.cure)}"
         lines += textwrap.wrap(cure, width, subsequent_indent="   ", break_on_hyphens=False)
+    if row.command:
+        lines.append(f"   {_plain(row.command)}")  # in one line, as it is to be pasted
     checks = textwrap.wrap(row.check, _CHECK_COLUMN - 1)
     lines += [""] * (len(checks) - len(lines))
     checks += [""] * (len(lines) - len(checks))

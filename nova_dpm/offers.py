@@ -1,4 +1,4 @@
-"""What HMC and CPC offer to this host, in words: storage, networks, partitions, permissions."""
+"""What HMC and CPC offer to this host, in words: storage, networks, partitions."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from nova_dpm.fit import adapter_problem
 from nova_dpm.hmc import Hmc
 from nova_dpm.host import Cpc, Finding, object_id
 from nova_dpm.network import ADAPTER, MAC_SETTABLE, VLAN_SETTABLE, VSWITCH
-from nova_dpm.permissions import STORAGE_TASKS, TASKS
 
 _NETWORK_FAMILIES = ("hipersockets", "network-express")
 _NETWORK_TYPES = ("osd", "hipersockets", "neth")
@@ -85,21 +84,21 @@ def storage_groups(hmc: Hmc, host: str) -> Finding:
     Raises:
         HmcError: they cannot be listed.
     """
+    return Finding(f"{len(host_groups(hmc, host))} of host {host}")
+
+
+def host_groups(hmc: Hmc, host: str) -> list[Properties]:
+    """List the storage groups of this host.
+
+    Raises:
+        HmcError: they cannot be listed.
+    """
     pattern = re.escape(f"OpenStack-{host}-") + ".*"
     answer = hmc.get(f"/api/storage-groups?name={quote(pattern)}")
-    shown = [answers.text(each, "name") for each in answers.objects(answer, "storage-groups")]
-    ours = [name for name in shown if names.instance_uuid(host, name) is not None]
-    return Finding(f"{len(ours)} of host {host}")
-
-
-def permissions(cpc: Cpc) -> str:
-    """Say what the user has to be permitted beyond looking, which cannot be tried harmlessly."""
-    tasks = list(TASKS)
-    if cpc.has_storage_management:
-        tasks += STORAGE_TASKS
-    return (
-        f"shows only when the first server is created; the user needs the tasks {', '.join(tasks)}"
-    )
+    shown = answers.objects(answer, "storage-groups")
+    return [
+        each for each in shown if names.instance_uuid(host, answers.text(each, "name")) is not None
+    ]
 
 
 def _switches(
@@ -121,13 +120,19 @@ def _switch(hmc: Hmc, listed: Properties, adapters: dict[str, Properties]) -> Fi
             f"{error.reason})",
             "Give the user access to it if servers shall have NICs there",
         )
-    backing = adapters.get(answers.uri(switch, "backing-adapter-uri"), {})
+    backing_uri = answers.uri(switch, "backing-adapter-uri")
+    backing = adapters.get(backing_uri, {})
     kind = answers.optional_text(switch, "type") or "of unknown type"
-    return _network(
+    text = (
         f"{VSWITCH} object_id {object_id(listed)}: {answers.text(switch, 'name')}, {kind}, port "
-        f"{answers.number(switch, 'port')} of adapter {backing.get('name', 'unknown')}",
-        backing,
+        f"{answers.number(switch, 'port')} of adapter {backing.get('name', 'unknown')}"
     )
+    if not backing:
+        return Finding(
+            f"{text} ({backing_uri.rsplit('/', 1)[-1]}), which is not shown to this user",
+            "Give the user access to the adapter: a NIC needs it",
+        )
+    return _network(text, backing)
 
 
 def _ports(hmc: Hmc, adapters: dict[str, Properties]) -> Iterator[Callable[[], Finding]]:

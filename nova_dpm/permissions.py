@@ -21,6 +21,22 @@ TASKS = (
 STORAGE_TASKS = (PROGRAMMER, ADMINISTRATOR)
 """With storage groups; a z13 has none."""
 
+API_NAMES = {
+    "New Partition": ("new-partition",),
+    "Partition Details": ("partition-details",),
+    "Start Partition": ("start-partition",),
+    "Stop Partition": ("stop-partition",),
+    "Delete Partition": ("delete-partition",),
+    PROGRAMMER: (
+        *("configure-storage-systemprog", "configure-storage-systemprogrammer"),
+        "configure-storage-system-programmer",
+    ),
+    ADMINISTRATOR: ("configure-storage-storageadmin", "configure-storage-storage-administrator"),
+}
+"""What the API may call a task, whose title is in the HMC's windows and books. The sample of a role
+in zhmc-ansible-modules (``zhmc_user_role.py``) has ``configure-storage-storageadmin``,
+``hardware-messages`` and ``se-cryptographic-management``; the others are guessed after these."""
+
 CLASSES = ("partition", "storage-group")
 """Classes of objects that the driver makes: access is given to those to come, too."""
 

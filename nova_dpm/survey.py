@@ -15,7 +15,7 @@ from http import HTTPStatus
 
 from oslo_config import cfg
 
-from nova_dpm import answers, fit, host, offers
+from nova_dpm import answers, fit, grants, host, offers
 from nova_dpm import conf as options
 from nova_dpm.conf import HmcSettings, Settings
 from nova_dpm.errors import (
@@ -29,6 +29,7 @@ from nova_dpm.errors import (
     StateError,
     UnreachableError,
 )
+from nova_dpm.grants import Grant, State
 from nova_dpm.hmc import Hmc
 from nova_dpm.host import Check, Cpc, Finding
 
@@ -51,12 +52,14 @@ class Row:
         result: `OK`; `WARNING`: nova-compute starts, but somebody should look; `FAILED`; `SKIPPED`
         detail: what was found
         cure: what to do about it, where `detail` does not say it
+        command: that does it, where there is one
     """
 
     check: str
     result: str
     detail: str
     cure: str = ""
+    command: str = ""
 
 
 def survey(conf: cfg.ConfigOpts) -> Iterator[Row]:
@@ -226,7 +229,25 @@ def _offers(hmc: Hmc, settings: Settings, cpc: Cpc) -> Iterator[Row]:
     yield _row("partitions", lambda: offers.partitions(hmc, cpc, settings.host))
     if cpc.has_storage_management:
         yield _row("storage groups", lambda: offers.storage_groups(hmc, settings.host))
-    yield Row("permission to change", SKIPPED, offers.permissions(cpc))
+    yield from _permissions(grants.look(hmc, settings, cpc))
+
+
+def _permissions(found: list[Grant]) -> Iterator[Row]:
+    """Yield a row for each permission of which something can be said, and one for all others."""
+    results = {State.GRANTED: OK, State.MISSING: FAILED, State.DOUBTFUL: WARNING}
+    for each in found:
+        if each.state is not State.UNKNOWN:
+            yield Row(each.what, results[each.state], each.text, each.cure, each.command)
+    unknown = [each for each in found if each.state is State.UNKNOWN]
+    if unknown:
+        yield Row(
+            "other permissions",
+            SKIPPED,
+            f"{', '.join(each.what for each in unknown)}: cannot be told by reading "
+            f"({'; '.join(dict.fromkeys(each.text for each in unknown))}). The first server that "
+            "is created, stopped and deleted shows them: the log of nova-compute names what is "
+            "missing",
+        )
 
 
 def _failure(hmc: Hmc, settings: HmcSettings) -> DpmError | None:

@@ -31,9 +31,14 @@ _KEPT = frozenset(
         "connectivity",
         "physical-channel-status",
         "channel-path-id-status",
+        "permitted-object",
+        "permitted-object-type",
     }
 )
 """Properties whose text is a word of the API. Of all others only their kind is shown."""
+
+_KEPT_IN = frozenset({("tasks", "name")})
+"""A list, and a property of its items that is a word of the API, too."""
 
 _SECRET = re.compile("password|secret|key|credential|session|serial", re.IGNORECASE)
 _WORD = re.compile(r"[a-z0-9][a-z0-9 .+-]{0,60}", re.ASCII | re.IGNORECASE)
@@ -57,7 +62,12 @@ class Anonymous:
     def answer(self, value: Any, name: str = "") -> Any:
         """Return an answer, or a part of it that is the value of the property `name`."""
         if isinstance(value, dict):
-            return {str(key): self.answer(each, str(key)) for key, each in value.items()}
+            return {
+                str(key): each
+                if (name, key) in _KEPT_IN and isinstance(each, str) and _WORD.fullmatch(each)
+                else self.answer(each, str(key))
+                for key, each in value.items()
+            }
         if isinstance(value, list):
             return [self.answer(each, name) for each in value]
         if isinstance(value, str):

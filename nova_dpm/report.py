@@ -40,6 +40,8 @@ QUESTIONS = {
     "query parameters": "probes: whether ?properties= of a CPC is taken, and what an unknown name "
     "of a property, or an unknown parameter, gives",
     "operating system messages": "probes: whether they can be listed",
+    "what a user reads of itself": "users, user-roles: whether they are shown, and what a "
+    "permission for a task looks like; tasks: what they are called",
 }
 """What we want to learn, and where it stands in the report."""
 
@@ -99,8 +101,11 @@ def _ask_all(ask: Callable[[str], Any], settings: Settings) -> None:
         f"/api/partitions/{_NOTHING}",
         f"/api/storage-groups/{_NOTHING}",
         f"/api/jobs/{_NOTHING}",
+        "/api/console/tasks",
+        "/api/console/user-roles",
     ):
         ask(uri)
+    _ask_parts(ask, "/api/users/this-user", "user-roles")
     for kind in ("adapters", "virtual-switches"):
         for uri in _two_of_each_type(_items(ask(f"{cpc}/{kind}"), kind)):
             _ask_parts(ask, uri, "network-port-uris", "storage-port-uris")

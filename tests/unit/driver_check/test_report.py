@@ -70,6 +70,22 @@ def test_a_report_has_what_is_asked_for_and_nothing_of_the_owners(
     assert all({"http-status", "reason"} == set(each) for each in refused)
 
 
+def test_a_report_says_what_a_user_reads_of_itself(bench: Bench, tmp_path: Path) -> None:
+    report = made(bench, tmp_path)
+
+    answers = report["answers"]
+    [role] = [each for uri, each in answers.items() if uri.startswith("/api/user-roles/")]
+    by_class = {"permitted-object": "partition", "permitted-object-type": "object-class"}
+    assert by_class in role["permissions"]
+    [task] = [
+        each
+        for each in answers["/api/console/tasks"]["tasks"]
+        if each["name"] == "configure-storage-storageadmin"
+    ]
+    assert task["element-uri"] in {each["permitted-object"] for each in role["permissions"]}
+    assert answers["/api/users/this-user"]["user-roles"] == [role["object-uri"]]
+
+
 def test_nothing_is_changed_on_the_hmc(bench: Bench, tmp_path: Path) -> None:
     bench.hmc.control.reset_log()
 

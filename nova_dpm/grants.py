@@ -196,7 +196,7 @@ def _role(uri: str, answer: Properties) -> _Role:
         try:
             kind = answers.text(each, "permitted-object-type")
             permitted = answers.text(each, "permitted-object")
-            is_view = kind == "object" and _flag(each, "view-only-mode")
+            is_view = permitted.startswith(f"{_TASKS}/") and _flag(each, "view-only-mode")
             (views if is_view else found[kind]).add(permitted)
         except (AnswerError, KeyError) as error:
             unread = f"a permission in a role of the user is not understood: {error}"

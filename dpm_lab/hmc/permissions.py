@@ -22,8 +22,8 @@ _MESSAGES = ("Operating System Messages",)
 _VIEW_MESSAGES = "Operating System Messages (view-only)"
 #: Get CPC Properties of all properties (zhmc-prometheus-exporter, "Setup").
 FULL_CPC = ("Manage Secure Execution Keys",)
-#: Whose task permits to see and change all roles.
-MANAGE_ROLES = ("Manage User Roles",)
+#: Who has these sees and changes all users, or roles.
+MANAGE_USERS, MANAGE_ROLES = ("Manage Users",), ("Manage User Roles",)
 
 _PARTITION = r"/api/partitions/[^/]+"
 _GROUP = r"/api/storage-groups/[^/]+"
@@ -53,7 +53,8 @@ _TABLE = [
     ("POST", rf"{_GROUP}/.*", _PROGRAMMER),
     ("POST", r"/api/cpcs/[^/]+/operations/validate-lun-path", _ADMINISTRATOR),
     ("POST|DELETE", r"/api/adapters/.*", ("Adapter Details",)),
-    ("POST", r"/api/user-roles/[^/]+/operations/add-permission", MANAGE_ROLES),
+    ("POST", r"/api/console/user-roles|/api/user-roles/.*", MANAGE_ROLES),
+    ("POST", r"/api/console/users|/api/users/.*", MANAGE_USERS),
 ]
 _OBJECT = re.compile(r"/api/(?:adapters|cpcs|partitions|storage-groups|virtual-switches)/[^/?]+")
 

@@ -2,9 +2,9 @@
 
 Get User Properties takes ``this-user`` for the user that asks, who may read itself, and its roles
 (IBM, pages of "Get User Properties" and "Get User Role Properties"; zhmcclient, ``_user_role.py``);
-List Tasks needs no permission (zhmcclient, ``_task.py``). Here a user has one role, which says what
-the table of users says (:class:`dpm_lab.hmc.users.User`), sees no other user, and other roles only
-with the task "Manage User Roles".
+List Tasks needs no permission (zhmcclient, ``_task.py``). A user of the lab's table
+(:class:`dpm_lab.hmc.users.User`) has one role here, which says what the table says; one that was
+made by the API has those that it was given. Others are seen by those who manage them only.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from urllib.parse import parse_qs
 
 from dpm_lab.hmc import permissions
 from dpm_lab.hmc.calls import Call
-from dpm_lab.hmc.refusals import not_found, reference_not_found
+from dpm_lab.hmc.refusals import not_found
 from dpm_lab.hmc.tree import Tree
 from dpm_lab.hmc.users import User
 
 CLASSES = ("cpc", "adapter", "virtual-switch", "partition", "storage-group")
-_USERS, _ROLES, _TASKS = "/api/users/", "/api/user-roles/", "/api/console/tasks/"
+_USERS, _ROLES, TASKS = "/api/users/", "/api/user-roles/", "/api/console/tasks/"
 _THIS_USER = f"{_USERS}this-user"
 _VIEW_ONLY = " (view-only)"
 #: Names that are not just the title with hyphens: the first as in the sample of a role in
@@ -40,27 +40,22 @@ def user(call: Call) -> Any:
     :raises Refusal: 404, 1: of another user, or where users don't see themselves.
     """
     own = _own(call)
-    shown = {_THIS_USER, _uri(_USERS, own)}
+    shown = _shown_user(call, own)
+    paths = {_THIS_USER, shown["object-uri"]}
     if call.tree.behaviour.own_user == "by-list":
-        shown.remove(_THIS_USER)
-    if call.tree.behaviour.own_user == "hidden" or call.path not in shown:
+        paths.remove(_THIS_USER)
+    if call.tree.behaviour.own_user == "hidden" or call.path not in paths:
         raise not_found(call.path)
-    return {
-        **_common("user", _uri(_USERS, own)),
-        "name": own.name,
-        "type": "standard",
-        "authentication-type": "local",
-        "disabled": own.disabled,
-        "allow-management-interfaces": own.management,
-        "user-roles": [_uri(_ROLES, own)],
-    }
+    return shown
 
 
 def users(call: Call) -> Any:
-    """List Users: the one that asks."""
+    """List Users: the one that asks; with those made by the API where it manages them."""
     own = _own(call)
-    item = {"object-uri": _uri(_USERS, own), "name": own.name, "type": "standard"}
-    return {"users": [] if call.tree.behaviour.own_user == "hidden" else _named(call, [item])}
+    items = [] if call.tree.behaviour.own_user == "hidden" else [_shown_user(call, own)]
+    if own.may(permissions.MANAGE_USERS):
+        items += [each.properties for each in _made(call, "users") if each.name != own.name]
+    return {"users": _named(call, items, "type")}
 
 
 def role(call: Call) -> Any:
@@ -68,47 +63,25 @@ def role(call: Call) -> Any:
 
     :raises Refusal: 404, 1: of another user's role, or where users don't see their roles.
     """
-    of = _holder(call)
-    return {
-        **_common("user-role", call.path),
-        "name": f"{of.name}-role",
-        "type": "user-defined",
-        "is-inheritance-enabled": of.inherits,
-        "associated-system-defined-user-role-uri": None,
-        "permissions": [*_permitted_tasks(of), *_permitted_objects(of, call.tree)],
-    }
-
-
-def add_permission(call: Call) -> None:
-    """Add Permission to a role: of a task, a class of objects or an object.
-
-    :raises Refusal: 404, 1: there is no such role; 404, 2: no such task.
-    """
-    of = _holder(call)
-    body = call.object("permitted-object", "permitted-object-type")
-    call.allow("permitted-object", "permitted-object-type", "view-only-mode", "include-members")
-    permitted = str(body["permitted-object"])
-    titles = {_task_uri(title): title for title in _titles()}
-    if permitted in titles:
-        # By default for viewing only (zhmccli, zhmc-ansible-modules).
-        title = titles[permitted] + (_VIEW_ONLY if body.get("view-only-mode", True) else "")
-        if of.tasks is not None:
-            of = replace(of, tasks=of.tasks | {title})
-    elif permitted.startswith(_TASKS):
-        raise reference_not_found("permitted-object", permitted)
-    elif of.objects is not None:
-        of = replace(of, objects=of.objects | {permitted})
-    assert call.context.users is not None
-    call.context.users.put(of)
+    own = _own(call)
+    for made in _made(call, "user_roles"):
+        is_own = made.uri in _shown_user(call, own)["user-roles"] and _shows_roles(call)
+        if made.uri == call.path and (is_own or own.may(permissions.MANAGE_ROLES)):
+            return made.properties
+    return _shown_role(holder(call), call.tree)
 
 
 def roles(call: Call) -> Any:
-    """List User Roles: that of the user that asks; all where it manages roles."""
-    items = [
-        {"object-uri": _uri(_ROLES, each), "name": f"{each.name}-role", "type": "user-defined"}
-        for each in _holders(call)
+    """List User Roles: those of the user that asks; all where it manages roles."""
+    own = _own(call)
+    items = [_shown_role(each, call.tree) for each in _holders(call)]
+    own_uris = _shown_user(call, own)["user-roles"] if _shows_roles(call) else []
+    items += [
+        each.properties
+        for each in _made(call, "user_roles")
+        if each.uri in own_uris or own.may(permissions.MANAGE_ROLES)
     ]
-    return {"user-roles": _named(call, items)}
+    return {"user-roles": _named(call, items, "type")}
 
 
 def tasks(call: Call) -> Any:
@@ -128,7 +101,7 @@ def task(call: Call) -> Any:
         if _task_uri(title) == call.path:
             return {
                 "element-uri": call.path,
-                "element-id": call.path.removeprefix(_TASKS),
+                "element-id": call.path.removeprefix(TASKS),
                 "parent": "/api/console",
                 "class": "task",
                 "name": _name(call.tree, title),
@@ -145,20 +118,79 @@ def _own(call: Call) -> User:
     return own
 
 
-def _holder(call: Call) -> User:
-    """Return the user whose role a request is about."""
+def holder(call: Call) -> User:
+    """Return the user of the lab's table whose role a request is about.
+
+    :raises Refusal: 404, 1: there is none, or it may not be seen.
+    """
     for each in _holders(call):
         if call.base == _uri(_ROLES, each):
             return each
     raise not_found(call.path)
 
 
+def title(permission: dict[str, Any]) -> str | None:
+    """Return the title of the task that a permission is for, None where there is no such."""
+    for each in _titles():
+        if _task_uri(each) == permission["permitted-object"]:
+            return each + (_VIEW_ONLY if permission["view-only-mode"] else "")
+    return None
+
+
+def with_permission(of: User, permission: dict[str, Any]) -> User:
+    """Return a user that has one permission more."""
+    permitted = str(permission["permitted-object"])
+    if permitted.startswith(TASKS):
+        named = title(permission)
+        if of.tasks is None or named is None:
+            return of
+        return replace(of, tasks=of.tasks | {named})
+    return of if of.objects is None else replace(of, objects=of.objects | {permitted})
+
+
+def _shown_user(call: Call, of: User) -> dict[str, Any]:
+    for made in _made(call, "users"):
+        if made.name == of.name:
+            return {name: value for name, value in made.properties.items() if name != "password"}
+    return {
+        **_common("user", _uri(_USERS, of)),
+        "name": of.name,
+        "type": "standard",
+        "authentication-type": "local",
+        "disabled": of.disabled,
+        "allow-management-interfaces": of.management,
+        "user-roles": [_uri(_ROLES, of)],
+    }
+
+
+def _shown_role(of: User, tree: Tree) -> dict[str, Any]:
+    return {
+        **_common("user-role", _uri(_ROLES, of)),
+        "name": f"{of.name}-role",
+        "type": "user-defined",
+        "is-inheritance-enabled": of.inherits,
+        "associated-system-defined-user-role-uri": None,
+        "permissions": [*_permitted_tasks(of), *_permitted_objects(of, tree)],
+    }
+
+
+def _made(call: Call, kind: str) -> list[Any]:
+    """Return users or roles that were made by the API, and system-defined ones."""
+    return list(getattr(call.tree.faked.consoles.console, kind).list())
+
+
 def _holders(call: Call) -> list[User]:
-    """Return the users whose roles the user that asks may see."""
+    """Return the users of the lab's table whose roles the user that asks may see."""
     own, users = _own(call), call.context.users
-    if call.tree.behaviour.own_user not in {"all", "by-list"}:
+    if not _shows_roles(call):
         return []
-    return users.all() if users and own.may(permissions.MANAGE_ROLES) else [own]
+    all_users = users.all() if users and own.may(permissions.MANAGE_ROLES) else [own]
+    made = {each.name for each in _made(call, "users")}
+    return [each for each in all_users if each.name not in made]
+
+
+def _shows_roles(call: Call) -> bool:
+    return call.tree.behaviour.own_user in {"all", "by-list"}
 
 
 def _uri(base: str, of: User) -> str:
@@ -166,7 +198,7 @@ def _uri(base: str, of: User) -> str:
 
 
 def _task_uri(title: str) -> str:
-    return f"{_TASKS}{uuid.uuid5(uuid.NAMESPACE_URL, title)}"
+    return f"{TASKS}{uuid.uuid5(uuid.NAMESPACE_URL, title)}"
 
 
 def _common(kind: str, uri: str) -> dict[str, Any]:
@@ -179,9 +211,14 @@ def _common(kind: str, uri: str) -> dict[str, Any]:
     }
 
 
-def _named(call: Call, items: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _named(call: Call, items: list[dict[str, Any]], *names: str) -> list[dict[str, Any]]:
+    """Return what a list shows of those that a request asks for."""
     patterns = parse_qs(call.uri.partition("?")[2]).get("name", [".*"])
-    return [item for item in items if any(re.fullmatch(each, item["name"]) for each in patterns)]
+    return [
+        {name: item[name] for name in ("object-uri", "element-uri", "name", *names) if name in item}
+        for item in items
+        if any(re.fullmatch(each, item["name"]) for each in patterns)
+    ]
 
 
 def _titles() -> list[str]:

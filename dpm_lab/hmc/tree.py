@@ -41,6 +41,23 @@ _CONSOLE = {
     "is-auto-switch-enabled": False,
 }
 
+#: What every HMC has: zhmcclient, ``tests/end2end/mocked_hmc_z16.yaml``.
+_CONSOLE_HAS = {
+    "user_roles": [
+        {
+            "properties": {
+                "object-id": "hmc-operator-tasks",
+                "name": "hmc-operator-tasks",
+                "type": "system-defined",
+                "permissions": [],
+            }
+        }
+    ],
+    "password_rules": [
+        {"properties": {"element-id": "standard", "name": "Standard", "type": "system-defined"}}
+    ],
+}
+
 
 class Tree:
     """All resources. Everything but :attr:`lock` is to be used with the lock held."""
@@ -98,7 +115,7 @@ class Tree:
         major, minor = self.api_version
         faked = FakedHmc(None, "LABHMC", self.hmc_version, f"{major}.{minor}")
         console = {**_CONSOLE, "name": "LABHMC", "version": self.hmc_version}
-        faked.add_resources({"consoles": [{"properties": console}]})
+        faked.add_resources({"consoles": [{"properties": console, **copy.deepcopy(_CONSOLE_HAS)}]})
         for machine in self.machines:
             _add(faked, machine.resource())
             faked.lookup_by_uri(machine.uri).api_features = list(machine.api_features)

@@ -110,3 +110,62 @@ def test_a_role_is_shown_and_given_permissions(hmc: HmcServer, zhmc: Zhmc) -> No
         "class cpc",
         "class partition",
     ]
+
+
+@pytest.mark.slow
+def test_the_commands_of_the_operators_page_make_a_user_that_lacks_nothing(
+    hmc: HmcServer, tmp_path: Path
+) -> None:
+    """Those of the page, and then those that nova-dpm-check says of what is missing."""
+    page = (Path(__file__).parents[3] / "doc/source/operators.rst").read_text(encoding="utf-8")
+    part = page[page.index("   zhmc userrole create") :]
+    commands = part[: part.index("\n\n``zhmc userrole")]
+    commands = commands.replace("CPC1", "Z16").replace("--password ...", "--password of-a-test")
+    environment = {
+        **os.environ,
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "ZHMC_HOST": hmc.host,
+        "ZHMC_USERID": hmc.userid,
+        "ZHMC_PASSWORD": hmc.password,
+        "ZHMC_CA_CERTS": str(hmc.ca_file),
+    }
+
+    def shell(script: str, *, good: tuple[int, ...] = (0,)) -> str:
+        done = subprocess.run(
+            ["bash", "-e", "-c", script],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        assert done.returncode in good, done.stdout + done.stderr
+        return done.stdout
+
+    shell(commands)
+    (cpc,) = hmc.service.tree.cpcs()
+    (fcp,) = [each.oid for each in cpc.adapters.list() if each.name == "FCP-A"]
+    (tmp_path / "nova.conf").write_text(
+        f"""[DEFAULT]
+compute_driver = dpm.DPMDriver
+host = lab
+[dpm]
+hmc = {hmc.host}
+hmc_username = nova-dpm
+hmc_password = of-a-test
+hmc_ca_file = {hmc.ca_file}
+cpc_object_id = {hmc.machines[0].cpc_object_id}
+max_processors = 8
+max_memory = 65536
+physical_storage_adapter_mappings = {fcp}:0
+"""
+    )
+    check = f"nova-dpm-check --json --config-file {tmp_path / 'nova.conf'}"
+
+    rows = json.loads(shell(check, good=(1,)))
+    missing = [row for row in rows if row["result"] != "ok"]
+    assert len(missing) == 7
+    assert all(row["check"].startswith("task ") for row in missing)
+    shell("\n".join(row["command"] for row in missing))
+
+    assert {row["result"] for row in json.loads(shell(check))} == {"ok"}

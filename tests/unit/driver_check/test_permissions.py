@@ -226,6 +226,10 @@ DAMAGES: list[Damage] = [
 ]
 
 
+ONE_MACHINE = pytest.mark.parametrize("machine", ["z16"], indirect=True)
+
+
+@ONE_MACHINE
 @pytest.mark.parametrize("at", range(len(DAMAGES)))
 def test_a_damaged_answer_is_no_traceback_and_grants_nothing(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, at: int
@@ -246,6 +250,7 @@ def test_a_damaged_answer_is_no_traceback_and_grants_nothing(
     assert results(rows).get("task Start Partition", FAILED) == FAILED
 
 
+@ONE_MACHINE
 @pytest.mark.parametrize("uri", [THIS_USER, f"{ROLE}.*", TASK_LIST])
 @pytest.mark.parametrize(
     "fault",

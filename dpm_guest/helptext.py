@@ -83,7 +83,7 @@ def man_page() -> str:
     out += [".SH EXAMPLES", ".nf"]
     out += [_roff(line) for line in ("dpm-guest status", "dpm-guest configure --dry-run")]
     out += [_roff("dpm-guest configure 0.0.1003,1"), _roff("dpm-guest setmac 0.0.0600")]
-    out += [_roff("dpm-guest report /tmp/report.tar.gz"), ".fi"]
+    out += [_roff("dpm-guest report report.tar.gz"), ".fi"]
     out += [".SH SEE ALSO", r"systemd.link(5), chzdev(8), lszdev(8), lsqeth(8)"]
     return "\n".join(out) + "\n"
 

@@ -28,7 +28,7 @@ test-fast: setup lint ## lint, types and unit tests only
 
 .PHONY: test-long
 test-long: setup ## what takes too long for make test: nova-compute killed amid hundreds of servers
-	@pytest -q -m long tests
+	@tools/long-tests
 
 .PHONY: lint
 lint: setup ## ruff, mypy --strict, shellcheck, dib-lint, known vulnerabilities

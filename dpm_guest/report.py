@@ -10,7 +10,7 @@ import io
 import os
 import stat
 
-from dpm_guest.console import Console
+from dpm_guest.console import Console, words
 from dpm_guest.errors import DpmGuestError
 from dpm_guest.inventory import Inventory
 from dpm_guest.sysfs import Sysfs
@@ -58,8 +58,7 @@ def report(options: Options, tree: Sysfs, console: Console) -> int:
     """Make the archive; 0 when it is written.
 
     Raises:
-        DpmGuestError: it is there already, or was interrupted.
-        OSError: it cannot be written.
+        DpmGuestError: it is there already, cannot be written, or was interrupted.
     """
     path = options.operands[0] if options.operands else FILE
     if options.dry_run:
@@ -73,6 +72,8 @@ def report(options: Options, tree: Sysfs, console: Console) -> int:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError as error:
         raise DpmGuestError(f"{path} is there already; --force replaces it") from error
+    except OSError as error:
+        raise DpmGuestError(f"{path}: {words(error)}") from error
     try:
         with open(descriptor, "wb") as file:
             file.write(_archive(Inventory(options, tree, console).everything()))
@@ -83,7 +84,7 @@ def report(options: Options, tree: Sysfs, console: Console) -> int:
         if isinstance(error, KeyboardInterrupt):
             raise DpmGuestError(f"interrupted, {path} was not written") from error
         if isinstance(error, OSError):
-            error.filename = path
+            raise DpmGuestError(f"{path}: {words(error)}") from error
         raise
     console.notice(f"{path}: look through it before you send it: tar -xzf {path}; grep -r . {TOP}")
     return 0

@@ -229,6 +229,19 @@ DAMAGES: list[Damage] = [
 ONE_MACHINE = pytest.mark.parametrize("machine", ["z16"], indirect=True)
 
 
+def change_answers(
+    monkeypatch: pytest.MonkeyPatch, start: str, change: Callable[[Any], Any]
+) -> None:
+    """Have each answer to a GET whose URI begins so changed on its way."""
+    get = zhmcclient.Session.get
+
+    def other(session: zhmcclient.Session, asked: str, **options: Any) -> Any:
+        answer = get(session, asked, **options)
+        return change(answer) if asked.startswith(start) else answer
+
+    monkeypatch.setattr(zhmcclient.Session, "get", other)
+
+
 @ONE_MACHINE
 @pytest.mark.parametrize("at", range(len(DAMAGES)))
 def test_a_damaged_answer_is_no_traceback_and_grants_nothing(
@@ -236,13 +249,7 @@ def test_a_damaged_answer_is_no_traceback_and_grants_nothing(
 ) -> None:
     damaged, change = DAMAGES[at]
     permit(bench, tasks=sorted(ALL - {"Start Partition"}))
-    get = zhmcclient.Session.get
-
-    def other(session: zhmcclient.Session, asked: str, **options: Any) -> Any:
-        answer = get(session, asked, **options)
-        return change(answer) if asked.startswith(damaged) else answer
-
-    monkeypatch.setattr(zhmcclient.Session, "get", other)
+    change_answers(monkeypatch, damaged, change)
 
     _, rows = bench.check()
 
@@ -292,15 +299,11 @@ def test_of_two_roles_one_that_cannot_be_read_leaves_open_what_the_other_lacks(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     permit(bench, tasks=sorted(ALL - {"Start Partition"}))
-    get = zhmcclient.Session.get
 
-    def other(session: zhmcclient.Session, asked: str, **options: Any) -> Any:
-        answer = get(session, asked, **options)
-        if asked == THIS_USER:
-            answer["user-roles"].append("/api/user-roles/of-others")
-        return answer
+    def with_another_role(user: Any) -> Any:
+        return {**user, "user-roles": [*user["user-roles"], "/api/user-roles/of-others"]}
 
-    monkeypatch.setattr(zhmcclient.Session, "get", other)
+    change_answers(monkeypatch, THIS_USER, with_another_role)
 
     code, rows = bench.check()
 
@@ -316,15 +319,12 @@ def test_a_permission_of_an_unknown_kind_leaves_open_what_the_others_lack(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     permit(bench, tasks=sorted(ALL - {"Start Partition"}))
-    get = zhmcclient.Session.get
 
-    def other(session: zhmcclient.Session, asked: str, **options: Any) -> Any:
-        answer = get(session, asked, **options)
-        if asked.startswith(ROLE):
-            answer["permissions"].append({**answer["permissions"][0], "permitted-object-type": "x"})
-        return answer
+    def with_an_unknown_kind(role: Any) -> Any:
+        known = role["permissions"]
+        return {**role, "permissions": [*known, {**known[0], "permitted-object-type": "x"}]}
 
-    monkeypatch.setattr(zhmcclient.Session, "get", other)
+    change_answers(monkeypatch, ROLE, with_an_unknown_kind)
 
     code, rows = bench.check()
 

@@ -9,8 +9,6 @@ from dpm_lab.hmc.calls import Call
 from dpm_lab.hmc.refusals import Refusal, not_found, wrong_state
 from dpm_lab.hmc.tree import STARTED, Tree
 
-#: Seconds from discovery to discovery that the HMC starts by itself.
-PERIOD = 600.0
 #: Statuses in which groups come and go (reference of zhmcclient).
 _STATUSES = STARTED | {"stopped"}
 
@@ -98,8 +96,7 @@ def assign_ports(tree: Tree, group: Any, partition: Any) -> None:
         for _ in range(group.properties["connectivity"] - len(resources(group, partition))):
             _make_resource(tree, group, partition, None)
         # Discovery runs every ten minutes by itself.
-        seconds = tree.jobs.duration("ports", PERIOD)
-        tree.clock.after(seconds, lambda: find_ports(tree, group))
+        tree.jobs.after("ports", lambda: find_ports(tree, group))
         return
     candidates: list[str | None] = list(group.properties["candidate-adapter-port-uris"])
     wanted = candidates or [None] * group.properties["connectivity"]

@@ -118,6 +118,13 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         metavar="NAME=VALUE",
         help="how it behaves where HMCs differ; more than once; '--behaviour list' lists all",
     )
+    parser.add_argument(
+        "--duration",
+        action="append",
+        default=[],
+        metavar="NAME=SECONDS",
+        help="how long something takes; more than once; '--duration list' lists all",
+    )
     parser.add_argument("--log", type=Path, metavar="FILE", help="write the requests to a file")
     parser.add_argument(
         "-v", "--verbose", action="store_true", help="show the requests on standard error"
@@ -132,6 +139,7 @@ def run(args: argparse.Namespace) -> int:
     from dpm_lab.hmc.behaviour import Behaviour
     from dpm_lab.hmc.faults import Fault
     from dpm_lab.hmc.files import SECRET, write_new
+    from dpm_lab.hmc.jobs import DURATIONS, durations
     from dpm_lab.hmc.machines import Machine, names
     from dpm_lab.hmc.server import HmcServer
 
@@ -144,7 +152,12 @@ def run(args: argparse.Namespace) -> int:
     if "list" in args.behaviour:
         print("\n".join(Behaviour.lines()))
         return 0
+    if "list" in args.duration:
+        print("\n".join(f"{name}={seconds:g}" for name, seconds in DURATIONS.items()))
+        return 0
     behaviour = Behaviour.parse(args.behaviour)
+    times = dict(text.partition("=")[::2] for text in args.duration)
+    durations(times)
     faults = [Fault.parse(text) for text in args.fault]
     with contextlib.ExitStack() as stack:
         folder = args.folder
@@ -171,6 +184,7 @@ def run(args: argparse.Namespace) -> int:
             lifetime=args.session_lifetime,
             logs=tuple(logs),
             behaviour=behaviour,
+            durations=times,
             users_file=args.users,
         )
         for fault in faults:

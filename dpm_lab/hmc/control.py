@@ -63,7 +63,8 @@ class Control:
         ``start``, ``stop``, ``discovery``, ``fulfil``; ``shutdown``: that of a guest, by which a
         stop takes longer; ``ports``: until discovery finds a group's ports; ``nic``: until a NIC
         is there whose creation answered 500; ``cancel``: until a job is cancelled.
-        With 0 a job has ended before its client can ask about it.
+        With 0 a job has ended before its client can ask about it. All of them are in
+        :data:`dpm_lab.hmc.jobs.DURATIONS`; `reset` puts them back to those of the start.
         """
         self._send("set-duration", {"operation": operation, "seconds": seconds})
 
@@ -184,7 +185,7 @@ class Desk:
 
     def _set_duration(self, operation: str, seconds: float) -> None:
         with self._service.tree.lock:
-            self._service.tree.jobs.set_duration(operation, float(seconds))
+            self._service.tree.jobs.set_duration(operation, seconds)
 
     def _set_behaviour(self, points: dict[str, Any]) -> None:
         tree = self._service.tree

@@ -3,18 +3,46 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from dpm_lab.hmc.clock import Clock
+from dpm_lab.hmc.errors import ControlError
 from dpm_lab.hmc.faults import Fault
 from dpm_lab.hmc.refusals import Refusal, not_found, wrong_state
 
-#: Seconds that an operation takes where nothing else was ordered.
-DURATION = 0.2
-#: Seconds that a job is ``cancel-pending`` where nothing else was ordered.
-CANCELLING = 0.0
+#: What takes its time, and how many seconds where nothing else was ordered.
+DURATIONS: Mapping[str, float] = {
+    "start": 0.2,
+    "stop": 0.2,
+    "shutdown": 0.0,
+    "discovery": 0.2,
+    "ports": 600.0,
+    "fulfil": 0.0,
+    "nic": 0.2,
+    "cancel": 0.0,
+    "psw-restart": 0.2,
+    "start-dump-program": 0.2,
+    "scsi-dump": 0.2,
+}
+
+
+def durations(given: Mapping[str, Any]) -> dict[str, float]:
+    """Return how long each operation takes where some are as said.
+
+    :raises ControlError: there is no such operation, or it is no time
+    """
+    for name in given:
+        if name not in DURATIONS:
+            raise ControlError(f"no duration {name!r}: there are {', '.join(DURATIONS)}")
+    try:
+        times = {name: float(seconds) for name, seconds in given.items()}
+        if not all(0 <= seconds < float("inf") for seconds in times.values()):
+            raise ValueError
+    except (TypeError, ValueError) as error:
+        raise ControlError(f"a duration is a number of seconds, not {dict(given)}") from error
+    return {**DURATIONS, **times}
 
 
 @dataclass
@@ -63,38 +91,36 @@ class Job:
 class Jobs:
     """All jobs that were not deleted yet. To be used with the lock of the resource tree held."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, given: Mapping[str, Any]) -> None:
         self._clock = clock
         self._jobs: dict[str, Job] = {}
-        self._durations: dict[str, float] = {}
+        self._initial = durations(given)
+        self._durations = dict(self._initial)
         self.ended: Callable[[Job], None] = lambda job: None
 
     def set_duration(self, operation: str, seconds: float) -> None:
-        """Say how long an operation takes from now on."""
-        self._durations[operation] = seconds
+        """Say how long an operation takes from now on.
 
-    def duration(self, operation: str, otherwise: float = DURATION) -> float:
+        :raises ControlError: there is no such operation, or it is no time
+        """
+        self._durations[operation] = durations({operation: seconds})[operation]
+
+    def duration(self, operation: str) -> float:
         """Return how long it takes, in seconds."""
-        return self._durations.get(operation, otherwise)
+        return self._durations[operation]
 
-    def after(
-        self,
-        operation: str,
-        call: Callable[[], None],
-        otherwise: float = DURATION,
-        longer: float = 0.0,
-    ) -> None:
+    def after(self, operation: str, call: Callable[[], None], longer: float = 0.0) -> None:
         """Have `call` called after what an operation takes; at once where that is nothing."""
-        seconds = self.duration(operation, otherwise) + longer
+        seconds = self.duration(operation) + longer
         if seconds:
             self._clock.after(seconds, call)
         else:
             call()
 
     def reset(self) -> None:
-        """Forget all jobs and durations."""
+        """Forget all jobs; operations take as long as at the start."""
         self._jobs.clear()
-        self._durations.clear()
+        self._durations = dict(self._initial)
 
     def start(self, work: Work, session: str, faults: list[Fault]) -> Job:
         """Begin one, for whom `session` is logged on."""
@@ -156,7 +182,7 @@ class Jobs:
         if job.status != "running":
             raise Refusal(409, 41, f"The job {key} has ended")
         job.status = "cancel-pending"
-        self.after("cancel", lambda: self._cancelled(job), CANCELLING)
+        self.after("cancel", lambda: self._cancelled(job))
 
     def _cancelled(self, job: Job) -> None:
         job.status = "canceled"

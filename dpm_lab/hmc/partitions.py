@@ -312,7 +312,7 @@ def stop(call: Call) -> Accepted:
         partition.properties["status"] = before
 
     # That the operating system is asked to shut down, and waited for, is guessed.
-    longer = tree.jobs.duration("shutdown", 0.0) if before in WITH_SYSTEM else 0.0
+    longer = tree.jobs.duration("shutdown") if before in WITH_SYSTEM else 0.0
     return call.start(Work("stop", done, undone, longer=longer))
 
 

@@ -40,8 +40,10 @@ class HmcServer:
     :param idle: seconds without a request after which a session ends; None: never
     :param lifetime: seconds after which a session ends in any case; None: never
     :param behaviour: points of :class:`dpm_lab.hmc.behaviour.Behaviour` that differ, by name
+    :param durations: seconds that operations take, by name (:data:`dpm_lab.hmc.jobs.DURATIONS`)
     :param users_file: YAML, what users may do and see (:func:`dpm_lab.hmc.users.read`)
     :raises MachineError: a machine is not there or not right
+    :raises ControlError: there is no such behaviour or duration
     :raises StartError: the port cannot be had
     """
 
@@ -59,6 +61,7 @@ class HmcServer:
         lifetime: float | None = None,
         logs: tuple[TextIO, ...] = (),
         behaviour: Mapping[str, Any] | None = None,
+        durations: Mapping[str, Any] | None = None,
         users_file: Path | None = None,
     ) -> None:
         self.machines = reading.read_all(machines or ("z16",))
@@ -74,7 +77,11 @@ class HmcServer:
         initial = users.read(users_file, first) if users_file is not None else [first]
         sessions = Sessions(Users(initial), idle=idle, lifetime=lifetime)
         self.service = Service(
-            self.machines, sessions, *logs, behaviour=Behaviour().changed(behaviour or {})
+            self.machines,
+            sessions,
+            *logs,
+            behaviour=Behaviour().changed(behaviour or {}),
+            durations=durations,
         )
         self.service.latency = latency
         self.desk = Desk(self.service)

@@ -7,7 +7,7 @@ import re
 import threading
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TextIO
 
@@ -57,12 +57,13 @@ class Service:
         sessions: Sessions,
         *logs: TextIO,
         behaviour: Behaviour | None = None,
+        durations: Mapping[str, Any] | None = None,
     ) -> None:
         self.sessions = sessions
         self.faults = Faults()
         self.log = RequestLog(*logs)
         self.latency = 0.0
-        self.tree = Tree(machines, behaviour)
+        self.tree = Tree(machines, behaviour, durations)
         self._stop = threading.Event()
         self._context = Context(self.tree)
         self._handler = uri_handler(lambda: self._context)

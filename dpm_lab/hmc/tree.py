@@ -11,7 +11,7 @@ import itertools
 import re
 import threading
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from zhmcclient.mock._hmc import FakedHmc
@@ -62,7 +62,12 @@ _CONSOLE_HAS = {
 class Tree:
     """All resources. Everything but :attr:`lock` is to be used with the lock held."""
 
-    def __init__(self, machines: Sequence[Machine], behaviour: Behaviour | None = None) -> None:
+    def __init__(
+        self,
+        machines: Sequence[Machine],
+        behaviour: Behaviour | None = None,
+        durations: Mapping[str, Any] | None = None,
+    ) -> None:
         self.machines = tuple(machines)
         self._behaviour = behaviour or Behaviour()
         #: How it behaves now, which orders may change.
@@ -71,7 +76,7 @@ class Tree:
         #: Called with the lock held when resources may have changed.
         self.changed: Callable[[], None] = lambda: None
         self.clock = Clock(self.lock, self._something_happened)
-        self.jobs = Jobs(self.clock)
+        self.jobs = Jobs(self.clock, durations or {})
         self.faked: Any = None
         self.os_messages = OsMessages()
         #: Which user made which object.

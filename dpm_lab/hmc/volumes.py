@@ -166,7 +166,7 @@ def fulfil(call: Call) -> Any:
             target, lun = body["world-wide-port-name"], body["logical-unit-number"]
             complete(volume, target, lun, tree.behaviour.fulfilled_as)
 
-    tree.jobs.after("fulfil", done, 0.0)
+    tree.jobs.after("fulfil", done)
 
 
 def complete(volume: Any, wwpn: str, lun: str, state: str = "complete") -> None:

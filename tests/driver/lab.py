@@ -15,6 +15,7 @@ from dpm_lab.hmc import Control, HmcProcess, HmcServer
 from nova_dpm import conf
 from nova_dpm.conf import Settings
 from nova_dpm.driver import DPMDriver
+from tests import brisk
 
 HOST = "compute-1"
 CONF = nova.conf.CONF
@@ -24,8 +25,6 @@ _configuring = threading.Lock()
 OPERATION_TIMEOUT = 300
 BUSY_TIMEOUT = 10
 OUTAGE_TIMEOUT = 0
-#: How long the lab's jobs take, in true seconds.
-JOB = 0.01
 
 
 class Lab:
@@ -39,7 +38,11 @@ class Lab:
 
     def __init__(self, machine: str, storage_ports: int = 2, *, apart: bool = False) -> None:
         self.machine = machine
-        self.server: HmcServer | HmcProcess = HmcProcess(machine) if apart else HmcServer(machine)
+        self.server: HmcServer | HmcProcess = (
+            HmcProcess(machine, options=brisk.OPTIONS)
+            if apart
+            else HmcServer(machine, durations=brisk.TIMES)
+        )
         self.storage_ports = storage_ports
 
     def __enter__(self) -> Self:
@@ -64,7 +67,6 @@ class Lab:
                 if switch.properties["type"] == "osd":
                     self.switches[switch.properties["port"]] = switch.properties["object-id"]
         session.logoff()
-        self.set_durations(JOB)
         self.control.reset_log()
         return self
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from dpm_lab.hmc import HmcProcess
+from tests import brisk
 
 if TYPE_CHECKING:
     from tests.nova.cloud import Cloud
@@ -31,7 +32,7 @@ def hmcs() -> Iterator[Callable[[str], HmcProcess]]:
 
         def hmc(machine: str) -> HmcProcess:
             if machine not in running:
-                running[machine] = stack.enter_context(HmcProcess(machine))
+                running[machine] = stack.enter_context(HmcProcess(machine, options=brisk.OPTIONS))
             running[machine].control.reset()
             return running[machine]
 

@@ -26,7 +26,6 @@ def lab(_z13: Lab) -> Iterator[Lab]:
     yield _z13
     haste.relax()
     _z13.control.reset()
-    _z13.set_durations(0.01)
 
 
 @pytest.fixture

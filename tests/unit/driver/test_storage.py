@@ -91,7 +91,6 @@ def _world(lab: Lab) -> Iterator[World]:
     haste.relax()
     world.hmc.close()
     lab.control.reset()
-    lab.set_durations(0.01)
 
 
 def test_a_machine_has_the_storage_that_its_firmware_has(world: World) -> None:

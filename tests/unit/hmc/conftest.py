@@ -8,6 +8,7 @@ from contextlib import ExitStack
 import pytest
 
 from dpm_lab.hmc import HmcServer
+from tests import brisk
 from tests.unit.hmc.client import Lab
 
 
@@ -18,11 +19,9 @@ def labs() -> Iterator[Callable[[str], Lab]]:
 
         def get(name: str) -> Lab:
             if name not in made:
-                made[name] = Lab(stack.enter_context(HmcServer(name)))
+                made[name] = Lab(stack.enter_context(HmcServer(name, durations=brisk.TIMES)))
             lab = made[name]
             lab.control.reset()
-            for operation in ("start", "stop", "discovery"):
-                lab.control.set_duration(operation, 0.02)
             return lab
 
         yield get

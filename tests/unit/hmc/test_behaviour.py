@@ -11,6 +11,7 @@ from dpm_lab import __main__ as dpm_lab
 from dpm_lab.hmc import HmcServer
 from dpm_lab.hmc.behaviour import Behaviour
 from dpm_lab.hmc.errors import ControlError
+from dpm_lab.hmc.jobs import DURATIONS
 from tests.unit.hmc.client import Lab
 
 PAGE = Path(__file__).parents[3] / "doc/source/lab-hmc.rst"
@@ -46,6 +47,37 @@ def test_a_point_that_cannot_be_so_is_said_in_one_line(
     error = capsys.readouterr().err
     assert said in error
     assert len(error.splitlines()) == 1
+
+
+def test_the_command_lists_the_durations(capsys: pytest.CaptureFixture[str]) -> None:
+    assert dpm_lab.main(["hmc", "--duration", "list"]) == 0
+
+    said = capsys.readouterr().out.splitlines()
+    assert len(said) == len(DURATIONS)
+    assert "start=0.2" in said
+
+
+@pytest.mark.parametrize("text", ["begin=1", "start", "start=long", "start=-1", "start=nan"])
+def test_a_duration_that_cannot_be_so_is_said_in_one_line(
+    capsys: pytest.CaptureFixture[str], text: str
+) -> None:
+    assert dpm_lab.main(["hmc", "--duration", text]) == 1
+
+    error = capsys.readouterr().err
+    assert "duration" in error
+    assert len(error.splitlines()) == 1
+
+
+def test_a_reset_puts_back_how_long_things_took_at_the_start() -> None:
+    with HmcServer("z16", durations={"start": 0}) as hmc:
+        lab = Lab(hmc)
+        lab.control.set_duration("start", 60)
+        lab.control.reset()
+        partition = lab.partition()
+
+        partition.start(wait_for_completion=False)
+
+        assert lab.status(partition) == "active"
 
 
 def test_a_reset_puts_back_how_it_was_started() -> None:

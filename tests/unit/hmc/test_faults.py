@@ -182,8 +182,10 @@ def test_an_order_that_is_no_order_is_refused(lab: Lab) -> None:
         Fault(kind="explode")
     with pytest.raises(ControlError, match="regular expression"):
         Fault(uri="(")
-    with pytest.raises(ControlError, match="set-duration"):
+    with pytest.raises(ControlError, match="number of seconds"):
         lab.control.set_duration("start", "long")  # type: ignore[arg-type]
+    with pytest.raises(ControlError, match="no duration 'begin': there are start"):
+        lab.control.set_duration("begin", 1)
 
 
 def test_orders_need_the_token(lab: Lab) -> None:

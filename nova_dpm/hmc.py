@@ -34,6 +34,7 @@ from nova_dpm.conf import HmcSettings
 from nova_dpm.errors import (
     AnswerError,
     CertificateError,
+    ConflictError,
     HmcError,
     JobError,
     JobTimeoutError,
@@ -60,6 +61,12 @@ from nova_dpm.session import ATTEMPTS, PLAIN, SharedSession, is_worth_repeating,
 LOG = log.getLogger(__name__)
 
 Result = TypeVar("Result")
+
+CANCEL_TIMEOUT = 60.0
+"""Seconds that a job may be ``cancel-pending`` (zhmcclient 1.26, ``_session.py``, `Job.cancel`; how
+long it can be is written nowhere)."""
+
+_ENDED = ("complete", "canceled")
 
 
 class Hmc:
@@ -189,7 +196,8 @@ class Hmc:
 
         The pause between two polls grows with the time gone by, so that a job's end is noticed at
         most a tenth of its duration late (zhmcclient's own wait polls every 10 s). A job that does
-        not end in time is canceled, where the HMC can: what is half started cannot be stopped.
+        not end in time is canceled, where the HMC can: what is half started cannot be stopped. That
+        takes its time as well, and the job may still end well meanwhile.
 
         Raises:
             JobError: it failed.
@@ -199,13 +207,15 @@ class Hmc:
         """
         begin = time.monotonic()
         while True:
-            answer = self.get(job.uri)
-            if answers.text(answer, "status") in ("complete", "canceled"):
+            answer = self._ended(job)
+            if answer is not None:
                 self._forget(job)
                 return _job_result(job, answer)
             elapsed = time.monotonic() - begin
             if elapsed > self._settings.operation_timeout:
-                self._cancel(job)
+                last = self._cancel(job)
+                if last is not None and last["status"] == "complete":
+                    return _job_result(job, last)
                 raise JobTimeoutError(
                     f"{job.op_method} {job.op_uri}: not done after {elapsed:.0f} s "
                     "(option hmc_operation_timeout); look at the partition and its messages on "
@@ -239,11 +249,26 @@ class Hmc:
                 )
             pause(elapsed)
 
-    def _cancel(self, job: zhmcclient.Job) -> None:
+    def _cancel(self, job: zhmcclient.Job) -> Properties | None:
+        """Cancel a job, and return what the HMC says of it when it has ended, None: it goes on."""
         try:
-            self.update(f"{job.uri}/operations/cancel", {})
+            try:
+                self.update(f"{job.uri}/operations/cancel", {})
+            except ConflictError as error:
+                # It has ended just now, or is about to be cancelled, by this request or another.
+                LOG.info("Job %s %s: %s", job.op_method, job.op_uri, error)
+            what = f"Job {job.op_method} {job.op_uri} canceled"
+            answer = self.until(what, lambda: self._ended(job), CANCEL_TIMEOUT)
         except HmcError as error:
             LOG.warning("Job %s %s goes on: %s", job.op_method, job.op_uri, error)
+            return None
+        self._forget(job)
+        return answer
+
+    def _ended(self, job: zhmcclient.Job) -> Properties | None:
+        """Return what the HMC says of a job, None where it has not ended."""
+        answer = self.get(job.uri)
+        return answer if answers.text(answer, "status") in _ENDED else None
 
     def _forget(self, job: zhmcclient.Job) -> None:
         try:

@@ -21,7 +21,7 @@ DURATIONS: Mapping[str, float] = {
     "ports": 600.0,
     "fulfil": 0.0,
     "nic": 0.2,
-    "cancel": 0.0,
+    "cancel": 2.0,
     "psw-restart": 0.2,
     "start-dump-program": 0.2,
     "scsi-dump": 0.2,

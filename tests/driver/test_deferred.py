@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from nova import exception
 from nova.compute import power_state
 
+from dpm_lab.hmc import Fault
 from tests.driver.compute import Compute, Server, server, wrongs
 from tests.driver.lab import Lab
 
@@ -92,6 +94,22 @@ def test_a_server_that_does_not_come_up_again_says_why(
         getattr(compute, operation)(subject)
 
     assert "is paused after start" in caplog.text
+
+
+def test_a_start_that_did_not_end_can_be_repeated(lab: Lab) -> None:
+    compute, subject = Compute(lab), server(lab)
+    compute.build(subject)
+    compute.driver.power_off(subject.instance)
+    lab.control.set_duration("cancel", 0.1)
+    lab.control.add_fault(Fault("POST", ".*/operations/start", "job-never-ends", times=1))
+    fewer = replace(subject, ports=())
+
+    with pytest.raises(exception.NovaException):
+        compute.power_on(subject)
+    assert status(lab, subject) == "stopped"
+
+    compute.power_on(fewer)
+    assert not wrongs(lab, fewer)
 
 
 @pytest.mark.parametrize("halted", ["paused", "terminated"])

@@ -435,6 +435,40 @@ def test_a_job_that_does_not_end_is_canceled(subject: Subject, lab: Lab) -> None
     assert subject.ask("get")["status"] == "stopped"
 
 
+def test_a_job_that_ends_well_before_it_is_canceled_has_its_result(
+    hmc: Hmc, clock: SimulatedTime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+
+    def get(uri: str) -> dict[str, Any]:
+        if not told:
+            return {"status": "running"}
+        told.append("asked")
+        if len(told) < 4:
+            return {"status": "cancel-pending"}
+        return {"status": "complete", "job-status-code": 200, "job-results": {"a": 1}}
+
+    monkeypatch.setattr(hmc, "get", get)
+    monkeypatch.setattr(hmc, "update", lambda uri, body: told.append(uri))
+    monkeypatch.setattr(hmc, "delete", lambda uri: None)
+
+    assert hmc.wait(JOB) == {"a": 1}
+    assert told[0].endswith("/operations/cancel")
+
+
+def test_a_job_that_stays_about_to_be_canceled_is_given_up(
+    hmc: Hmc, clock: SimulatedTime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hmc, "get", lambda uri: {"status": "cancel-pending"})
+    monkeypatch.setattr(hmc, "update", lambda uri, body: None)
+    begin = clock.now
+
+    with pytest.raises(JobTimeoutError, match="hmc_operation_timeout"):
+        hmc.wait(JOB)
+
+    assert 360 <= clock.now - begin <= 400
+
+
 def test_what_never_comes_true_is_given_up(hmc: Hmc, clock: SimulatedTime) -> None:
     begin = clock.now
 

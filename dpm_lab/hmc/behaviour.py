@@ -72,7 +72,7 @@ class Behaviour:
     )
 
     #: Whether "Stop Partition" is taken in reservation-error.
-    reservation_error_stops: bool = True
+    reservation_error_stops: bool = False
     #: What a partition is after a start that failed for lack of memory or processors.
     lack_of_resources: str = _one_of("stopped", "reservation-error")
 

@@ -296,7 +296,8 @@ def stop(call: Call) -> Accepted:
     partition = tree.find(call.base)
     tree.check_cpc(partition.manager.parent)
     before = partition.properties["status"]
-    # zhmcclient.mock names those that are started, and wonders about reservation-error.
+    # zhmcclient.mock names those that are started, and wonders about reservation-error;
+    # zhmc-ansible-modules (``common.py``, ``stop_partition``) takes that for stopped.
     if before not in STARTED and not (
         before == "reservation-error" and tree.behaviour.reservation_error_stops
     ):

@@ -134,7 +134,6 @@ def test_a_partition_that_lacked_its_resources_is_started_or_deleted_as_it_is(
     compute.build(subject)
     [uri] = uris(lab)
     lab.control.set_properties(uri, {"status": "reservation-error"})
-    lab.control.set_behaviour(reservation_error_stops=False)
 
     actions: dict[str, Any] = {
         "reboot": lambda: compute.reboot(subject),

@@ -135,7 +135,7 @@ def test_hbas_have_paths_as_well(z13: Lab) -> None:
 def test_a_partition_that_got_no_resources_is_started_or_deleted_and_not_stopped(
     z16: Lab,
 ) -> None:
-    z16.control.set_behaviour(lack_of_resources="reservation-error", reservation_error_stops=False)
+    z16.control.set_behaviour(lack_of_resources="reservation-error")
     total = 4194304
     first = z16.partition("a", **{"initial-memory": total, "maximum-memory": total})
     second, third = z16.partition("b"), z16.partition("c")
@@ -156,6 +156,7 @@ def test_a_partition_that_got_no_resources_is_started_or_deleted_and_not_stopped
 
 def test_reservation_error_may_be_stopped(z16: Lab) -> None:
     partition = z16.partition()
+    z16.control.set_behaviour(reservation_error_stops=True)
     z16.control.set_properties(partition.uri, {"status": "reservation-error"})
 
     z16.stop(partition)

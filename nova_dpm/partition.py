@@ -17,6 +17,7 @@ from nova_dpm import answers, names
 from nova_dpm.answers import Properties
 from nova_dpm.errors import (
     ConflictError,
+    HttpError,
     JobTimeoutError,
     NotFoundError,
     StateError,
@@ -231,17 +232,25 @@ class Partitions:
     def _run(self, uri: str, operation: str, is_done: Callable[[str], bool]) -> None:
         """Do an operation once, or join the one that is under way, and see it to its end.
 
-        That is not the end of the job, but the status that it leads to.
+        That is not the end of the job, but the status that it leads to: it also tells whether a
+        request was carried out whose answer was lost, or was an error of the HMC itself.
         """
+        under_way = STARTING if operation == "start" else STOPPING
         for attempt in range(1, _BRIEF_TIMES + 1):
             try:
                 job = self._hmc.begin(f"{uri}/operations/{operation}", {})
-            except (UnansweredError, ConflictError) as error:
+            except (UnansweredError, HttpError) as error:
                 # It was carried out and the answer lost, or the state is not right for it.
-                status = self._settled(uri)
+                if isinstance(error, HttpError) and not _leaves_doubt(error):
+                    raise
+                *passed, status = self._statuses(uri)
                 if is_done(status):
                     return
-                if attempt == _BRIEF_TIMES:
+                is_begun = under_way in passed or (operation == "start" and status in HALTED)
+                if is_begun or attempt == _BRIEF_TIMES:
+                    # What this request or another did may show late.
+                    if is_done(self._become(uri, is_done)):
+                        return
                     raise
                 LOG.info("Partition %s is %s after: %s; %s again", uri, status, error, operation)
             else:
@@ -269,7 +278,7 @@ class Partitions:
             status = self.status(uri)
             return status if is_last(status) else None
 
-        status = self._settled(uri)
+        status = self._statuses(uri)[-1]
         if is_last(status):
             return status
         try:
@@ -277,12 +286,13 @@ class Partitions:
         except JobTimeoutError:
             return self.status(uri)
 
-    def _settled(self, uri: str) -> str:
-        """Return the status when it is neither starting nor stopping."""
+    def _statuses(self, uri: str) -> list[str]:
+        """Return the statuses that are seen until one is neither starting nor stopping."""
+        seen: list[str] = []
 
-        def settled() -> str | None:
-            status = self.status(uri)
-            return None if status in (STARTING, STOPPING) else status
+        def settled() -> list[str] | None:
+            seen.append(self.status(uri))
+            return None if seen[-1] in (STARTING, STOPPING) else seen
 
         return self._hmc.until(f"Partition {uri} neither starting nor stopping", settled)
 
@@ -303,3 +313,8 @@ class Partitions:
             )
             for each in answers.objects(answer, "partitions")
         ]
+
+
+def _leaves_doubt(error: HttpError) -> bool:
+    """Whether the operation may be done, or under way, in spite of this answer."""
+    return isinstance(error, ConflictError) or error.is_failure

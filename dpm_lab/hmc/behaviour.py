@@ -28,6 +28,10 @@ class Shown:
     status: str
     seconds: float | None
 
+    def __str__(self) -> str:
+        """Return what `parse` reads."""
+        return self.status if self.seconds is None else f"{self.status}:{self.seconds:g}"
+
     @classmethod
     def parse(cls, text: Any) -> Shown | None:
         """Read ``STATUS:SECONDS``, ``STATUS`` or ``none``.
@@ -48,9 +52,9 @@ class Behaviour:
     #: Whether "Create NIC" demands `type` where the adapter is of the family network-express.
     network_express_wants_type: bool = True
     #: What a partition shows after the job of "Start Partition", and for how long.
-    after_start: Shown | None = None
+    after_start: Shown | None = Shown("paused", 3.0)
     #: The same after "Stop Partition".
-    after_stop: Shown | None = None
+    after_stop: Shown | None = Shown("stale", 3.0)
     #: What a start does where nothing can be loaded.
     nothing_to_load: str = _one_of("job-fails", "paused")
 

@@ -19,7 +19,7 @@ def settle(tree: Tree, partition: Any, status: str, before: str, shown: Shown | 
     :param before: what it was before the job
     """
     disturb(tree, partition.uri)
-    if shown is None:
+    if shown is None or shown.seconds == 0:
         partition.properties["status"] = status
         return
     partition.properties["status"] = before if shown.status == "stale" else shown.status

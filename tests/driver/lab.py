@@ -41,7 +41,7 @@ class Lab:
         self.server: HmcServer | HmcProcess = (
             HmcProcess(machine, options=brisk.OPTIONS)
             if apart
-            else HmcServer(machine, durations=brisk.TIMES)
+            else HmcServer(machine, durations=brisk.TIMES, behaviour=brisk.LATE)
         )
         self.storage_ports = storage_ports
 

@@ -132,7 +132,7 @@ class Outcome:
 
 
 def steps(machine: str, operation: str) -> list[Step]:
-    """Return the requests of a good run. Of a job's polls the first one stands for all."""
+    """Return the requests of a good run. Of polls of a job or status the first stands for all."""
     with Lab(machine) as lab:
         subject = server(lab, ports=2)
         compute = Compute(lab)
@@ -174,7 +174,8 @@ def _steps(requests: list[Request]) -> Iterator[Step]:
         pattern = request.pattern
         occurrence = seen.get(pattern, 0)
         seen[pattern] = occurrence + 1
-        if pattern == "GET /api/jobs/{}" and occurrence:
+        is_poll = place and (request.method, request.uri) == ("GET", requests[place - 1].uri)
+        if is_poll or (pattern == "GET /api/jobs/{}" and occurrence):
             continue
         yield Step(pattern, occurrence, place, request.status == 202, request.method != "GET")
 

@@ -1,4 +1,7 @@
-"""The end of the job of a start or stop is not yet the status that it leads to."""
+"""The end of the job of a start or stop is not yet the status that it leads to.
+
+In all tests of this folder the lab shows another one first, for a blink (`tests.brisk`).
+"""
 
 from __future__ import annotations
 
@@ -66,6 +69,43 @@ def test_a_server_is_deleted_in_one_go(lab: Lab, after: str) -> None:
     compute.delete(subject)
 
     assert not lab.left()
+
+
+@pytest.mark.parametrize("after", LATE)
+@pytest.mark.parametrize("operation", ["start", "stop"])
+@pytest.mark.parametrize("kind", ["drop-after", "status-after"])
+def test_an_operation_whose_answer_is_lost_is_known_by_a_status_that_comes_late(
+    lab: Lab, after: str, operation: str, kind: str
+) -> None:
+    lab.control.set_behaviour(**{f"after_{operation}": after})
+    compute, subject = Compute(lab), server(lab)
+    lab.control.add_fault(Fault("POST", f".*/operations/{operation}", kind, status=500))
+
+    compute.build(subject)
+    compute.reboot(subject)
+
+    assert not wrongs(lab, subject)
+
+
+def test_a_start_of_somebody_else_is_joined_until_the_status_is_there(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab.control.set_behaviour(after_start="paused:0.1")
+    compute, subject = Compute(lab), server(lab)
+    compute.build(subject)
+    compute.driver.power_off(subject.instance)
+    hmc = compute.driver._hmc
+    original = hmc.begin
+
+    def begin(uri: str, body: dict[str, Any]) -> Any:
+        monkeypatch.undo()
+        original(uri, body)
+        return original(uri, body)
+
+    monkeypatch.setattr(hmc, "begin", begin)
+    compute.power_on(subject)
+
+    assert not wrongs(lab, subject)
 
 
 def test_a_partition_that_stays_paused_is_no_server_that_runs(

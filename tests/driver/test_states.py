@@ -54,7 +54,7 @@ def test_a_look_in_the_middle_of_a_change_does_not_outlive_it(
 def test_a_change_that_failed_half_way_is_seen(lab: Lab) -> None:
     compute, subject = Compute(lab), server(lab)
     compute.build(subject)
-    lab.control.add_fault(Fault("POST", ".*/operations/start", status=500))
+    lab.control.add_fault(Fault("POST", ".*/operations/start", status=500, times=None))
 
     with pytest.raises(NovaException):
         compute.reboot(subject)

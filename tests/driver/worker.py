@@ -13,6 +13,7 @@ from typing import Any, cast
 from nova import objects
 
 from nova_dpm.driver import DPMDriver
+from tests.driver import haste
 from tests.driver.compute import Compute, Server
 from tests.driver.lab import Lab, configure
 
@@ -111,6 +112,7 @@ def work(
     seed: int,
 ) -> None:
     """Do one thing after the other with random servers, until somebody kills this process."""
+    haste.hurry()
     chance = random.Random(seed)
     journal = Journal(Path(path))
     compute = Compute(cast(Lab, Configured(options)))

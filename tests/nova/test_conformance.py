@@ -55,6 +55,7 @@ class TestDriver(test_virt_drivers._VirtDriverTestCase, test.TestCase):  # type:
         self._hmc = hmcs("z13")
         for operation in ("start", "stop"):
             self._hmc.control.set_duration(operation, 0)
+        self._hmc.control.set_behaviour(after_start="none", after_stop="none")
         self._conf = tmp_path / "nova.conf"
 
     def _clear_attrs(self) -> None:

@@ -67,6 +67,20 @@ def test_a_reboot_stops_and_starts_so_that_the_boot_parameters_are_read_again(
 
 
 @on("z16")
+def test_nova_stores_no_status_that_is_there_for_some_seconds_only(cloud: Cloud) -> None:
+    cloud.control.set_behaviour(after_start="paused:0.3", after_stop="stale:0.3")
+    server = cloud.boot([cloud.port()])
+    shown = [server["OS-EXT-STS:power_state"]]
+
+    cloud.act(server, "os-stop")
+    shown.append(cloud.until_status(server, "SHUTOFF")["OS-EXT-STS:power_state"])
+    cloud.act(server, "os-start")
+    shown.append(cloud.until_status(server, "ACTIVE")["OS-EXT-STS:power_state"])
+
+    assert shown == [RUNNING, SHUTDOWN, RUNNING]
+
+
+@on("z16")
 def test_an_audit_in_the_middle_of_a_start_does_not_hide_that_it_runs(cloud: Cloud) -> None:
     server = cloud.boot([cloud.port()])
     cloud.act(server, "os-stop")

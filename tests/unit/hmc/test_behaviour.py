@@ -69,7 +69,7 @@ def test_a_duration_that_cannot_be_so_is_said_in_one_line(
 
 
 def test_a_reset_puts_back_how_long_things_took_at_the_start() -> None:
-    with HmcServer("z16", durations={"start": 0}) as hmc:
+    with HmcServer("z16", durations={"start": 0}, behaviour={"after-start": "none"}) as hmc:
         lab = Lab(hmc)
         lab.control.set_duration("start", 60)
         lab.control.reset()

@@ -17,7 +17,7 @@ PARTITIONS = "/api/cpcs/[^/]+/partitions"
 
 @pytest.fixture(scope="module")
 def process() -> Iterator[Lab]:
-    with HmcProcess("z16") as hmc:
+    with HmcProcess("z16", options=("--behaviour", "after-start=none")) as hmc:
         yield Lab(hmc)
 
 

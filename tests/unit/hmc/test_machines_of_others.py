@@ -89,7 +89,7 @@ def test_a_definition_of_zhmcclient_is_an_hmc() -> None:
 
 
 def test_what_others_described_goes_on_living() -> None:
-    with HmcServer(DEFINITION) as hmc:
+    with HmcServer(DEFINITION, behaviour={"after-start": "none", "after-stop": "none"}) as hmc:
         lab = Lab(hmc)
         lab.__dict__["cpc"] = zhmcclient.Client(lab.session).cpcs.find(name="DPM")
         (web,) = lab.cpc.partitions.list()

@@ -228,6 +228,7 @@ def resources(lab: Lab, group: Any) -> list[tuple[Any, str]]:
 def test_ports_may_be_unknown_until_discovery_finds_them(z16: Lab, otherwise: bool) -> None:
     way = "by-discovery-otherwise" if otherwise else "by-discovery"
     z16.control.set_behaviour(storage_ports=way)
+    z16.control.set_duration("ports", 60)
     _, group, (volume,) = attached(z16)
 
     assert resources(z16, group) == [(None, "not-validated")] * 2
@@ -250,7 +251,6 @@ def test_ports_may_be_unknown_until_discovery_finds_them(z16: Lab, otherwise: bo
 
 def test_discovery_comes_by_itself_and_finds_ports_that_were_not_named(z16: Lab) -> None:
     z16.control.set_behaviour(storage_ports="by-discovery")
-    z16.control.set_duration("ports", 0.02)
     group = z16.group(connectivity=2)
     z16.partition().attach_storage_group(group)
 

@@ -15,6 +15,7 @@ import pytest
 from dpm_lab.hmc import HmcServer
 from dpm_lab.hmc.command import DEFAULT_HMC_PORT
 from dpm_lab.hmc.errors import StartError
+from tests import brisk
 
 Zhmc = Callable[..., str]
 
@@ -23,7 +24,9 @@ Zhmc = Callable[..., str]
 def hmc() -> Iterator[HmcServer]:
     """An HMC at the port that zhmc insists on, at an address where nobody else has it."""
     for last in range(1, 255):
-        server = HmcServer("z16", host=f"127.6.79.{last}", port=DEFAULT_HMC_PORT)
+        server = HmcServer(
+            "z16", host=f"127.6.79.{last}", port=DEFAULT_HMC_PORT, behaviour=brisk.LATE
+        )
         try:
             server.start()
         except StartError:

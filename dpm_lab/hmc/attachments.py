@@ -87,15 +87,15 @@ def take_away(tree: Tree, partition: Any, group: Any) -> None:
 def assign_ports(tree: Tree, group: Any, partition: Any) -> None:
     """Make virtual storage resources for the group at the partition.
 
-    There is one for each candidate port. Where no candidate was named, there are as many as the
-    group's `connectivity`, and their port is not known before a discovery (zhmccli has that case).
-    Where discovery names the ports, it is so with candidates as well (IBM, "Attach Storage Group
-    to Partition": a WWPN that is not validated has no port).
+    There are as many as the group's `connectivity`, and their port is not known before a discovery
+    (IBM, "Attach Storage Group to Partition": a WWPN that is not validated has no port).
+    `at-attach`: there is one for each candidate port, or, where no candidate was named, it is so as
+    well (zhmccli has that case).
     """
     if tree.behaviour.storage_ports != "at-attach":
         for _ in range(group.properties["connectivity"] - len(resources(group, partition))):
             _make_resource(tree, group, partition, None)
-        # Discovery runs every ten minutes by itself.
+        # Discovery runs every ten minutes by itself, and on triggers: that this is one is guessed.
         tree.jobs.after("ports", lambda: find_ports(tree, group))
         return
     candidates: list[str | None] = list(group.properties["candidate-adapter-port-uris"])

@@ -59,7 +59,7 @@ class Behaviour:
     nothing_to_load: str = _one_of("job-fails", "paused")
 
     #: When a virtual storage resource gets its port, and whether in the order of the candidates.
-    storage_ports: str = _one_of("at-attach", "by-discovery", "by-discovery-otherwise")
+    storage_ports: str = _one_of("by-discovery", "by-discovery-otherwise", "at-attach")
 
     #: What "Create NIC" on a HiperSockets adapter answers.
     hipersockets_nic: str = _one_of("by-feature", "http-500", "made")

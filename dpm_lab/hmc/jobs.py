@@ -18,7 +18,7 @@ DURATIONS: Mapping[str, float] = {
     "stop": 0.2,
     "shutdown": 0.0,
     "discovery": 0.2,
-    "ports": 600.0,
+    "ports": 5.0,
     "fulfil": 0.0,
     "nic": 0.2,
     "cancel": 2.0,

@@ -11,6 +11,9 @@ from dpm_lab.hmc import HmcServer
 from tests import brisk
 from tests.unit.hmc.client import Lab
 
+TIMES = {**brisk.TIMES, "ports": 3600}
+"""No discovery comes where a test does not want one."""
+
 #: Tests of other things look at once; those of `test_status` say what is shown for a time.
 AT_ONCE = {"after-start": "none", "after-stop": "none"}
 
@@ -23,7 +26,7 @@ def labs() -> Iterator[Callable[[str], Lab]]:
         def get(name: str) -> Lab:
             if name not in made:
                 made[name] = Lab(
-                    stack.enter_context(HmcServer(name, durations=brisk.TIMES, behaviour=AT_ONCE))
+                    stack.enter_context(HmcServer(name, durations=TIMES, behaviour=AT_ONCE))
                 )
             lab = made[name]
             lab.control.reset()

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from dpm_lab.hmc.behaviour import Behaviour
 from tests.unit.hmc.client import Lab, refused, until
 
 BOOT = {"operation": "create", "size": 10, "usage": "boot"}
@@ -93,19 +94,23 @@ def test_a_group_has_wwpns_before_it_is_attached_and_gets_them_back(z16: Lab) ->
     assert z16.properties(partition)["storage-group-uris"] == []
 
 
-def test_without_candidate_ports_there_is_a_resource_for_each_connection(z16: Lab) -> None:
+def test_a_resource_has_no_port_where_nothing_else_is_said(z16: Lab) -> None:
+    _, group, _ = attached(z16)
+
+    assert resources(z16, group) == [(None, "not-validated")] * 2
+    assert Behaviour().storage_ports == "by-discovery"
+
+
+def test_where_attaching_names_ports_they_are_the_candidates_that_come(z16: Lab) -> None:
+    z16.control.set_behaviour(storage_ports="at-attach")
     partition = z16.partition()
     group = z16.group(connectivity=2)
 
     partition.attach_storage_group(group)
-    resources = group.virtual_storage_resources.list()
-    assert [z16.properties(item)["adapter-port-uri"] for item in resources] == [None, None]
+    assert resources(z16, group) == [(None, "not-validated")] * 2
 
     group.add_candidate_adapter_ports(ports(z16))
-    resources = group.virtual_storage_resources.list()
-    assert [z16.properties(item)["adapter-port-uri"] for item in resources] == [
-        port.uri for port in ports(z16)
-    ]
+    assert resources(z16, group) == [(port.uri, "not-validated") for port in ports(z16)]
 
 
 def test_candidate_ports_are_not_named_when_a_group_is_created(z16: Lab) -> None:
@@ -114,6 +119,7 @@ def test_candidate_ports_are_not_named_when_a_group_is_created(z16: Lab) -> None
 
 
 def test_candidate_ports_come_and_go(z16: Lab) -> None:
+    z16.control.set_behaviour(storage_ports="at-attach")
     group = z16.group()
     group.add_candidate_adapter_ports(ports(z16))
 
@@ -228,7 +234,6 @@ def resources(lab: Lab, group: Any) -> list[tuple[Any, str]]:
 def test_ports_may_be_unknown_until_discovery_finds_them(z16: Lab, otherwise: bool) -> None:
     way = "by-discovery-otherwise" if otherwise else "by-discovery"
     z16.control.set_behaviour(storage_ports=way)
-    z16.control.set_duration("ports", 60)
     _, group, (volume,) = attached(z16)
 
     assert resources(z16, group) == [(None, "not-validated")] * 2
@@ -250,7 +255,7 @@ def test_ports_may_be_unknown_until_discovery_finds_them(z16: Lab, otherwise: bo
 
 
 def test_discovery_comes_by_itself_and_finds_ports_that_were_not_named(z16: Lab) -> None:
-    z16.control.set_behaviour(storage_ports="by-discovery")
+    z16.control.set_duration("ports", 0.02)
     group = z16.group(connectivity=2)
     z16.partition().attach_storage_group(group)
 

@@ -48,6 +48,11 @@ VLAN_SETTABLE = (2, 2)
 _VLANS = range(4095)
 """Of 802.1Q; 0 is no VLAN."""
 
+_HIPERSOCKETS = "hipersockets"
+"""The type of such an adapter and of its virtual switch, and the adapter's family."""
+
+_HIPERSOCKETS_NIC = "iqd"
+
 _CCW_FAMILIES = frozenset({"osa", "hipersockets"})
 _CCW_TYPES = frozenset({"osd", "hipersockets", "iqd"})
 """Adapters and NICs that Linux sees as ccw devices. All others are PCI functions: there is no devno
@@ -94,6 +99,7 @@ class Nic:
         backing_uri: what it is plugged into
         vlan: VLAN id, or None
         hmc_mac: that the HMC has given it; None where it does not say
+        is_hipersockets: whether it is on HiperSockets
     """
 
     uri: str
@@ -104,6 +110,7 @@ class Nic:
     backing_uri: str = ""
     vlan: int | None = None
     hmc_mac: Mac | None = None
+    is_hipersockets: bool = False
 
     @property
     def is_ours(self) -> bool:
@@ -114,6 +121,15 @@ class Nic:
         """Whether it is the NIC of a Neutron port."""
         return self.name == names.nic_name(port_id)
 
+    def is_stray_of(self, mac: Mac | None) -> bool:
+        """Whether the HMC has made it for the port of this MAC, and nobody gave it its name.
+
+        NICs on HiperSockets are made under a name of the HMC's (`nova_dpm.adoption`); they keep it
+        where nova-compute or the HMC ended before.
+        """
+        is_foreign = self.is_hipersockets and not self.is_ours
+        return is_foreign and mac is not None and self.hmc_mac == mac
+
 
 @dataclass(frozen=True)
 class _Backing:
@@ -122,6 +138,7 @@ class _Backing:
     properties: Mapping[str, str]
     port: int
     is_ccw: bool
+    is_hipersockets: bool = False
 
 
 def port_id_of(vif: object) -> str:
@@ -134,6 +151,15 @@ def port_id_of(vif: object) -> str:
     if not isinstance(port_id, str) or not re.fullmatch(r"[0-9A-Za-z-]{1,36}", port_id):
         raise RefusedError("one of its ports has no id")
     return port_id
+
+
+def mac_of(vif: Mapping[str, Any]) -> Mac | None:
+    """Return the MAC of a VIF's port, None where it has none."""
+    address = vif.get("address")
+    try:
+        return Mac.parse(address if isinstance(address, str) else "")
+    except DpmGuestError:
+        return None
 
 
 def wanted_nic(vif: Mapping[str, Any]) -> WantedNic:
@@ -310,7 +336,7 @@ class Networks:
         ports = {names.nic_name(nic.port_id): nic for nic in wanted}
         nics: list[Nic] = []
         devnos: dict[str, str | None] = {}
-        for nic in present:
+        for nic in self._without_strays(present, wanted):
             port = ports.get(nic.name)
             if not nic.is_ours or (port is not None and not self._differs(nic, port)):
                 nics.append(nic)
@@ -323,6 +349,15 @@ class Networks:
             nic = self.add(partition, port, nics, devnos.get(names.nic_name(port.port_id)))
             nics = with_nic(nics, nic)
         return nics
+
+    def _without_strays(self, present: Sequence[Nic], wanted: Sequence[WantedNic]) -> list[Nic]:
+        """Remove NICs of these ports that have no name of ours, and return the others."""
+        macs = {nic.mac for nic in wanted}
+        strays = [nic for nic in present if any(nic.is_stray_of(mac) for mac in macs)]
+        for nic in strays:
+            LOG.warning("Removing NIC %s, which the HMC has made for one of our ports", nic.name)
+            self.remove(nic)
+        return [nic for nic in present if nic not in strays]
 
     def _differs(self, nic: Nic, wanted: WantedNic) -> bool:
         if nic.backing_uri and nic.backing_uri != _backing_uri(wanted):
@@ -350,6 +385,7 @@ class Networks:
             RefusedError: the virtual switch or adapter is not there.
             HmcError: the HMC failed.
         """
+        present = self._without_strays(present, [wanted])
         for nic in present:
             if nic.is_of(wanted.port_id):
                 return replace(nic, mac=wanted.mac)  # whatever its description says
@@ -406,6 +442,7 @@ class Networks:
                     backing_uri,
                     answers.optional_number(properties, "vlan-id") or None,
                     _mac_in(properties),
+                    backing.is_hipersockets,
                 )
             )
         return found
@@ -454,16 +491,17 @@ class Networks:
                 )
             body["vlan-id"] = wanted.vlan
 
+        late = backing.is_hipersockets
         if not backing.is_ccw:
-            nic_uri = self._make(partition_uri, body, known)
+            nic_uri = self._make(partition_uri, body, known, late)
             return Nic(nic_uri, name, wanted.mac, None, backing.port)
         number = f"{devno:04x}"
         try:
-            nic_uri = self._make(partition_uri, {**body, "device-number": number}, known)
+            nic_uri = self._make(partition_uri, {**body, "device-number": number}, known, late)
         except ConflictError as error:
             # Something else of the partition has the number: the HMC knows which are free.
             LOG.info("NIC %s cannot have device number %s: %s", name, number, error)
-            nic_uri = self._make(partition_uri, body, known)
+            nic_uri = self._make(partition_uri, body, known, late)
             try:
                 number = _devno_in(self._hmc.get(nic_uri))
             except DpmError:
@@ -471,10 +509,21 @@ class Networks:
                 raise
         return Nic(nic_uri, name, wanted.mac, number, backing.port)
 
-    def _make(self, partition_uri: str, body: Properties, known: Sequence[str]) -> str:
-        """Have the HMC make a NIC, and return its URI."""
+    def _make(
+        self, partition_uri: str, body: Properties, known: Sequence[str], is_late: bool
+    ) -> str:
+        """Have the HMC make a NIC, and return its URI.
+
+        Args:
+            partition_uri: of the partition
+            body: the properties of the NIC
+            known: URIs of the NICs that are there
+            is_late: whether it may appear after the answer, and under another name
+        """
 
         def find() -> str | None:
+            if is_late:
+                return adopt(self._hmc, partition_uri, known, body)
             return self._find(partition_uri, body["name"])
 
         try:
@@ -518,20 +567,24 @@ class Networks:
         wrong one has no network.
         """
         if uri.startswith("/api/virtual-switches/"):
-            port = answers.number(self._hmc.get(uri), "port", bootparams.MAX_PORT)
-            return _Backing({"virtual-switch-uri": uri}, port, is_ccw=True)
+            switch = self._hmc.get(uri)
+            port = answers.number(switch, "port", bootparams.MAX_PORT)
+            is_hipersockets = switch.get("type") == _HIPERSOCKETS
+            return _Backing({"virtual-switch-uri": uri}, port, True, is_hipersockets)
         adapter_uri, _, element = uri.partition("/network-ports/")
         if not re.fullmatch(r"[0-9]|1[0-5]", element):
             raise AnswerError(f"The HMC's answer cannot be used: {uri} names no port from 0 to 15")
         properties = {"network-adapter-port-uri": uri}
         if nic_type:
-            return _Backing(properties, int(element), is_ccw=nic_type in _CCW_TYPES)
+            return _Backing(
+                properties, int(element), nic_type in _CCW_TYPES, nic_type == _HIPERSOCKETS_NIC
+            )
         adapter = self._hmc.get(adapter_uri)
         family = answers.optional_text(adapter, "adapter-family")
         if family == _EXPRESS_FAMILY or (not family and _is_express(adapter)):
             properties["type"] = _EXPRESS_TYPE
         is_ccw = family in _CCW_FAMILIES if family else adapter.get("type") in _CCW_TYPES
-        return _Backing(properties, int(element), is_ccw)
+        return _Backing(properties, int(element), is_ccw, family == _HIPERSOCKETS)
 
 
 def _is_express(adapter: Properties) -> bool:
@@ -544,7 +597,9 @@ def _foreign(uri: str, name: str, properties: Properties) -> Nic:
         devno = _devno_in(properties)
     except AnswerError:
         devno = None
-    return Nic(uri, name, None, devno, 0)
+    is_hipersockets = properties.get("type") == _HIPERSOCKETS_NIC
+    hmc_mac = _mac_in(properties)
+    return Nic(uri, name, None, devno, 0, hmc_mac=hmc_mac, is_hipersockets=is_hipersockets)
 
 
 def _place(nic: WantedNic) -> tuple[str, str, int]:

@@ -31,6 +31,7 @@ from nova_dpm.network import (
     Nic,
     WantedNic,
     boot_parameters,
+    mac_of,
     port_id_of,
     says_the_same,
     wanted_nic,
@@ -263,12 +264,12 @@ class Servers:
         Raises:
             HmcError: the HMC failed.
         """
-        port_id = port_id_of(vif)
+        port_id, mac = port_id_of(vif), mac_of(vif)
         partition = self._partitions.find(uuid)
         if partition is None:
             return
         present = self._networks.present(partition)
-        gone = [nic for nic in present if nic.is_of(port_id)]
+        gone = [nic for nic in present if nic.is_of(port_id) or nic.is_stray_of(mac)]
         for nic in gone:
             self._networks.remove(nic)
         self._tell(partition, [nic for nic in present if nic not in gone])

@@ -68,6 +68,14 @@ def express_port(lab: Lab, number: int) -> dict[str, Any]:
     return {**port(lab), "type": "dpm_adapter", "details": details}
 
 
+def hipersockets_port(lab: Lab) -> dict[str, Any]:
+    """Return a VIF on HiperSockets, of which NICs are made by partition links since the z16."""
+    if lab.has_switches:
+        return {**port(lab), "type": "dpm_vswitch", "details": {"object_id": lab.hipersockets}}
+    details = {"object_id": lab.adapters["HIPER-A"], "port": 0}
+    return {**port(lab), "type": "dpm_adapter", "details": details}
+
+
 def port(lab: Lab, number: int = 0) -> dict[str, Any]:
     """Return a VIF as Neutron's mechanism driver for DPM binds it."""
     port_id = str(uuid.uuid4())

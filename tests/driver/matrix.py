@@ -17,7 +17,7 @@ from nova.exception import NovaException
 
 from dpm_lab.hmc import Fault, Request
 from tests.driver import haste
-from tests.driver.compute import Compute, Server, port, server, wrongs
+from tests.driver.compute import Compute, Server, hipersockets_port, port, server, wrongs
 from tests.driver.lab import Lab
 
 SUBJECTS = (
@@ -28,9 +28,10 @@ SUBJECTS = (
     ("z17", "spawn"),
     ("z13", "reboot"),
     ("z16", "attach port"),
+    ("z17", "attach HiperSockets"),
     ("z16", "detach port"),
 )
-"""Machines and operations. Of z17 what differs from z16: NICs. Of the last three what changes
+"""Machines and operations. Of z17 what differs from z16: NICs. Of the last four what changes
 something: reads fail as they do in the others."""
 
 _SLOW = 0.02
@@ -152,6 +153,7 @@ def _prepared(
     compute.build(subject)
     new = port(lab, 1)
     context, instance, old = compute.context, subject.instance, subject.ports[0]
+    fast = hipersockets_port(lab)
     more = replace(subject, ports=(*subject.ports, new))
     less = replace(subject, ports=subject.ports[1:])
     found: dict[str, tuple[Callable[[], None], Server | None]] = {
@@ -160,6 +162,10 @@ def _prepared(
         "attach port": (
             lambda: compute.driver.attach_interface(context, instance, None, new),
             more,
+        ),
+        "attach HiperSockets": (
+            lambda: compute.driver.attach_interface(context, instance, None, fast),
+            replace(subject, ports=(*subject.ports, fast)),
         ),
         "detach port": (lambda: compute.driver.detach_interface(context, instance, old), less),
     }

@@ -12,6 +12,7 @@ from tests.driver.conftest import Matrix
 from tests.driver.matrix import KINDS, SUBJECTS, Outcome, Verdict
 
 JOBLESS = {("z17", "spawn"), ("z16", "attach port"), ("z16", "detach port")}
+JOBLESS |= {("z17", "attach HiperSockets")}
 ROWS = [
     (*subject, kind)
     for subject in SUBJECTS

@@ -7,7 +7,7 @@ import os
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ import pytest
 
 from dpm_lab.hmc import Fault
 from tests import notes
-from tests.driver.compute import Compute, Server, port, server, wrongs
+from tests.driver.compute import Compute, Server, hipersockets_port, port, server, wrongs
 from tests.driver.lab import Lab
 from tests.driver.worker import Journal, Kept, act, note, work
 
@@ -84,11 +84,16 @@ def kill_until(
     tally = Tally()
     with Lab(machine, apart=True) as lab:
         compute = Compute(lab)
+        # A z13 has no partition links, and its NICs on HiperSockets are like any other.
+        kinds = (port, hipersockets_port)
         while not is_enough(tally):
             number = tally.kills
             journal = Journal(folder / str(number))
-            new = [server(lab, ports=chance.randint(0, 2)) for _ in range(50)]
-            ports = [port(lab, each) for each in range(50)]
+            ports = [chance.choice(kinds)(lab) for _ in range(150)]
+            new = [
+                replace(server(lab), ports=tuple(ports.pop() for _ in range(chance.randint(0, 2))))
+                for _ in range(50)
+            ]
             arguments = (lab.options(), str(folder / str(number)), kept, new, ports, number)
             worker = processes.Process(target=work, args=arguments)
             worker.start()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -10,7 +11,8 @@ import pytest
 from nova import exception
 
 from dpm_lab.hmc import Fault
-from tests.driver.compute import Compute, Server, port, server, wrongs
+from nova_dpm import network
+from tests.driver.compute import Compute, Server, hipersockets_port, port, server, wrongs
 from tests.driver.lab import Lab
 
 
@@ -150,23 +152,15 @@ def test_a_switch_that_the_user_may_no_longer_see_stops_no_start_and_no_detachin
     assert not wrongs(lab, replace(subject, ports=subject.ports[1:]))
 
 
-def on_hipersockets(lab: Lab) -> dict[str, Any]:
-    if lab.machine == "z17":
-        details = {"object_id": lab.adapters["HIPER-A"], "port": 0}
-        return {**port(lab), "type": "dpm_adapter", "details": details}
-    return {**port(lab), "type": "dpm_vswitch", "details": {"object_id": lab.hipersockets}}
-
-
 @pytest.mark.parametrize("seconds", [0.0, 0.02])
 def test_a_nic_that_is_made_though_the_hmc_says_that_it_failed_is_found(
     lab: Lab, seconds: float
 ) -> None:
     if lab.machine == "z13":
         pytest.skip("a z13 has no partition links")
-    lab.control.set_behaviour(hipersockets_nic="http-500")
     lab.control.set_duration("nic", seconds)
-    compute, new = Compute(lab), on_hipersockets(lab)
-    subject = replace(server(lab), ports=(on_hipersockets(lab), port(lab)))
+    compute, new = Compute(lab), hipersockets_port(lab)
+    subject = replace(server(lab), ports=(hipersockets_port(lab), port(lab)))
 
     compute.build(subject)
     assert not wrongs(lab, subject)
@@ -176,6 +170,59 @@ def test_a_nic_that_is_made_though_the_hmc_says_that_it_failed_is_found(
 
     compute.driver.detach_interface(compute.context, subject.instance, new)
     assert not wrongs(lab, subject)
+
+
+class Killed(BaseException):
+    """The end of a nova-compute."""
+
+
+@pytest.mark.parametrize("operation", ["detach", "reboot"])
+def test_a_nic_on_hipersockets_that_never_got_its_name_is_known_by_its_mac(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, operation: str
+) -> None:
+    if lab.machine == "z13":
+        pytest.skip("a z13 has no partition links")
+    compute, subject, new = Compute(lab), server(lab), hipersockets_port(lab)
+    compute.build(subject)
+
+    def killed(*arguments: Any) -> None:
+        raise Killed
+
+    monkeypatch.setattr(network, "adopt", killed)
+    with pytest.raises(Killed):
+        compute.driver.attach_interface(compute.context, subject.instance, None, new)
+    monkeypatch.undo()
+    while len(partition(lab, subject)["nics"]) < 2:
+        time.sleep(0.005)
+    compute.restart()
+
+    if operation == "reboot":
+        subject = replace(subject, ports=(*subject.ports, new))
+        compute.reboot(subject)
+    else:
+        compute.driver.detach_interface(compute.context, subject.instance, new)
+
+    assert not wrongs(lab, subject)
+
+
+def test_a_nic_of_somebody_else_on_hipersockets_stays(lab: Lab) -> None:
+    compute, subject, new = Compute(lab), server(lab), hipersockets_port(lab)
+    compute.build(subject)
+    compute.driver.power_off(subject.instance)
+    found = partition(lab, subject)
+    backing = (
+        {"network-adapter-port-uri": f"/api/adapters/{new['details']['object_id']}/network-ports/0"}
+        if lab.machine == "z17"
+        else {"virtual-switch-uri": f"/api/virtual-switches/{new['details']['object_id']}"}
+    )
+    lab.control.set_behaviour(hipersockets_nic="made")
+    compute.driver._hmc.post(f"{found['object-uri']}/nics", {"name": "theirs", **backing})
+
+    compute.driver.attach_interface(compute.context, subject.instance, None, new)
+    compute.driver.detach_interface(compute.context, subject.instance, new)
+    compute.power_on(subject)
+
+    assert "theirs" in [nic["name"] for nic in partition(lab, subject)["nics"]]
 
 
 def test_where_the_hmc_fails_and_makes_nothing_nothing_is_left(lab: Lab) -> None:

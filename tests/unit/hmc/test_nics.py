@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from dpm_lab.hmc import HmcServer, Machine
+from dpm_lab.hmc import HmcServer
 from tests.unit.hmc.client import Lab, refused
 
 
@@ -183,6 +182,7 @@ def test_up_to_z16_an_osa_port_has_a_virtual_switch(z16: Lab) -> None:
     [("OSA-A", "osd", "8003"), ("HIPER-A", "iqd", "8003"), ("NETX-01", "neth", "8001")],
 )
 def test_a_z17_wants_an_adapter_port(z17: Lab, adapter: str, kind: str, second: str) -> None:
+    z17.control.set_behaviour(hipersockets_nic="made")
     partition = z17.partition()
     port = z17.port(adapter).uri
 
@@ -256,17 +256,8 @@ def test_pci_functions_have_device_numbers_of_their_own(z17: Lab) -> None:
         partition.nics.create({"name": "again", **pci})
 
 
-PARTITION_LINKS = "dpm-hipersockets-partition-link-management"
-
-
-def with_partition_links(name: str) -> HmcServer:
-    machine = Machine.load(name)
-    features = (*machine.api_features, PARTITION_LINKS)
-    return HmcServer(replace(machine, api_features=features))
-
-
 def test_with_partition_links_a_z16_fails_and_makes_a_hipersockets_nic_of_another_name() -> None:
-    with with_partition_links("z16") as hmc:
+    with HmcServer("z16") as hmc:
         lab = Lab(hmc)
         lab.control.set_duration("nic", 60)
         switches = lab.cpc.virtual_switches.list(full_properties=True)
@@ -299,7 +290,6 @@ def test_with_partition_links_a_z16_fails_and_makes_a_hipersockets_nic_of_anothe
 def test_with_partition_links_a_z17_ignores_the_name_until_nothing_else_is_updated(
     z17: Lab,
 ) -> None:
-    z17.control.set_behaviour(hipersockets_nic="http-500")
     z17.control.set_duration("nic", 0)
     partition = z17.partition()
 

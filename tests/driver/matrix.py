@@ -180,8 +180,12 @@ def _steps(requests: list[Request]) -> Iterator[Step]:
         pattern = request.pattern
         occurrence = seen.get(pattern, 0)
         seen[pattern] = occurrence + 1
-        is_poll = place and (request.method, request.uri) == ("GET", requests[place - 1].uri)
-        if is_poll or (pattern == "GET /api/jobs/{}" and occurrence):
+        before = requests[place - 1] if place else None
+        is_again = before is not None and (request.method, request.uri) == (
+            before.method,
+            before.uri,
+        )
+        if (request.method == "GET" and is_again) or (pattern == "GET /api/jobs/{}" and occurrence):
             continue
         yield Step(pattern, occurrence, place, request.status == 202, request.method != "GET")
 

@@ -11,8 +11,12 @@ import pytest
 from tests.driver.conftest import Matrix
 from tests.driver.matrix import KINDS, SUBJECTS, Outcome, Verdict
 
-JOBLESS = {("z17", "spawn"), ("z16", "attach port"), ("z16", "detach port")}
-JOBLESS |= {("z17", "attach HiperSockets")}
+JOBLESS = {
+    ("z17", "spawn"),
+    ("z16", "attach port"),
+    ("z17", "attach HiperSockets"),
+    ("z16", "detach port"),
+}
 ROWS = [
     (*subject, kind)
     for subject in SUBJECTS

@@ -38,7 +38,10 @@ def _texts(path: Path) -> Iterator[str]:
 
 
 SOURCE = "\n".join(
-    " ".join(text.split()) for path in (TOP / "nova_dpm").rglob("*.py") for text in _texts(path)
+    " ".join(text.split())
+    for package in ("dpm_hmc", "nova_dpm")
+    for path in (TOP / package).rglob("*.py")
+    for text in _texts(path)
 )
 
 

@@ -171,12 +171,11 @@ def test_the_audit_fails_on_what_an_update_fixes(
     assert audit.judge(report) == ("\n".join(said), status)
 
 
-def test_the_unit_tests_are_chosen_in_one_place_and_without_every_other_part() -> None:
-    pytest_settings = tomllib.loads((TOP / "pyproject.toml").read_text())["tool"]["pytest"]
-    markers = [each.partition(":")[0] for each in pytest_settings["ini_options"]["markers"]]
+def test_each_folder_of_tests_is_run_once_and_the_unit_tests_are_chosen_in_one_place() -> None:
+    folders = {path.parent.relative_to(TOP).parts[1] for path in TOP.glob("tests/*/**/test_*.py")}
+    run = (TOP / "tools/run-tests").read_text() + (TOP / "tools/unit-tests").read_text()
 
-    chosen = (TOP / "tools/unit-tests").read_text()
-    assert [marker for marker in markers if f"not {marker}" not in chosen] == []
+    assert sorted(re.findall(r"tests/(\w+)", run.replace("tests/elements", ""))) == sorted(folders)
     for file in ("Makefile", "tox.ini"):
         text = (TOP / file).read_text()
         assert "tools/unit-tests --fast" in text, file

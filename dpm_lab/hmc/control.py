@@ -10,15 +10,16 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from dpm_lab.hmc import bodies, settling
-from dpm_lab.hmc.barriers import Barrier
+from dpm_lab.hmc.api import settling
+from dpm_lab.hmc.api.barriers import Barrier
+from dpm_lab.hmc.api.faults import Fault
+from dpm_lab.hmc.api.refusals import Refusal
+from dpm_lab.hmc.api.tree import public
+from dpm_lab.hmc.api.users import User
 from dpm_lab.hmc.errors import ControlError
-from dpm_lab.hmc.faults import Fault
-from dpm_lab.hmc.log import Request
-from dpm_lab.hmc.refusals import Refusal
-from dpm_lab.hmc.service import Answer, Service
-from dpm_lab.hmc.tree import public
-from dpm_lab.hmc.users import User
+from dpm_lab.hmc.wire import bodies
+from dpm_lab.hmc.wire.log import Request
+from dpm_lab.hmc.wire.service import Answer, Service
 
 Send = Callable[[str, dict[str, Any]], Any]
 
@@ -64,7 +65,7 @@ class Control:
         stop takes longer; ``ports``: until discovery finds a group's ports; ``nic``: until a NIC
         is there whose creation answered 500; ``cancel``: until a job is cancelled.
         With 0 a job has ended before its client can ask about it. All of them are in
-        :data:`dpm_lab.hmc.jobs.DURATIONS`; `reset` puts them back to those of the start.
+        :data:`dpm_lab.hmc.api.jobs.DURATIONS`; `reset` puts them back to those of the start.
         """
         self._send("set-duration", {"operation": operation, "seconds": seconds})
 
@@ -73,7 +74,7 @@ class Control:
         self._send("set-behaviour", {"points": points})
 
     def set_user(self, name: str, **fields: Any) -> None:
-        """Say what a user may from now on, or make one: see :class:`dpm_lab.hmc.users.User`.
+        """Say what a user may from now on, or make one: see :class:`dpm_lab.hmc.api.users.User`.
 
         What is not given stays as it is. A user that was disabled by refused logons may log on
         again.

@@ -16,10 +16,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from dpm_lab.hmc import reading
 from dpm_lab.hmc.control import Control
 from dpm_lab.hmc.errors import ControlError, StartError
-from dpm_lab.hmc.files import SECRET, write_new
+from dpm_lab.hmc.machines import reading
+from dpm_lab.hmc.wire.files import SECRET, write_new
 
 _START = 30.0
 _STOP = 10.0

@@ -13,14 +13,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TextIO
 
-from dpm_lab.hmc import certificates, reading, users
-from dpm_lab.hmc.behaviour import Behaviour
+from dpm_lab.hmc.api import users
+from dpm_lab.hmc.api.behaviour import Behaviour
+from dpm_lab.hmc.api.users import User, Users
 from dpm_lab.hmc.control import Control, Desk
-from dpm_lab.hmc.listener import Listener
-from dpm_lab.hmc.machines import Machine
-from dpm_lab.hmc.service import Answer, Service
-from dpm_lab.hmc.sessions import Sessions
-from dpm_lab.hmc.users import User, Users
+from dpm_lab.hmc.machines import reading
+from dpm_lab.hmc.machines.machine import Machine
+from dpm_lab.hmc.wire import certificates
+from dpm_lab.hmc.wire.listener import Listener
+from dpm_lab.hmc.wire.service import Answer, Service
+from dpm_lab.hmc.wire.sessions import Sessions
 
 HOST = "127.0.0.1"
 USERID = "labuser"
@@ -39,9 +41,9 @@ class HmcServer:
     :param folder: where the certificates go; None: a temporary one, removed at the end
     :param idle: seconds without a request after which a session ends; None: never
     :param lifetime: seconds after which a session ends in any case; None: never
-    :param behaviour: points of :class:`dpm_lab.hmc.behaviour.Behaviour` that differ, by name
-    :param durations: seconds that operations take, by name (:data:`dpm_lab.hmc.jobs.DURATIONS`)
-    :param users_file: YAML, what users may do and see (:func:`dpm_lab.hmc.users.read`)
+    :param behaviour: points of :class:`dpm_lab.hmc.api.behaviour.Behaviour` that differ, by name
+    :param durations: seconds that operations take, by name (:data:`dpm_lab.hmc.api.jobs.DURATIONS`)
+    :param users_file: YAML, what users may do and see (:func:`dpm_lab.hmc.api.users.read`)
     :raises MachineError: a machine is not there or not right
     :raises ControlError: there is no such behaviour or duration
     :raises StartError: the port cannot be had

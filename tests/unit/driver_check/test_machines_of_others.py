@@ -10,8 +10,8 @@ import pytest
 
 from dpm_lab.hmc import HmcServer
 from nova_dpm.survey import FAILED
+from tests.hmc.lab.test_machines_of_others import DEFINITION, export
 from tests.unit.driver_check.conftest import MACHINES, Bench, row_of
-from tests.unit.hmc.test_machines_of_others import DEFINITION, export
 
 #: What is read of a CPC, an adapter, a switch, a port, a partition or a group.
 PROPERTIES = (

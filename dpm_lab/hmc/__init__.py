@@ -1,4 +1,4 @@
-"""An HMC to work against: the Web Services API over HTTPS, on zhmcclient's mock, made true.
+"""An HMC to work against: the Web Services API over HTTPS.
 
 >>> from dpm_lab.hmc import Fault, HmcServer
 >>> with HmcServer("z16") as hmc:

@@ -135,7 +135,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(args: argparse.Namespace) -> int:
     """Serve until interrupted."""
-    # Late: zhmcclient takes a while, and the other subcommands do without it.
+    # Late: the other subcommands do without all of it.
     from dpm_lab.hmc.api.behaviour import Behaviour
     from dpm_lab.hmc.api.faults import Fault
     from dpm_lab.hmc.api.jobs import DURATIONS, durations

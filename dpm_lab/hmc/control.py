@@ -12,9 +12,11 @@ from typing import Any
 
 from dpm_lab.hmc.api import settling
 from dpm_lab.hmc.api.barriers import Barrier
+from dpm_lab.hmc.api.calls import Context
 from dpm_lab.hmc.api.faults import Fault
 from dpm_lab.hmc.api.refusals import Refusal
-from dpm_lab.hmc.api.tree import public
+from dpm_lab.hmc.api.resources import public
+from dpm_lab.hmc.api.uris import dispatch
 from dpm_lab.hmc.api.users import User
 from dpm_lab.hmc.errors import ControlError
 from dpm_lab.hmc.wire import bodies
@@ -206,7 +208,7 @@ class Desk:
         tree = self._service.tree
         with tree.lock:
             settling.disturb(tree, uri)
-            tree.find(uri).update(properties)
+            tree.find(uri).properties.update(properties)
             tree.changed()
 
     def _add_partitions(
@@ -219,11 +221,12 @@ class Desk:
         rest = {name: value for name, value in properties.items() if name not in given}
         uris = []
         with tree.lock:
+            context = Context(tree)
             collection = f"{tree.machines[0].uri}/partitions"
             for number in range(count):
                 name = name_pattern.format(number)
-                uri = tree.dispatch("POST", collection, {**body, "name": name})["object-uri"]
-                tree.find(uri).update(rest)
+                uri = dispatch(context, "POST", collection, {**body, "name": name})["object-uri"]
+                tree.find(uri).properties.update(rest)
                 uris.append(uri)
             tree.changed()
         return uris
@@ -235,8 +238,8 @@ class Desk:
                 "partitions": {
                     partition.name: {
                         **partition.properties,
-                        "nics": [public(nic.properties) for nic in partition.nics.list()],
-                        "hbas": [hba.properties for hba in partition.hbas.list()],
+                        "nics": [public(nic.properties) for nic in partition.of("nic")],
+                        "hbas": [hba.properties for hba in partition.of("hba")],
                     }
                     for partition in tree.partitions()
                 },
@@ -244,10 +247,10 @@ class Desk:
                     group.name: {
                         **public(group.properties),
                         "storage-volumes": [
-                            public(volume.properties) for volume in group.storage_volumes.list()
+                            public(volume.properties) for volume in group.of("storage-volume")
                         ],
                         "virtual-storage-resources": [
-                            port.properties for port in group.virtual_storage_resources.list()
+                            port.properties for port in group.of("virtual-storage-resource")
                         ],
                     }
                     for group in tree.storage_groups()

@@ -7,10 +7,8 @@ from typing import Any
 from dpm_lab.hmc.api import devices, volumes
 from dpm_lab.hmc.api.calls import Call
 from dpm_lab.hmc.api.refusals import Refusal, not_found, wrong_state
-from dpm_lab.hmc.api.tree import STARTED, Tree
-
-#: Statuses in which groups come and go (reference of zhmcclient).
-_STATUSES = STARTED | {"stopped"}
+from dpm_lab.hmc.api.statuses import ATTACHABLE
+from dpm_lab.hmc.api.tree import Tree
 
 
 def attach(call: Call) -> Any:
@@ -21,7 +19,7 @@ def attach(call: Call) -> Any:
     # The reasons of all four are guessed.
     if group.uri in attached:
         raise Refusal(409, 487, f"Storage group {group.name} is attached to {partition.name}")
-    if group.properties["cpc-uri"] != partition.manager.parent.uri:
+    if group.properties["cpc-uri"] != partition.owner.uri:
         raise Refusal(409, 488, f"Storage group {group.name} belongs to another CPC")
     others = partitions_of(tree, group)
     if others and not group.properties["shared"]:
@@ -48,11 +46,11 @@ def _both(call: Call) -> tuple[Any, Any]:
     partition = tree.find(call.base)
     if not tree.machine(partition).has_storage_management:
         raise not_found(call.path)
-    tree.check_cpc(partition.manager.parent)
+    tree.check_cpc(partition.owner)
     body = call.object("storage-group-uri")
     group = tree.refer("storage-group-uri", body["storage-group-uri"])
     status = partition.properties["status"]
-    if status not in _STATUSES:
+    if status not in ATTACHABLE:
         raise wrong_state(f"Partition {partition.name} has the status {status}")
     return partition, group
 
@@ -69,10 +67,8 @@ def partitions_of(tree: Tree, group: Any) -> list[Any]:
 def take_away(tree: Tree, partition: Any, group: Any) -> None:
     """Detach a group: its virtual storage resources of this partition are gone."""
     partition.properties["storage-group-uris"].remove(group.uri)
-    uris = group.properties["virtual-storage-resource-uris"]
     for resource in resources(group, partition):
-        uris.remove(resource.uri)
-        group.virtual_storage_resources.remove(resource.oid)
+        tree.remove(resource)
         # That WWPNs go back to the group, for the next partition, is guessed.
         group.properties["unassigned-world-wide-port-names"].append(
             resource.properties["world-wide-port-name-info"]
@@ -118,7 +114,7 @@ def find_ports(tree: Tree, group: Any) -> None:
     Candidates that are not in use come first, and then any (zhmcclient, ``_storage_group.py``:
     candidates "may or may not actually be used").
     """
-    if group.uri not in tree.faked.all_resources:
+    if group.uri not in tree.resources:
         return
     cpc = tree.find(group.properties["cpc-uri"])
     candidates = list(group.properties["candidate-adapter-port-uris"])
@@ -140,9 +136,9 @@ def find_ports(tree: Tree, group: Any) -> None:
 def _fcp_ports(cpc: Any) -> list[str]:
     return [
         port.uri
-        for adapter in cpc.adapters.list()
+        for adapter in cpc.of("adapter")
         if adapter.properties.get("type") == "fcp"
-        for port in adapter.ports.list()
+        for port in adapter.of("storage-port")
     ]
 
 
@@ -150,7 +146,7 @@ def resources(group: Any, partition: Any) -> list[Any]:
     """Return the virtual storage resources of a group at a partition."""
     return [
         resource
-        for resource in group.virtual_storage_resources.list()
+        for resource in group.of("virtual-storage-resource")
         if resource.properties["partition-uri"] == partition.uri
     ]
 
@@ -158,9 +154,10 @@ def resources(group: Any, partition: Any) -> list[Any]:
 def _make_resource(tree: Tree, group: Any, partition: Any, port: str | None) -> None:
     unassigned = group.properties["unassigned-world-wide-port-names"]
     wwpn = unassigned.pop(0) if unassigned else wwpn_info(tree)
-    group.virtual_storage_resources.add(
+    tree.add(
+        "virtual-storage-resource",
+        group,
         {
-            "element-id": tree.new_id(),
             "name": f"vhba_{group.name}_{wwpn['world-wide-port-name'][-4:]}",
             "description": "",
             "device-number": devices.choose(tree, partition, None),
@@ -168,7 +165,7 @@ def _make_resource(tree: Tree, group: Any, partition: Any, port: str | None) -> 
             "partition-uri": partition.uri,
             "world-wide-port-name": wwpn["world-wide-port-name"],
             "world-wide-port-name-info": wwpn,
-        }
+        },
     )
 
 

@@ -1,19 +1,16 @@
-"""One request on its way to a handler, in a form that can be read.
-
-``zhmcclient.mock`` dispatches to classes with static methods of seven parameters. `extended` makes
-such a class of functions that take a `Call`, on top of the mock's own class, which goes on to do
-what is not replaced.
-"""
+"""One request on its way to the operation that answers it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import unquote
 
 from dpm_lab.hmc.api.faults import Fault
 from dpm_lab.hmc.api.jobs import Job, Work
 from dpm_lab.hmc.api.refusals import Refusal, missing, unknown
+from dpm_lab.hmc.api.resources import Resource
 from dpm_lab.hmc.api.tree import Tree
 from dpm_lab.hmc.api.users import User, Users
 
@@ -31,14 +28,17 @@ class Context:
 
 @dataclass(frozen=True)
 class Call:
-    """One request. `ids` are what is in the place of the ids in the URI's pattern."""
+    """One request.
+
+    Args:
+        perform: answers a request of the same user that is a part of this one
+    """
 
     method: str
     uri: str
-    ids: tuple[str, ...]
     body: Any
     context: Context
-    mock: Callable[[Any], Any]
+    perform: Callable[[str, str, Any], Any]
 
     @property
     def tree(self) -> Tree:
@@ -54,6 +54,33 @@ class Call:
     def base(self) -> str:
         """The URI of the object whose operation or collection this is about."""
         return self.path.rpartition("/operations/")[0] or self.path
+
+    @property
+    def id(self) -> str:
+        """The id of that object."""
+        return self.base.rpartition("/")[2]
+
+    @property
+    def above(self) -> Resource:
+        """The resource whose collection this is about: the console where it is nobody's.
+
+        :raises Refusal: 404, 1: it does not exist.
+        """
+        uri = self.path.rpartition("/")[0]
+        return self.tree.console if uri == "/api" else self.tree.find(uri)
+
+    def query(self, *allowed: str) -> dict[str, list[str]]:
+        """Return the query parameters, each with its values.
+
+        :raises Refusal: 400, 1: there is one that the operation does not have, or one without "=".
+        """
+        found: dict[str, list[str]] = {}
+        for text in filter(None, self.uri.partition("?")[2].split("&")):
+            name, sign, value = text.partition("=")
+            if not sign or unquote(name) not in allowed:
+                raise Refusal(400, 1, f"The query parameter {text!r} is not supported")
+            found.setdefault(unquote(name), []).append(unquote(value))
+        return found
 
     def object(self, *required: str) -> dict[str, Any]:
         """Return a copy of the body.
@@ -92,53 +119,3 @@ class Accepted:
 
 
 Operation = Callable[[Call], Any]
-
-
-def extended(
-    context: Callable[[], Context],
-    base: Any = object,
-    *,
-    get: Operation | None = None,
-    post: Operation | None = None,
-    delete: Operation | None = None,
-) -> Any:
-    """Return a handler class that is `base` but for the given methods."""
-
-    def getter(method: str, hmc: Any, uri: str, ids: tuple[str, ...], logon: bool) -> Any:
-        assert get is not None
-        mock = getattr(base, "get", None)
-        return get(
-            Call(method, uri, ids, None, context(), lambda _: mock(method, hmc, uri, ids, logon))  # type: ignore[misc]
-        )
-
-    def poster(  # noqa: PLR0917 - the mock's signature
-        method: str, hmc: Any, uri: str, ids: tuple[str, ...], body: Any, logon: bool, wait: bool
-    ) -> Any:
-        assert post is not None
-        mock = getattr(base, "post", None)
-        return post(
-            Call(
-                method,
-                uri,
-                ids,
-                body,
-                context(),
-                lambda changed: mock(method, hmc, uri, ids, changed, logon, wait),  # type: ignore[misc]
-            )
-        )
-
-    def deleter(method: str, hmc: Any, uri: str, ids: tuple[str, ...], logon: bool) -> Any:
-        assert delete is not None
-        mock = getattr(base, "delete", None)
-        return delete(
-            Call(method, uri, ids, None, context(), lambda _: mock(method, hmc, uri, ids, logon))  # type: ignore[misc]
-        )
-
-    methods: dict[str, Any] = {}
-    if get is not None:
-        methods["get"] = staticmethod(getter)
-    if post is not None:
-        methods["post"] = staticmethod(poster)
-    if delete is not None:
-        methods["delete"] = staticmethod(deleter)
-    return type("Handler", (base,), methods)

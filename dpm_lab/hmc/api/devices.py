@@ -40,17 +40,17 @@ def _taken(tree: Tree, partition: Any, but: str, *, pci: bool) -> set[int]:
 
 
 def _nics(partition: Any, *, pci: bool) -> Iterator[tuple[str, int, int]]:
-    for nic in partition.nics.list():
+    for nic in partition.of("nic"):
         kind = nic.properties["type"]
         if (kind in _PCI) == pci:
             yield nic.uri, int(nic.properties["device-number"], 16), _width(kind)
 
 
 def _storage(tree: Tree, partition: Any) -> Iterator[tuple[str, int, int]]:
-    for hba in partition.hbas.list():
+    for hba in partition.of("hba"):
         yield hba.uri, int(hba.properties["device-number"], 16), 1
     for uri in partition.properties.get("storage-group-uris", ()):
-        for port in tree.find(uri).virtual_storage_resources.list():
+        for port in tree.find(uri).of("virtual-storage-resource"):
             if port.properties["partition-uri"] == partition.uri:
                 yield port.uri, int(port.properties["device-number"], 16), 1
 

@@ -31,7 +31,7 @@ def boot_paths(tree: Tree, partition: Any) -> Iterator[Path]:
     if properties["boot-device"] == "storage-volume":
         volume = tree.find(properties["boot-storage-volume"])
         target, lun = volume.properties.get("lab-target", ("", ""))
-        for resource in attachments.resources(volume.manager.parent, partition):
+        for resource in attachments.resources(volume.owner, partition):
             port = resource.properties["adapter-port-uri"] or ""
             yield Path(resource.properties["world-wide-port-name"], port, target, lun)
 

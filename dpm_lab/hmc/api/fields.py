@@ -2,7 +2,7 @@
 
 Sources: zhmc-ansible-modules (the property tables of ``zhmc_partition.py``, ``zhmc_nic.py`` and
 ``zhmc_hba.py``), zhmcclient.mock. That a field which is not known is refused is the HMC's rule
-(400, 6); the mock takes any.
+(400, 6).
 """
 
 from __future__ import annotations

@@ -5,11 +5,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from zhmcclient.mock._urihandler import FakedHTTPError
-
 from dpm_lab.hmc.api import devices, fields
 from dpm_lab.hmc.api.calls import Call
-from dpm_lab.hmc.api.refusals import Refusal, bad, not_unique, of_mock, unknown
+from dpm_lab.hmc.api.refusals import Refusal, bad, not_unique, unknown
 from dpm_lab.hmc.api.tree import Tree
 
 _HEXADECIMAL = re.compile(r"[0-9a-f]{16}")
@@ -30,14 +28,11 @@ def create(call: Call) -> Any:
         if name not in fields.HBA and name != "adapter-port-uri":
             raise unknown(name)
     _check_values(partition, body)
-    check_port(tree, "adapter-port-uri", body["adapter-port-uri"], partition.manager.parent)
+    check_port(tree, "adapter-port-uri", body["adapter-port-uri"], partition.owner)
     body["device-number"] = devices.choose(tree, partition, body.get("device-number"))
     body.setdefault("description", "")
-    body |= {"wwpn": tree.new_wwpn(), "element-id": tree.new_id()}
-    try:
-        return call.mock(body)
-    except FakedHTTPError as error:
-        raise of_mock(error) from error
+    body["wwpn"] = tree.new_wwpn()
+    return {"element-uri": tree.add("hba", partition, body).uri}
 
 
 def check_port(tree: Tree, field: str, uri: object, cpc: Any) -> Any:
@@ -46,10 +41,10 @@ def check_port(tree: Tree, field: str, uri: object, cpc: Any) -> Any:
     :raises Refusal: 404, 2: it does not exist; 400, 7 (guessed): it is another kind of port.
     """
     port = tree.refer(field, uri)
-    adapter = port.manager.parent
+    adapter = port.owner
     if adapter.properties.get("type") != "fcp" or port.properties["class"] != "storage-port":
         raise bad(field, uri, "it is no port of an FCP adapter")
-    if adapter.manager.parent is not cpc:
+    if adapter.owner is not cpc:
         raise bad(field, uri, f"it is no port of CPC {cpc.name}")
     return port
 
@@ -68,7 +63,7 @@ def update(call: Call) -> Any:
     """Update HBA Properties."""
     tree = call.tree
     hba = tree.find(call.path)
-    partition = hba.manager.parent
+    partition = hba.owner
     tree.check_settled(partition)
     body = call.object()
     for name in body:
@@ -77,16 +72,16 @@ def update(call: Call) -> Any:
     _check_values(partition, body, hba)
     if "device-number" in body:
         body["device-number"] = devices.choose(tree, partition, body["device-number"], hba.uri)
-    hba.update(body)
+    hba.properties.update(body)
 
 
 def delete(call: Call) -> Any:
     """Delete HBA."""
     tree = call.tree
     hba = tree.find(call.path)
-    partition = hba.manager.parent
+    partition = hba.owner
     tree.check_settled(partition)
-    partition.hbas.remove(hba.oid)
+    tree.remove(hba)
     # That a boot device that goes leaves the partition without one is guessed.
     if partition.properties["boot-storage-device"] == hba.uri:
         partition.properties.update({"boot-device": "none", "boot-storage-device": None})
@@ -96,11 +91,11 @@ def reassign(call: Call) -> Any:
     """Reassign Storage Adapter Port."""
     tree = call.tree
     hba = tree.find(call.base)
-    partition = hba.manager.parent
+    partition = hba.owner
     tree.check_settled(partition)
     uri = call.object("adapter-port-uri")["adapter-port-uri"]
-    check_port(tree, "adapter-port-uri", uri, partition.manager.parent)
-    hba.update({"adapter-port-uri": uri})
+    check_port(tree, "adapter-port-uri", uri, partition.owner)
+    hba.properties["adapter-port-uri"] = uri
 
 
 def _check_values(partition: Any, body: dict[str, Any], hba: Any = None) -> None:
@@ -109,5 +104,5 @@ def _check_values(partition: Any, body: dict[str, Any], hba: Any = None) -> None
     name = body["name"]
     if not isinstance(name, str) or not 1 <= len(name) <= 64:
         raise bad("name", name, "it has 1 to 64 characters")
-    if any(other.name == name for other in partition.hbas.list() if other is not hba):
+    if any(other.name == name for other in partition.of("hba") if other is not hba):
         raise not_unique("name", name, f"partition {partition.name}")

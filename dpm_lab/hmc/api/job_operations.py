@@ -9,15 +9,15 @@ from dpm_lab.hmc.api.calls import Accepted, Call
 
 def query(call: Call) -> Any:
     """Query Job Status."""
-    return call.tree.jobs.find(call.ids[0]).to_dict()
+    return call.tree.jobs.find(call.id).to_dict()
 
 
 def delete(call: Call) -> Any:
     """Delete Completed Job Status."""
-    call.tree.jobs.delete(call.ids[0])
+    call.tree.jobs.delete(call.id)
 
 
 def cancel(call: Call) -> Any:
     """Cancel Job: 202 without a body (zhmcclient, Session.post)."""
-    call.tree.jobs.cancel(call.ids[0])
+    call.tree.jobs.cancel(call.id)
     return Accepted()

@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from typing import Any, NoReturn
 
-from zhmcclient.mock._urihandler import FakedHTTPError
-
 from dpm_lab.hmc.api import devices, fields
 from dpm_lab.hmc.api.calls import Call
 from dpm_lab.hmc.api.refusals import (
@@ -15,7 +13,6 @@ from dpm_lab.hmc.api.refusals import (
     inconsistent,
     missing,
     not_unique,
-    of_mock,
     unknown,
 )
 from dpm_lab.hmc.api.tree import Tree
@@ -46,19 +43,13 @@ def create(call: Call) -> Any:
     body.setdefault("mac-address", tree.new_mac())
     body.setdefault("description", "")
     body.setdefault("vlan-id", None)
-    body.setdefault("virtual-switch-uri", None)
-    body.setdefault("network-adapter-port-uri", None)
-    switch = body.pop("virtual-switch-uri")
-    body = body if switch is None else {**body, "virtual-switch-uri": switch}
-    body |= {"type": kind, "element-id": tree.new_id()}
-    if body["network-adapter-port-uri"] is None:
-        del body["network-adapter-port-uri"]
+    for name in ("virtual-switch-uri", "network-adapter-port-uri"):
+        if body.get(name) is None:
+            body.pop(name, None)
+    body["type"] = kind
     if kind == "iqd" and _is_by_partition_link(tree, machine):
         _make_later(call, partition, body)
-    try:
-        return call.mock(body)
-    except FakedHTTPError as error:
-        raise of_mock(error) from error
+    return {"element-uri": tree.add("nic", partition, body).uri}
 
 
 def _is_by_partition_link(tree: Tree, machine: Machine) -> bool:
@@ -79,9 +70,10 @@ def _make_later(call: Call, partition: Any, body: dict[str, Any]) -> NoReturn:
     tree = call.tree
 
     def make() -> None:
-        if partition.uri in tree.faked.all_resources:
-            number = len(partition.nics.list()) + 1
-            call.mock({**body, "name": f"{partition.name} {number:03d}", "description": ""})
+        if partition.uri in tree.resources:
+            number = len(partition.of("nic")) + 1
+            named = {"name": f"{partition.name} {number:03d}", "description": ""}
+            tree.add("nic", partition, {**body, **named})
 
     tree.jobs.after("nic", make)
     if tree.machine(partition).has_virtual_switches:
@@ -93,7 +85,7 @@ def update(call: Call) -> Any:
     """Update NIC Properties."""
     tree = call.tree
     nic = tree.find(call.path)
-    partition = nic.manager.parent
+    partition = nic.owner
     tree.check_settled(partition)
     body = call.object()
     machine = tree.machine(partition)
@@ -103,15 +95,15 @@ def update(call: Call) -> Any:
     if "virtual-switch-uri" in body or "network-adapter-port-uri" in body:
         kinds = _backing_types(tree, machine, body)
         kind = kind if kind in kinds else kinds[0]
-        _disconnect(tree, nic)
+        tree.disconnect(nic)
     if "device-number" in body or kind != nic.properties["type"]:
         wanted = body.get("device-number", nic.properties["device-number"])
         body["device-number"] = devices.choose(tree, partition, wanted, nic.uri, nic_type=kind)
     if kind == "iqd" and not machine.has_virtual_switches and _is_by_partition_link(tree, machine):
         _update_name(nic, body)
-    nic.update({**body, "type": kind})
-    if body.get("virtual-switch-uri"):
-        tree.find(body["virtual-switch-uri"]).properties["connected-vnic-uris"].append(nic.uri)
+    nic.properties.update({**body, "type": kind})
+    if "virtual-switch-uri" in body:
+        tree.connect(nic)
 
 
 def _update_name(nic: Any, body: dict[str, Any]) -> None:
@@ -130,22 +122,8 @@ def delete(call: Call) -> Any:
     """Delete NIC."""
     tree = call.tree
     nic = tree.find(call.path)
-    tree.check_settled(nic.manager.parent)
-    remove(tree, nic)
-
-
-def remove(tree: Tree, nic: Any) -> None:
-    """Take a NIC away; the mock leaves it connected to its switch."""
-    _disconnect(tree, nic)
-    nic.manager.remove(nic.oid)
-
-
-def _disconnect(tree: Tree, nic: Any) -> None:
-    switch = nic.properties.get("virtual-switch-uri")
-    if switch:
-        connected = tree.find(switch).properties["connected-vnic-uris"]
-        if nic.uri in connected:
-            connected.remove(nic.uri)
+    tree.check_settled(nic.owner)
+    tree.remove(nic)
 
 
 def _check_fields(machine: Machine, body: dict[str, Any], *, create: bool) -> None:
@@ -187,7 +165,7 @@ def _backing_types(tree: Tree, machine: Machine, body: dict[str, Any]) -> tuple[
     if port is None:
         needed = "virtual-switch-uri"
         raise missing(needed if machine.has_virtual_switches else "network-adapter-port-uri")
-    adapter = tree.refer("network-adapter-port-uri", port).manager.parent
+    adapter = tree.refer("network-adapter-port-uri", port).owner
     if adapter.properties.get("adapter-family") == "network-express":
         return NETWORK_EXPRESS
     kind = NIC_TYPES.get(adapter.properties.get("type", ""))
@@ -204,7 +182,7 @@ def _check_values(tree: Tree, partition: Any, body: dict[str, Any], nic: Any = N
         name = body["name"]
         if not isinstance(name, str) or not 1 <= len(name) <= 64:
             raise bad("name", name, "it has 1 to 64 characters")
-        if any(n.name == name for n in partition.nics.list() if n.uri != own):
+        if any(n.name == name for n in partition.of("nic") if n.uri != own):
             raise not_unique("name", name, f"partition {partition.name}")
     if len(body.get("description") or "") > 1024:
         raise bad("description", body["description"], "it has at most 1024 characters")

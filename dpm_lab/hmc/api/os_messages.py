@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import parse_qs
 
 from dpm_lab.hmc.api.calls import Call
 from dpm_lab.hmc.api.messages import Channel
 from dpm_lab.hmc.api.refusals import Refusal, bad, not_found
-from dpm_lab.hmc.api.tree import WITH_SYSTEM
+from dpm_lab.hmc.api.statuses import WITH_SYSTEM
 
 #: Longest command (tessia-baselib, ``hmc.py``).
 _LONGEST = 200
@@ -24,10 +23,7 @@ def list_messages(call: Call) -> Any:
     partition = tree.find(call.base)
     if tree.machine(partition).hmc_version < _SINCE:
         raise not_found(call.path)
-    query = {name: values[-1] for name, values in parse_qs(call.uri.partition("?")[2]).items()}
-    for name in query:
-        if name not in _PARAMETERS:
-            raise Refusal(400, 1, f"The query parameter {name!r} is not supported")
+    query = {name: values[-1] for name, values in call.query(*_PARAMETERS).items()}
     begin, end = _number(query, "begin-sequence-number", 0), _number(query, "end-sequence-number")
     found = [
         message
@@ -64,7 +60,7 @@ def open_channel(call: Call) -> Any:
     mine = [each.partition for each in messages.channels if each.session == session]
     if partition.uri in mine:
         raise Refusal(409, 331, "The session has a topic for the messages of this partition")
-    topic = f"lab.os.{len(messages.channels) + 1}.{partition.oid}"
+    topic = f"lab.os.{len(messages.channels) + 1}.{partition.id}"
     messages.channels.append(Channel(session, partition.uri, topic, bool(with_refresh)))
     return {"topic-name": topic}
 

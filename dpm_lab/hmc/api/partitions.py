@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
-from zhmcclient.mock._urihandler import FakedHTTPError
-
-from dpm_lab.hmc.api import attachments, fabric, fields, nics, settling, volumes
+from dpm_lab.hmc.api import attachments, fabric, fields, settling, volumes
 from dpm_lab.hmc.api.calls import Accepted, Call
 from dpm_lab.hmc.api.jobs import Work
 from dpm_lab.hmc.api.refusals import (
     Refusal,
     bad,
     inconsistent,
+    missing,
     not_unique,
-    of_mock,
     reference_not_found,
     unknown,
     wrong_state,
 )
-from dpm_lab.hmc.api.tree import RUNNING, STARTED, WITH_SYSTEM, Tree
+from dpm_lab.hmc.api.statuses import AT_REST, RUNNING, STARTED, WITH_SYSTEM
+from dpm_lab.hmc.api.tree import Tree
+from dpm_lab.hmc.machines.partition import PARTITION
 
 #: What fits into `boot-os-specific-parameters`.
 BOOT_PARAMETERS = 256
@@ -28,9 +28,18 @@ _DESCRIPTION = 1024
 _LOAD_PARAMETERS = 8
 _MEMORY = 512  # MiB; the smallest partition
 
-#: No resources are taken: a partition can be started and deleted (zhmc-ansible-modules,
-#: ``common.py``: `pull_partition_status`, `start_partition`, `stop_partition`).
-_AT_REST = frozenset({"stopped", "reservation-error"})
+#: Fields of "Create Partition" that are required where another one has a value, and are not known
+#: where it has not (zhmcclient.mock).
+_TOGETHER = (
+    ("autogenerate-partition-id", False, ("partition-id",)),
+    (
+        "boot-device",
+        "ftp",
+        ("boot-ftp-host", "boot-ftp-username", "boot-ftp-password", "boot-ftp-insfile"),
+    ),
+    ("boot-device", "removable-media", ("boot-removable-media", "boot-removable-media-type")),
+    ("type", "ssc", ("ssc-host-name", "ssc-master-userid", "ssc-master-pw")),
+)
 _WEIGHTS = ("initial-ifl-processing-weight", "initial-cp-processing-weight")
 
 
@@ -38,7 +47,7 @@ def create(call: Call) -> Any:
     """Create Partition."""
     tree = call.tree
     body = call.object("name", "initial-memory", "maximum-memory")
-    cpc = tree.find(f"/api/cpcs/{call.ids[0]}")
+    cpc = call.above
     tree.check_cpc(cpc)
     for name in body:
         if name not in fields.CREATE_PARTITION:
@@ -48,36 +57,44 @@ def create(call: Call) -> Any:
         raise inconsistent(
             "Expected exactly one of 'ifl-processors' and 'cp-processors'"  # zhmcclient issue 258
         )
-    partitions = cpc.partitions.list()
+    if not body.get("ifl-processors") and not body.get("cp-processors"):
+        # zhmcclient.mock has this reason.
+        raise Refusal(400, 1, "One of 'ifl-processors' and 'cp-processors' is required")
+    partitions = cpc.of("partition")
     limit = cpc.properties.get("maximum-partitions", tree.machine(cpc).maximum_partitions)
     if len(partitions) >= limit:
         # That it is a 409 is clear; the reason is guessed.
         raise Refusal(409, 102, f"CPC {cpc.name} has its maximum of {limit} partitions")
-    # The mock would number objects from 1; here an id is never used again, as on a real HMC.
-    try:
-        made = tree.find(call.mock({**body, "object-id": tree.new_id()})["object-uri"])
-    except FakedHTTPError as error:
-        raise of_mock(error) from error
-    used = {partition.properties.get("partition-id") for partition in partitions}
-    if made.properties["autogenerate-partition-id"]:
+    properties = {**PARTITION, **body}
+    _check_together(properties, body)
+    if properties["autogenerate-partition-id"]:
+        used = {partition.properties.get("partition-id") for partition in partitions}
         free = (f"{number:02X}" for number in range(0x80))
-        made.properties["partition-id"] = next(key for key in free if key not in used)
-    if "short-name" not in body:
-        made.properties["short-name"] = f"DPM{made.properties['partition-id']:0>5}"
-    _fit_to_machine(tree, made)
-    return {"object-uri": made.uri}
-
-
-def _fit_to_machine(tree: Tree, partition: Any) -> None:
-    """Take away what the mock gives every partition though not every machine has it."""
-    machine = tree.machine(partition)
-    properties = partition.properties
-    del properties["available-features-list"]
+        properties["partition-id"] = next(key for key in free if key not in used)
+    properties.setdefault("short-name", f"DPM{properties['partition-id']:0>5}")
+    properties.setdefault("ifl-processors", 0)
+    _reserve(properties)
+    machine = tree.machine(cpc)
     if machine.api_version >= (2, 23):  # zhmcclient: Partition.feature_enabled
         properties["available-features-list"] = machine.features_list()
-    if not machine.has_storage_management:
-        for name in ("storage-group-uris", "boot-storage-volume", "tape-link-uris"):
-            del properties[name]
+    if machine.has_storage_management:
+        properties |= {"storage-group-uris": [], "tape-link-uris": []}
+    else:
+        del properties["boot-storage-volume"]
+    return {"object-uri": tree.add("partition", cpc, properties).uri}
+
+
+def _check_together(properties: dict[str, Any], body: dict[str, Any]) -> None:
+    for field, value, names in _TOGETHER:
+        for name in names:
+            if properties[field] == value and name not in body:
+                raise missing(name)
+            if properties[field] != value and name in body:
+                raise unknown(name)
+
+
+def _reserve(properties: dict[str, Any]) -> None:
+    properties["reserved-memory"] = properties["maximum-memory"] - properties["initial-memory"]
 
 
 def _check_values(tree: Tree, cpc: Any, new: dict[str, Any], old: Any = None) -> None:
@@ -86,7 +103,7 @@ def _check_values(tree: Tree, cpc: Any, new: dict[str, Any], old: Any = None) ->
         name = new["name"]
         if not isinstance(name, str) or not 1 <= len(name) <= _NAME:
             raise bad("name", name, f"it has 1 to {_NAME} characters")
-        if any(p.name == name for p in cpc.partitions.list() if p is not old):
+        if any(p.name == name for p in cpc.of("partition") if p is not old):
             raise not_unique("name", name, f"CPC {cpc.name}")
     _check_texts(new)
     for field in _WEIGHTS:
@@ -142,12 +159,12 @@ def update(call: Call) -> Any:
         for name in fields.STOPPED_ONLY & body.keys():
             if body[name] != partition.properties[name]:
                 raise wrong_state(f"The field {name!r} cannot be changed while it is running")
-    cpc = partition.manager.parent
+    cpc = partition.owner
     _check_values(tree, cpc, body, partition)
     _check_boot(tree, partition, body)
-    partition.update(body)
+    partition.properties.update(body)
     properties = partition.properties
-    properties["reserved-memory"] = properties["maximum-memory"] - properties["initial-memory"]
+    _reserve(properties)
     for kind in ("ifl", "cp"):
         weight = f"initial-{kind}-processing-weight"
         if weight in body:
@@ -190,27 +207,23 @@ def delete(call: Call) -> Any:
     """Delete Partition."""
     tree = call.tree
     partition = tree.find(call.path)
-    tree.check_cpc(partition.manager.parent)
+    tree.check_cpc(partition.owner)
     status = partition.properties["status"]
-    if status not in _AT_REST:
+    if status not in AT_REST:
         raise wrong_state(f"Partition {partition.name} has the status {status}, not stopped")
-    for nic in partition.nics.list():
-        nics.remove(tree, nic)
-    for hba in partition.hbas.list():
-        partition.hbas.remove(hba.oid)
     for uri in list(partition.properties.get("storage-group-uris", ())):
         # A partition with storage groups can be deleted, which detaches them: guessed.
         attachments.take_away(tree, partition, tree.find(uri))
-    partition.manager.remove(partition.oid)
+    tree.remove(partition)
 
 
 def start(call: Call) -> Accepted:
     """Start Partition: ``stopped``, ``starting``, ``active``."""
     tree = call.tree
     partition = tree.find(call.base)
-    tree.check_cpc(partition.manager.parent)
+    tree.check_cpc(partition.owner)
     status = partition.properties["status"]
-    if status not in _AT_REST:
+    if status not in AT_REST:
         raise wrong_state(f"Partition {partition.name} has the status {status}, not stopped")
     settling.disturb(tree, partition.uri)
     tree.os_messages.boot(partition.uri)
@@ -241,10 +254,10 @@ def _check_resources(partition: Any) -> None:
 
     That the start fails, and with which code, is guessed; only dedicated processors count.
     """
-    cpc = partition.manager.parent
+    cpc = partition.owner
     others = [
         other.properties
-        for other in cpc.partitions.list()
+        for other in cpc.of("partition")
         if other is not partition and other.properties["status"] in RUNNING
     ]
     mine = partition.properties
@@ -278,7 +291,7 @@ def _hindrance(tree: Tree, partition: Any) -> str | None:
         return f"Partition {partition.name} has no boot device"
     if properties["boot-device"] == "storage-volume":
         uri = properties["boot-storage-volume"]
-        if uri not in tree.faked.all_resources:
+        if uri not in tree.resources:
             return f"The boot volume {uri} of {partition.name} does not exist"
         state = tree.find(uri).properties["fulfillment-state"]
         if state not in volumes.USABLE:
@@ -294,7 +307,7 @@ def stop(call: Call) -> Accepted:
     """Stop Partition: ``active``, ``stopping``, ``stopped``."""
     tree = call.tree
     partition = tree.find(call.base)
-    tree.check_cpc(partition.manager.parent)
+    tree.check_cpc(partition.owner)
     before = partition.properties["status"]
     # zhmcclient.mock names those that are started, and wonders about reservation-error;
     # zhmc-ansible-modules (``common.py``, ``stop_partition``) takes that for stopped.
@@ -321,7 +334,7 @@ def restart(call: Call) -> Accepted:
     """PSW Restart, Start Dump Program, SCSI Dump: a job that leaves the partition as it is."""
     tree = call.tree
     partition = tree.find(call.base)
-    tree.check_cpc(partition.manager.parent)
+    tree.check_cpc(partition.owner)
     status = partition.properties["status"]
     if status not in STARTED:
         raise wrong_state(f"Partition {partition.name} has the status {status}")

@@ -64,19 +64,6 @@ def tasks() -> frozenset[str]:
     return frozenset(FULL_CPC).union(*(tasks for _, _, tasks in _TABLE))
 
 
-def dispatch(user: User | None, tree: Tree, method: str, uri: str, body: Any) -> Any:
-    """Answer a request as far as its user may do, and see, what it is about.
-
-    :raises Refusal: the user may not (:func:`check`), or the request is refused for another reason.
-    """
-    check(user, tree, method, uri, body)
-    answer = tree.dispatch(method, uri, body)
-    if method == "GET":
-        return visible(user, tree, answer)
-    made(user, tree, answer)
-    return answer
-
-
 def check(user: User | None, tree: Tree, method: str, uri: str, body: Any) -> None:
     """Check that a user may do something.
 
@@ -127,7 +114,7 @@ def _named(body: Any, field: str = "") -> Iterator[tuple[str, str]]:
 
 def _backing(tree: Tree, uri: str) -> str:
     """Return the adapter of a virtual switch: a NIC needs access to both (zhmcclient, Nic)."""
-    resource = tree.faked.all_resources.get(uri)
+    resource = tree.resources.get(uri)
     return "" if resource is None else str(resource.properties.get("backing-adapter-uri", ""))
 
 
@@ -137,15 +124,20 @@ def sees(user: User | None, tree: Tree, uri: str) -> bool:
     if user is None or match is None:
         return True
     own = tree.makers.get(match[0]) == user.name
-    resource = tree.faked.all_resources.get(match[0])
+    resource = tree.resources.get(match[0])
     if resource is None or (own and user.sees_own):
         return True
     if user.objects is None:
         return not own
-    parent = resource.manager.parent
-    if user.inherits and parent in tree.cpcs() and sees(user, tree, parent.uri):
+    parent = resource.parent
+    if (
+        user.inherits
+        and parent is not None
+        and parent.kind == "cpc"
+        and sees(user, tree, parent.uri)
+    ):
         return True
-    return not user.objects.isdisjoint({resource.properties["class"], match[0], resource.name})
+    return not user.objects.isdisjoint({resource.kind, match[0], resource.name})
 
 
 def visible(user: User | None, tree: Tree, answer: Any) -> Any:

@@ -1,50 +1,73 @@
-"""Requests that only ask: listings, features, several requests in one."""
+"""Requests that only ask: versions, properties, features, several requests in one."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from zhmcclient.mock._urihandler import FakedHTTPError
-
-from dpm_lab.hmc.api import permissions
 from dpm_lab.hmc.api.calls import Accepted, Call
-from dpm_lab.hmc.api.refusals import Refusal, bad, missing, not_found, of_mock
-from dpm_lab.hmc.api.tree import public
+from dpm_lab.hmc.api.listings import SECRETS
+from dpm_lab.hmc.api.refusals import Refusal, bad, missing, not_found, unknown
+from dpm_lab.hmc.api.resources import public
 
-#: Since HMC 2.16.0: listings with additional properties (zhmcclient), and a list of API features,
-#: which zhmcclient takes for empty where the URI is unknown.
-_ADDITIONAL_PROPERTIES = (4, 1)
-_UNKNOWN_REFUSED = (2, 20)
+#: Since HMC 2.16.0: a list of API features, which zhmcclient takes for empty where the URI is
+#: unknown.
 _API_FEATURES = (4, 10)
+#: Query parameters of "Get ... Properties", where there are any.
+_QUERIES = {
+    "console": ("properties",),
+    "cpc": ("properties", "cached-acceptable", "group-uri"),
+    "partition": ("properties",),
+}
 
 
-def listing(call: Call) -> Any:
-    """List partitions, adapters or virtual switches of a CPC.
-
-    :raises Refusal: 400, 1: ``additional-properties`` before HMC 2.16.0. zhmcclient says that older
-        HMCs ignore, and newer ones refuse parameters that they do not know (`_resource.py`); that
-        the change was with API 2.20 is guessed.
-    """
-    tree = call.tree
-    if "additional-properties=" in call.uri and tree.api_version < _ADDITIONAL_PROPERTIES:
-        if tree.api_version >= _UNKNOWN_REFUSED:
-            raise Refusal(400, 1, "The query parameter 'additional-properties' is not supported")
-        parameters = call.uri.partition("?")[2].split("&")
-        kept = [text for text in parameters if not text.startswith("additional-properties=")]
-        return tree.dispatch("GET", f"{call.path}?{'&'.join(kept)}", None)
-    return call.mock(None)
+def version(call: Call) -> Any:
+    """Query API Version."""
+    major, minor = call.tree.api_version
+    return {
+        "hmc-name": call.tree.console.name,
+        "hmc-version": call.tree.hmc_version,
+        "api-major-version": major,
+        "api-minor-version": minor,
+    }
 
 
 def properties(call: Call) -> Any:
-    """Get properties of something of which the lab knows more than an HMC tells."""
-    return public(call.mock(None))
+    """Get the properties of a resource, all or those that are asked for.
+
+    :raises Refusal: 400, 14: it has no property of that name (zhmcclient.mock).
+    """
+    resource = call.tree.find(call.path)
+    texts = call.query(*_QUERIES.get(resource.kind, ())).get("properties", [])
+    names = [name for text in texts for name in text.split(",") if name]
+    for name in names:
+        if name not in resource.properties:
+            raise Refusal(400, 14, f"{call.path} has no property {name!r}")
+    return {
+        name: value
+        for name, value in public(resource.properties).items()
+        if name not in SECRETS and (not names or name in names)
+    }
+
+
+def update(call: Call) -> None:
+    """Update the properties of a resource that has no rules of its own.
+
+    :raises Refusal: 400, 6: it has no property of that name, or it says what and where it is.
+    """
+    resource = call.tree.find(call.path)
+    body = call.object()
+    for name in body:
+        fixed = name in {"class", "parent"} or name.endswith(("-id", "-uri", "-uris"))
+        if fixed or name not in resource.properties:
+            raise unknown(name)
+    resource.properties.update(body)
 
 
 def cpc_features(call: Call) -> Any:
     """List CPC API Features."""
     if call.tree.api_version < _API_FEATURES:
         raise not_found(call.path)
-    return list(call.tree.find(call.base).api_features)
+    return list(call.tree.machine(call.tree.find(call.base)).api_features)
 
 
 def console_features(call: Call) -> Any:
@@ -55,16 +78,18 @@ def console_features(call: Call) -> Any:
 
 
 def connected_nics(call: Call) -> Any:
-    """Get Connected VNICs of a Virtual Switch: a GET, which the mock has as a POST."""
+    """Get Connected VNICs of a Virtual Switch."""
     switch = call.tree.find(call.base)
     return {"connected-vnic-uris": list(switch.properties["connected-vnic-uris"])}
 
 
-def submit(call: Call) -> Any:
-    """Submit Requests: several in one, one after the other.
+def metrics(call: Call) -> Any:
+    """Create Metrics Context: one without any metrics, so that an HMC can be dumped."""
+    return {"metrics-context-uri": f"{call.path}/lab", "metric-group-infos": []}
 
-    The mock sends them through a session of zhmcclient; here they go the way of all others.
-    """
+
+def submit(call: Call) -> Any:
+    """Submit Requests: several in one, one after the other, each checked by itself."""
     answers = []
     requests = call.object("requests")["requests"]
     if not isinstance(requests, list) or not all(isinstance(item, dict) for item in requests):
@@ -84,10 +109,7 @@ def submit(call: Call) -> Any:
 def _one(call: Call, item: dict[str, Any]) -> tuple[int, Any]:
     method, uri = item["method"], item["uri"]
     try:
-        result = permissions.dispatch(call.context.user, call.tree, method, uri, item.get("body"))
-    except FakedHTTPError as error:
-        refusal = of_mock(error)
-        return refusal.status, refusal.body(method, uri)
+        result = call.perform(method, uri, item.get("body"))
     except Refusal as refusal:
         return refusal.status, refusal.body(method, uri)
     if isinstance(result, Accepted):

@@ -10,8 +10,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from zhmcclient.mock._urihandler import FakedHTTPError
-
 
 class Refusal(Exception):
     """A request is answered with an error."""
@@ -33,11 +31,6 @@ class Refusal(Exception):
             "message": self.message,
             **({} if self.stack is None else {"stack": self.stack}),
         }
-
-
-def of_mock(error: FakedHTTPError) -> Refusal:
-    """Return what zhmcclient's mock refuses as one of ours."""
-    return Refusal(error.http_status, error.reason, str(error.message))
 
 
 def missing(name: str) -> Refusal:

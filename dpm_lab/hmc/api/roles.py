@@ -14,11 +14,11 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
-from urllib.parse import parse_qs
 
 from dpm_lab.hmc.api import permissions
 from dpm_lab.hmc.api.calls import Call
 from dpm_lab.hmc.api.refusals import not_found
+from dpm_lab.hmc.api.resources import Resource
 from dpm_lab.hmc.api.tree import Tree
 from dpm_lab.hmc.api.users import User
 
@@ -54,7 +54,7 @@ def users(call: Call) -> Any:
     own = _own(call)
     items = [] if call.tree.behaviour.own_user == "hidden" else [_shown_user(call, own)]
     if own.may(permissions.MANAGE_USERS):
-        items += [each.properties for each in _made(call, "users") if each.name != own.name]
+        items += [each.properties for each in _made(call, "user") if each.name != own.name]
     return {"users": _named(call, items, "type")}
 
 
@@ -64,7 +64,7 @@ def role(call: Call) -> Any:
     :raises Refusal: 404, 1: of another user's role, or where users don't see their roles.
     """
     own = _own(call)
-    for made in _made(call, "user_roles"):
+    for made in _made(call, "user-role"):
         is_own = made.uri in _shown_user(call, own)["user-roles"] and _shows_roles(call)
         if made.uri == call.path and (is_own or own.may(permissions.MANAGE_ROLES)):
             return made.properties
@@ -78,7 +78,7 @@ def roles(call: Call) -> Any:
     own_uris = _shown_user(call, own)["user-roles"] if _shows_roles(call) else []
     items += [
         each.properties
-        for each in _made(call, "user_roles")
+        for each in _made(call, "user-role")
         if each.uri in own_uris or own.may(permissions.MANAGE_ROLES)
     ]
     return {"user-roles": _named(call, items, "type")}
@@ -149,7 +149,7 @@ def with_permission(of: User, permission: dict[str, Any]) -> User:
 
 
 def _shown_user(call: Call, of: User) -> dict[str, Any]:
-    for made in _made(call, "users"):
+    for made in _made(call, "user"):
         if made.name == of.name:
             return {name: value for name, value in made.properties.items() if name != "password"}
     return {
@@ -174,9 +174,9 @@ def _shown_role(of: User, tree: Tree) -> dict[str, Any]:
     }
 
 
-def _made(call: Call, kind: str) -> list[Any]:
+def _made(call: Call, kind: str) -> list[Resource]:
     """Return users or roles that were made by the API, and system-defined ones."""
-    return list(getattr(call.tree.faked.consoles.console, kind).list())
+    return call.tree.console.of(kind)
 
 
 def _holders(call: Call) -> list[User]:
@@ -185,7 +185,7 @@ def _holders(call: Call) -> list[User]:
     if not _shows_roles(call):
         return []
     all_users = users.all() if users and own.may(permissions.MANAGE_ROLES) else [own]
-    made = {each.name for each in _made(call, "users")}
+    made = {each.name for each in _made(call, "user")}
     return [each for each in all_users if each.name not in made]
 
 
@@ -213,7 +213,7 @@ def _common(kind: str, uri: str) -> dict[str, Any]:
 
 def _named(call: Call, items: list[dict[str, Any]], *names: str) -> list[dict[str, Any]]:
     """Return what a list shows of those that a request asks for."""
-    patterns = parse_qs(call.uri.partition("?")[2]).get("name", [".*"])
+    patterns = call.query("name", "type").get("name", [".*"])
     return [
         {name: item[name] for name in ("object-uri", "element-uri", "name", *names) if name in item}
         for item in items
@@ -248,7 +248,7 @@ def _permitted_objects(of: User, tree: Tree) -> Iterator[dict[str, Any]]:
     for name in sorted(classes):
         yield {"permitted-object": name, "permitted-object-type": "object-class"}
     alone = replace(of, sees_own=False)
-    for uri, resource in tree.faked.all_resources.items():
-        kind = resource.properties.get("class")
+    for uri, resource in tree.resources.items():
+        kind = resource.kind
         if kind in CLASSES and kind not in classes and permissions.sees(alone, tree, uri):
             yield {"permitted-object": uri, "permitted-object-type": "object"}

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
-
-from zhmcclient.mock._urihandler import check_invalid_query_parms, parse_query_parms
 
 from dpm_lab.hmc.api import attachments, devices, hbas, volumes
 from dpm_lab.hmc.api.calls import Accepted, Call
 from dpm_lab.hmc.api.jobs import Work
+from dpm_lab.hmc.api.listings import listing, matches
 from dpm_lab.hmc.api.refusals import (
     Refusal,
     bad,
@@ -45,13 +43,20 @@ _PORTS = "candidate-adapter-port-uris"
 _DISCOVERY = (2, 37)
 
 
-def check_supported(call: Call) -> Any:
-    """Let the mock answer, where some machine has storage management at all."""
+_LISTING = listing(
+    "storage-group",
+    "cpc-uri name fulfillment-state type",
+    "cpc-uri name fulfillment-state type",
+)
+
+
+def list_groups(call: Call) -> Any:
+    """List Storage Groups, where some machine has storage management at all."""
     machines = call.tree.machines
     # An HMC that knows them lists none where no CPC of it has any.
     if call.tree.hmc_version < "2.14" and not any(m.has_storage_management for m in machines):
         raise not_found(call.path)
-    return call.mock(None)
+    return _LISTING(call)
 
 
 def create(call: Call) -> Any:
@@ -84,7 +89,6 @@ def create(call: Call) -> Any:
         "fulfillment-state": "pending",
         _PORTS: [],
         **{name: value for name, value in body.items() if not name.startswith("email-")},
-        "object-id": tree.new_id(),
     }
     properties.setdefault("max-partitions", 2 if properties["shared"] else 1)  # guessed
     properties["active-connectivity"] = properties["connectivity"]
@@ -93,7 +97,7 @@ def create(call: Call) -> Any:
     properties["unassigned-world-wide-port-names"] = [
         attachments.wwpn_info(tree) for _ in range(count)
     ]
-    group = tree.faked.consoles.console.storage_groups.add(properties)
+    group = tree.add("storage-group", tree.console, properties)
     made = volumes.carry_out(tree, group, requests)
     return {"object-uri": group.uri, "element-uris": made}
 
@@ -121,7 +125,7 @@ def modify(call: Call) -> Any:
     call.allow(*_MODIFY)
     _check_values(tree, group.properties["cpc-uri"], body, group)
     requests = volumes.check(tree, group, body.pop("storage-volumes", []))
-    group.update({name: body[name] for name in body if not name.startswith("email-")})
+    group.properties.update({name: body[name] for name in body if not name.startswith("email-")})
     return {"element-uris": volumes.carry_out(tree, group, requests)}
 
 
@@ -134,21 +138,18 @@ def delete(call: Call) -> Any:
         # zhmc-ansible-modules says that it fails; the reason is guessed.
         names = ", ".join(partition.name for partition in partitions)
         raise Refusal(409, 491, f"Storage group {group.name} is attached to {names}")
-    for volume in group.storage_volumes.list():
-        group.storage_volumes.remove(volume.oid)
-    group.manager.remove(group.oid)
+    tree.remove(group)
 
 
 def get_partitions(call: Call) -> Any:
     """Get Partitions for a Storage Group."""
     group = call.tree.find(call.base)
-    query = parse_query_parms(call.method, call.uri)[1]
-    check_invalid_query_parms(call.method, call.uri, query, ["name", "status"])
+    query = call.query("name", "status")
     return {
         "partitions": [
             {name: partition.properties[name] for name in ("object-uri", "name", "status", "type")}
             for partition in attachments.partitions_of(call.tree, group)
-            if all(re.fullmatch(query[name], partition.properties[name]) for name in query)
+            if matches(partition.properties, query)
         ]
     }
 
@@ -157,7 +158,7 @@ def add_ports(call: Call) -> Any:
     """Add Candidate Adapter Ports to an FCP Storage Group."""
     tree = call.tree
     group, uris = _ports(call)
-    resources = group.virtual_storage_resources.list()
+    resources = group.of("virtual-storage-resource")
     if any(r.properties["world-wide-port-name-info"]["status"] == "validated" for r in resources):
         # That it is no longer possible then is documented; status and reason are guessed.
         raise wrong_state(f"A port of storage group {group.name} was found by discovery")
@@ -176,7 +177,7 @@ def add_ports(call: Call) -> Any:
 def remove_ports(call: Call) -> Any:
     """Remove Candidate Adapter Ports from an FCP Storage Group."""
     group, uris = _ports(call)
-    used = {port.properties["adapter-port-uri"] for port in group.virtual_storage_resources.list()}
+    used = {port.properties["adapter-port-uri"] for port in group.of("virtual-storage-resource")}
     for uri in uris:
         if uri not in group.properties[_PORTS]:
             # zhmcclient.mock has this reason.
@@ -220,7 +221,7 @@ def discover(call: Call) -> Accepted:
     def done() -> dict[str, Any]:
         undone()
         attachments.find_ports(tree, group)
-        for number, volume in enumerate(group.storage_volumes.list()):
+        for number, volume in enumerate(group.of("storage-volume")):
             properties = volume.properties
             if (properties["usage"], properties["fulfillment-state"]) == ("data", "pending"):
                 volumes.complete(volume, "5005076800000001", f"{number:04x}{0:012x}")
@@ -246,7 +247,7 @@ def connection_report(call: Call) -> Any:
                             "correct-volumes" if complete else "incorrect-volumes"
                         ),
                     }
-                    for port in group.virtual_storage_resources.list()
+                    for port in group.of("virtual-storage-resource")
                 ]
             }
         ]
@@ -264,8 +265,6 @@ def update_port(call: Call) -> Any:
     if "device-number" in body:
         body["device-number"] = devices.choose(tree, partition, body["device-number"], port.uri)
     if "adapter-port-uri" in body:
-        hbas.check_port(
-            tree, "adapter-port-uri", body["adapter-port-uri"], partition.manager.parent
-        )
-    port.update(body)
-    volumes.refresh(port.manager.parent)
+        hbas.check_port(tree, "adapter-port-uri", body["adapter-port-uri"], partition.owner)
+    port.properties.update(body)
+    volumes.refresh(port.owner)

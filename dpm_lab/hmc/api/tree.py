@@ -1,7 +1,7 @@
-"""The resources of the HMC: zhmcclient's mock, loaded with machines, and what it has no notion of.
+"""All resources of the HMC, loaded with machines.
 
-The mock (``zhmcclient.mock``) keeps the resources and knows the URIs. Here are the lock that makes
-it safe for threads, numbers that are unique on a machine, versions, and a way back to the start.
+Here are the lock that makes them safe for threads, numbers that are unique on a machine, versions,
+and a way back to the start.
 """
 
 from __future__ import annotations
@@ -14,48 +14,64 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from zhmcclient.mock._hmc import FakedHmc
-
 from dpm_lab.hmc.api.barriers import Barrier
 from dpm_lab.hmc.api.behaviour import Behaviour
 from dpm_lab.hmc.api.clock import Clock
 from dpm_lab.hmc.api.jobs import Jobs
 from dpm_lab.hmc.api.messages import OsMessages
 from dpm_lab.hmc.api.refusals import Refusal, not_found, reference_not_found, wrong_state
-from dpm_lab.hmc.machines.machine import Machine, Resource
+from dpm_lab.hmc.api.resources import KINDS, Resource
+from dpm_lab.hmc.api.statuses import TRANSITIONAL
+from dpm_lab.hmc.machines.machine import Definition, Machine
 
-#: Statuses between others, in which a partition cannot be changed (zhmcclient.mock).
-TRANSITIONAL = frozenset({"starting", "stopping"})
-#: Statuses in which a partition's operating system is at work.
-WITH_SYSTEM = frozenset({"active", "degraded"})
-#: Statuses in which a partition was started and can be stopped, restarted or dumped.
-STARTED = WITH_SYSTEM | {"paused", "terminated"}
-#: Statuses in which a partition holds its processors and memory.
-RUNNING = STARTED | TRANSITIONAL
-
-_CONSOLE = {
-    "object-uri": "/api/console",
-    "class": "console",
-    "parent": None,
-    "description": "the lab's HMC",
-    "is-auto-switch-enabled": False,
-}
-
-#: What every HMC has: zhmcclient, ``tests/end2end/mocked_hmc_z16.yaml``.
-_CONSOLE_HAS = {
+#: The console, with what every HMC has (zhmcclient, ``tests/end2end/mocked_hmc_z16.yaml``).
+_CONSOLE: Definition = {
+    "properties": {
+        "object-uri": "/api/console",
+        "class": "console",
+        "parent": None,
+        "name": "LABHMC",
+        "description": "the lab's HMC",
+        "is-auto-switch-enabled": False,
+    },
     "user_roles": [
         {
             "properties": {
                 "object-id": "hmc-operator-tasks",
                 "name": "hmc-operator-tasks",
                 "type": "system-defined",
+                "is-inheritance-enabled": False,
                 "permissions": [],
             }
         }
     ],
     "password_rules": [
-        {"properties": {"element-id": "standard", "name": "Standard", "type": "system-defined"}}
+        {
+            "properties": {
+                "element-id": "standard",
+                "name": "Standard",
+                "type": "system-defined",
+                "min-length": 8,
+                "max-length": 256,
+            }
+        }
     ],
+}
+#: What the places of a definition hold. Ports are of the kind that their adapter says.
+_PLACES = {
+    "adapters": "adapter",
+    "hbas": "hba",
+    "image_activation_profiles": "image-activation-profile",
+    "load_activation_profiles": "load-activation-profile",
+    "lpars": "logical-partition",
+    "nics": "nic",
+    "partitions": "partition",
+    "password_rules": "password-rule",
+    "reset_activation_profiles": "reset-activation-profile",
+    "storage_volumes": "storage-volume",
+    "user_roles": "user-role",
+    "virtual_storage_resources": "virtual-storage-resource",
+    "virtual_switches": "virtual-switch",
 }
 
 
@@ -77,7 +93,8 @@ class Tree:
         self.changed: Callable[[], None] = lambda: None
         self.clock = Clock(self.lock, self._something_happened)
         self.jobs = Jobs(self.clock, durations or {})
-        self.faked: Any = None
+        #: By URI, each after its parent.
+        self.resources: dict[str, Resource] = {}
         self.os_messages = OsMessages()
         #: Which user made which object.
         self.makers: dict[str, str] = {}
@@ -85,8 +102,6 @@ class Tree:
         self.barriers: list[Barrier] = []
         #: Partitions whose status is about to change, with a token each.
         self.settling: dict[str, object] = {}
-        #: Answers a request; set by the service, for requests that contain requests.
-        self.dispatch: Callable[[str, str, Any], Any]
         self._machines: dict[str, Machine] = {machine.uri: machine for machine in machines}
         self._wwpns = itertools.count(1)
         self._macs = itertools.count(1)
@@ -117,40 +132,92 @@ class Tree:
         self.makers.clear()
         self.barriers.clear()
         self.settling.clear()
-        major, minor = self.api_version
-        faked = FakedHmc(None, "LABHMC", self.hmc_version, f"{major}.{minor}")
-        console = {**_CONSOLE, "name": "LABHMC", "version": self.hmc_version}
-        faked.add_resources({"consoles": [{"properties": console, **copy.deepcopy(_CONSOLE_HAS)}]})
+        self.resources.clear()
+        properties = {**_CONSOLE["properties"], "version": self.hmc_version}
+        self.console = Resource(properties["object-uri"], "console", properties)
+        self.resources[self.console.uri] = self.console
+        self._load_children(self.console, _CONSOLE)
         for machine in self.machines:
-            _add(faked, machine.resource())
-            faked.lookup_by_uri(machine.uri).api_features = list(machine.api_features)
+            self._load("cpc", None, machine.resource())
             for group in machine.groups:
-                _add_group(faked, copy.deepcopy(group))
-        self.faked = faked
+                self._load("storage-group", self.console, group)
+
+    def _load(self, kind: str, parent: Resource | None, definition: Definition) -> None:
+        self._load_children(self.add(kind, parent, definition["properties"]), definition)
+
+    def _load_children(self, resource: Resource, definition: Definition) -> None:
+        is_storage = resource.properties.get("adapter-family") == "ficon"
+        places = {**_PLACES, "ports": "storage-port" if is_storage else "network-port"}
+        for place, items in definition.items():
+            if place in places:
+                for item in items:
+                    self._load(places[place], resource, item)
+
+    def add(self, kind: str, parent: Resource | None, properties: Mapping[str, Any]) -> Resource:
+        """Make a resource; one that is given no id gets one that never was."""
+        form = KINDS[kind]
+        made = {**copy.deepcopy(dict(form.has)), **copy.deepcopy(dict(properties))}
+        made.setdefault(form.id_name, str(uuid.uuid4()))
+        base = parent.uri if parent is not None and form.element else "/api"
+        uri = f"{base}/{form.collection}/{made[form.id_name]}"
+        above = None if parent is None else parent.uri
+        made |= {form.uri_name: uri, "class": kind, "parent": above}
+        resource = self.resources[uri] = Resource(uri, kind, made, parent)
+        if parent is not None:
+            parent.children.append(resource)
+            if form.listed:
+                parent.properties.setdefault(form.listed, []).append(uri)
+        self.connect(resource)
+        return resource
+
+    def remove(self, resource: Resource) -> None:
+        """Take a resource away with all that is below it."""
+        for child in list(resource.children):
+            self.remove(child)
+        self.disconnect(resource)
+        if resource.parent is not None:
+            resource.parent.children.remove(resource)
+            listed = KINDS[resource.kind].listed
+            if listed:
+                resource.parent.properties[listed].remove(resource.uri)
+        del self.resources[resource.uri]
+
+    def connect(self, nic: Resource) -> None:
+        """Have the virtual switch that a NIC names know it."""
+        switch = nic.properties.get("virtual-switch-uri")
+        if switch:
+            self.find(switch).properties["connected-vnic-uris"].append(nic.uri)
+
+    def disconnect(self, nic: Resource) -> None:
+        """Have the virtual switch that a NIC names forget it."""
+        switch = nic.properties.get("virtual-switch-uri")
+        connected = self.find(switch).properties["connected-vnic-uris"] if switch else []
+        if nic.uri in connected:
+            connected.remove(nic.uri)
 
     # -- looking up
 
-    def find(self, uri: str) -> Any:
+    def find(self, uri: str) -> Resource:
         """Return the resource of a request's URI.
 
         :raises Refusal: 404, 1: there is none.
         """
         try:
-            return self.faked.lookup_by_uri(uri)
+            return self.resources[uri]
         except KeyError:
             raise not_found(uri) from None
 
-    def refer(self, field: str, uri: object) -> Any:
+    def refer(self, field: str, uri: object) -> Resource:
         """Return the resource that a field of a body names.
 
         :raises Refusal: 404, 2: there is none.
         """
         try:
-            return self.faked.lookup_by_uri(uri)
+            return self.resources[uri]  # type: ignore[index]
         except (KeyError, TypeError):
             raise reference_not_found(field, uri) from None
 
-    def partition(self, uri: str) -> Any:
+    def partition(self, uri: str) -> Resource:
         """Return the partition that a URI is of or below.
 
         :raises Refusal: 404, 1: there is none.
@@ -158,47 +225,47 @@ class Tree:
         match = re.match(r"/api/partitions/[^/?]+", uri)
         return self.find(match.group() if match else uri)
 
-    def machine(self, resource: Any) -> Machine:
+    def machine(self, resource: Resource) -> Machine:
         """Return the machine that a CPC, or something in one, belongs to."""
-        while resource.properties.get("class") != "cpc":
-            resource = resource.manager.parent
+        while resource.kind != "cpc":
+            resource = resource.owner
         return self._machines[resource.uri]
 
-    def cpcs(self) -> list[Any]:
+    def cpcs(self) -> list[Resource]:
         """Return all CPCs."""
-        return list(self.faked.cpcs.list())
+        return [self.resources[machine.uri] for machine in self.machines]
 
-    def partitions(self) -> Iterator[Any]:
+    def partitions(self) -> Iterator[Resource]:
         """Iterate over the partitions of all CPCs."""
         for cpc in self.cpcs():
-            yield from cpc.partitions.list()
+            yield from cpc.of("partition")
 
-    def storage_groups(self, cpc_uri: str | None = None) -> list[Any]:
+    def storage_groups(self, cpc_uri: str | None = None) -> list[Resource]:
         """Return the storage groups, of one CPC or all."""
-        groups = self.faked.consoles.console.storage_groups.list()
+        groups = self.console.of("storage-group")
         return [group for group in groups if cpc_uri in {None, group.properties["cpc-uri"]}]
 
     # -- checks that many operations have in common
 
-    def check_cpc(self, cpc: Any, *, targeted: bool = False) -> None:
+    def check_cpc(self, cpc: Resource, *, targeted: bool = False) -> None:
         """Check that the CPC is in DPM mode and works.
 
         :raises Refusal: 409, 5 not in DPM mode; 409, 1 or 6 not in a good status, where the CPC
             itself is targeted or something in it (zhmcclient.mock).
         """
         name = cpc.properties["name"]
-        if not cpc.dpm_enabled:
+        if not cpc.properties["dpm-enabled"]:
             raise Refusal(409, 5, f"CPC {name} is not in DPM mode")
         status = cpc.properties["status"]
         if status not in {"active", "service-required", "degraded", "exceptions"}:
             raise Refusal(409, 1 if targeted else 6, f"CPC {name} has the status {status}")
 
-    def check_settled(self, partition: Any) -> None:
+    def check_settled(self, partition: Resource) -> None:
         """Check that a partition can be changed.
 
         :raises Refusal: 409, 1: it is starting or stopping.
         """
-        self.check_cpc(partition.manager.parent)
+        self.check_cpc(partition.owner)
         status = partition.properties["status"]
         if status in TRANSITIONAL:
             raise wrong_state(
@@ -206,10 +273,6 @@ class Tree:
             )
 
     # -- numbers
-
-    def new_id(self) -> str:
-        """Return an object id that never was."""
-        return str(uuid.uuid4())
 
     def new_wwpn(self) -> str:
         """Return a world wide port name that no other port of the machines has."""
@@ -224,54 +287,11 @@ class Tree:
             if mac not in taken:
                 return mac
 
-    def macs(self, but: str = "", within: Any = None) -> set[str]:
+    def macs(self, but: str = "", within: Resource | None = None) -> set[str]:
         """Return the addresses of all NICs, or those of one partition, but of the one at `but`."""
         return {
             nic.properties["mac-address"]
             for partition in ([within] if within is not None else self.partitions())
-            for nic in partition.nics.list()
+            for nic in partition.of("nic")
             if nic.uri != but and "mac-address" in nic.properties
         }
-
-
-def public(properties: dict[str, Any]) -> dict[str, Any]:
-    """Return properties without those that only the lab has."""
-    return {name: value for name, value in properties.items() if not name.startswith("lab-")}
-
-
-def _add_group(faked: Any, group: Resource) -> None:
-    made = faked.consoles.console.storage_groups.add(group["properties"])
-    for volume in group["storage_volumes"]:
-        made.storage_volumes.add(volume["properties"])
-    for resource in group["virtual_storage_resources"]:
-        made.virtual_storage_resources.add(resource["properties"])
-
-
-def _add(faked: Any, cpc: Resource) -> None:
-    """Add a CPC. The mock knows fewer kinds of network adapters than there are."""
-    adapters = cpc["adapters"]
-    strangers = [
-        adapter
-        for adapter in adapters
-        if adapter["ports"]
-        and adapter["properties"]["adapter-family"] not in {"osa", "roce", "hipersockets", "ficon"}
-    ]
-    known = [
-        {
-            **adapter,
-            "properties": {**adapter["properties"], "type": "osd", "adapter-family": "osa"},
-        }
-        if adapter in strangers
-        else adapter
-        for adapter in adapters
-    ]
-    faked.add_resources({"cpcs": [{**cpc, "adapters": known}]})
-    for adapter in strangers:
-        wanted = adapter["properties"]
-        resource = faked.lookup_by_uri(f"/api/adapters/{wanted['object-id']}")
-        resource.properties.update(
-            {
-                "type": wanted["type"],
-                "adapter-family": wanted["adapter-family"],
-            }
-        )

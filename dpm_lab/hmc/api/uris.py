@@ -1,11 +1,10 @@
-"""Which handler does what: ours first, then those of zhmcclient's mock."""
+"""Which operation answers which request."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from functools import partial
 from typing import Any
-
-from zhmcclient.mock import _urihandler as mock
 
 from dpm_lab.hmc.api import (
     attachments,
@@ -15,142 +14,175 @@ from dpm_lab.hmc.api import (
     nics,
     os_messages,
     partitions,
+    permissions,
     queries,
     role_changes,
     roles,
     storage_groups,
     volumes,
 )
-from dpm_lab.hmc.api.calls import Context, extended
+from dpm_lab.hmc.api.calls import Call, Context, Operation
+from dpm_lab.hmc.api.listings import listing, none, permitted
+from dpm_lab.hmc.api.refusals import not_found
 
-_QUERY = r"(?:\?(.*))?"
-_ID = r"([^/?]+)"
-_PARTITION = rf"/api/partitions/{_ID}"
-_GROUP = rf"/api/storage-groups/{_ID}"
+SUBMIT = "/api/services/aggregation/submit"
+
+_PARTITION = "name type status has-unacceptable-status cpc-name"
+_ON_CPC = "cpc-object-uri se-version"
+_ADAPTER = "name adapter-id adapter-family type status"
+_PERMITTED_ADAPTER = f"{_ADAPTER} firmware-update-pending cpc-name dpm-enabled"
+_VOLUME = "name fulfillment-state size usage"
+_CPC = "name status has-unacceptable-status dpm-enabled se-version"
+_RESOURCE = "name device-number adapter-port-uri partition-uri"
+
+_OF_CPC: dict[str, Operation] = {
+    "GET /api/cpcs": listing("cpc", _CPC),
+    "POST /api/cpcs/ID": queries.update,
+    "GET /api/cpcs/ID/operations/list-features": queries.cpc_features,
+    "POST /api/cpcs/ID/operations/validate-lun-path": fabric.validate,
+    "GET /api/cpcs/ID/adapters": listing("adapter", _ADAPTER, _ADAPTER, additional=True),
+    "POST /api/adapters/ID": queries.update,
+    "POST /api/adapters/ID/(?:network|storage)-ports/ID": queries.update,
+    "GET /api/cpcs/ID/virtual-switches": listing(
+        "virtual-switch", "name type", "name type", additional=True
+    ),
+    "POST /api/virtual-switches/ID": queries.update,
+    "GET /api/virtual-switches/ID/operations/get-connected-vnics": queries.connected_nics,
+    "GET /api/cpcs/ID/capacity-groups": none("capacity-groups"),
+    "GET /api/cpcs/ID/logical-partitions": listing("logical-partition", "name status"),
+    **{
+        f"GET /api/cpcs/ID/{of}-activation-profiles": listing(f"{of}-activation-profile", "name")
+        for of in ("reset", "image", "load")
+    },
+}
+_OF_PARTITION: dict[str, Operation] = {
+    "GET /api/cpcs/ID/partitions": listing(
+        "partition", "name status type", "name status type", additional=True
+    ),
+    "POST /api/cpcs/ID/partitions": partitions.create,
+    "POST /api/partitions/ID": partitions.update,
+    "DELETE /api/partitions/ID": partitions.delete,
+    "POST /api/partitions/ID/operations/start": partitions.start,
+    "POST /api/partitions/ID/operations/stop": partitions.stop,
+    "POST /api/partitions/ID/operations/(?:psw-restart|scsi-dump|start-dump-program)": (
+        partitions.restart
+    ),
+    "POST /api/partitions/ID/operations/attach-storage-group": attachments.attach,
+    "POST /api/partitions/ID/operations/detach-storage-group": attachments.detach,
+    "GET /api/partitions/ID/operations/list-os-messages": os_messages.list_messages,
+    "POST /api/partitions/ID/operations/open-os-message-channel": os_messages.open_channel,
+    "POST /api/partitions/ID/operations/send-os-cmd": os_messages.send_command,
+    "POST /api/partitions/ID/nics": nics.create,
+    "POST /api/partitions/ID/nics/ID": nics.update,
+    "DELETE /api/partitions/ID/nics/ID": nics.delete,
+    "POST /api/partitions/ID/hbas": hbas.create,
+    "POST /api/partitions/ID/hbas/ID": hbas.update,
+    "DELETE /api/partitions/ID/hbas/ID": hbas.delete,
+    "POST /api/partitions/ID/hbas/ID/operations/reassign-storage-adapter-port": hbas.reassign,
+}
+_OF_GROUP: dict[str, Operation] = {
+    "GET /api/storage-groups": storage_groups.list_groups,
+    "POST /api/storage-groups": storage_groups.create,
+    "POST /api/storage-groups/ID/operations/modify": storage_groups.modify,
+    "POST /api/storage-groups/ID/operations/delete": storage_groups.delete,
+    "GET /api/storage-groups/ID/operations/get-partitions": storage_groups.get_partitions,
+    "POST /api/storage-groups/ID/operations/add-candidate-adapter-ports": storage_groups.add_ports,
+    "POST /api/storage-groups/ID/operations/remove-candidate-adapter-ports": (
+        storage_groups.remove_ports
+    ),
+    "POST /api/storage-groups/ID/operations/accept-mismatched-storage-volumes": volumes.accept,
+    "POST /api/storage-groups/ID/operations/reject-mismatched-storage-volumes": volumes.reject,
+    "POST /api/storage-groups/ID/operations/start-fcp-storage-discovery": storage_groups.discover,
+    "GET /api/storage-groups/ID/operations/get-connection-report": (
+        storage_groups.connection_report
+    ),
+    "GET /api/storage-groups/ID/storage-volumes": listing(
+        "storage-volume",
+        _VOLUME,
+        "name fulfillment-state usage maximum-size minimum-size",
+        additional=True,
+    ),
+    "POST /api/storage-groups/ID/storage-volumes/ID/operations/fulfill-fcp-storage-volume": (
+        volumes.fulfil
+    ),
+    "GET /api/storage-groups/ID/virtual-storage-resources": listing(
+        "virtual-storage-resource", _RESOURCE, _RESOURCE
+    ),
+    "POST /api/storage-groups/ID/virtual-storage-resources/ID": storage_groups.update_port,
+}
+_OF_CONSOLE: dict[str, Operation] = {
+    "GET /api/version": queries.version,
+    "GET /api/console/operations/list-features": queries.console_features,
+    "GET /api/console/operations/list-permitted-partitions": permitted(
+        "partition", f"{_PARTITION} {_ON_CPC}", _PARTITION
+    ),
+    "GET /api/console/operations/list-permitted-adapters": permitted(
+        "adapter", f"{_PERMITTED_ADAPTER} {_ON_CPC}", _PERMITTED_ADAPTER
+    ),
+    "GET /api/console/users": roles.users,
+    "POST /api/console/users": role_changes.create_user,
+    "GET /api/users/ID": roles.user,
+    "POST /api/users/ID/operations/add-user-role": role_changes.add_role,
+    "GET /api/console/user-roles": roles.roles,
+    "POST /api/console/user-roles": role_changes.create_role,
+    "GET /api/user-roles/ID": roles.role,
+    "POST /api/user-roles/ID/operations/add-permission": role_changes.add_permission,
+    "GET /api/console/tasks": roles.tasks,
+    "GET /api/console/tasks/ID": roles.task,
+    "GET /api/console/password-rules": listing("password-rule", "name type", "name type"),
+    "GET /api/jobs/ID": job_operations.query,
+    "DELETE /api/jobs/ID": job_operations.delete,
+    "POST /api/jobs/ID/operations/cancel": job_operations.cancel,
+    f"POST {SUBMIT}": queries.submit,
+    "POST /api/services/metrics/context": queries.metrics,
+    "GET /api/services/metrics/context/lab": lambda call: "",
+    "DELETE /api/services/metrics/context/lab": lambda call: None,
+    **{
+        f"GET /api/console/{each}": none(each)
+        for each in (
+            "ldap-server-definitions",
+            "mfa-server-definitions",
+            "sso-server-definitions",
+            "user-patterns",
+        )
+    },
+    "GET /api/tape-libraries": none("tape-libraries"),
+    "GET /api/tape-links": none("tape-links"),
+}
+_ALL = [
+    (re.compile(request.replace("ID", "[^/]+")), operation)
+    for request, operation in {
+        **_OF_CPC,
+        **_OF_PARTITION,
+        **_OF_GROUP,
+        **_OF_CONSOLE,
+        # What is not listed above and is there, shows its properties.
+        "GET /api/.*": queries.properties,
+    }.items()
+]
 
 
-def uri_handler(context: Callable[[], Context]) -> Any:
-    """Return the mock's dispatcher with our handlers before its own."""
+def dispatch(context: Context, method: str, uri: str, body: Any) -> Any:
+    """Answer a request, whoever asks.
 
-    def of(base: Any = object, **methods: Any) -> Any:
-        return extended(context, base, **methods)
-
-    handlers = [
-        (rf"/api/cpcs/{_ID}/operations/list-features{_QUERY}", of(get=queries.cpc_features)),
-        ("/api/console/operations/list-features", of(get=queries.console_features)),
-        ("/api/services/aggregation/submit", of(post=queries.submit)),
-        (
-            rf"/api/console/users{_QUERY}",
-            of(mock.UsersHandler, get=roles.users, post=role_changes.create_user),
-        ),
-        (rf"/api/users/{_ID}", of(get=roles.user)),
-        (
-            rf"/api/users/{_ID}/operations/add-user-role",
-            of(mock.UserAddUserRoleHandler, post=role_changes.add_role),
-        ),
-        (rf"/api/console/user-roles{_QUERY}", of(mock.UserRolesHandler, get=roles.roles)),
-        (rf"/api/user-roles/{_ID}", of(get=roles.role)),
-        (rf"/api/user-roles/{_ID}/operations/add-permission", of(post=role_changes.add_permission)),
-        (rf"/api/console/tasks{_QUERY}", of(get=roles.tasks)),
-        (rf"/api/console/tasks/{_ID}", of(get=roles.task)),
-        (rf"/api/jobs/{_ID}", of(get=job_operations.query, delete=job_operations.delete)),
-        (rf"/api/jobs/{_ID}/operations/cancel", of(post=job_operations.cancel)),
-        (
-            rf"/api/cpcs/{_ID}/partitions{_QUERY}",
-            of(mock.PartitionsHandler, get=queries.listing, post=partitions.create),
-        ),
-        (
-            rf"{_PARTITION}{_QUERY}",
-            of(mock.PartitionHandler, post=partitions.update, delete=partitions.delete),
-        ),
-        (rf"{_PARTITION}/operations/start", of(post=partitions.start)),
-        (rf"{_PARTITION}/operations/stop", of(post=partitions.stop)),
-        (
-            rf"{_PARTITION}/operations/(?:psw-restart|scsi-dump|start-dump-program)",
-            of(post=partitions.restart),
-        ),
-        (rf"{_PARTITION}/operations/attach-storage-group", of(post=attachments.attach)),
-        (rf"{_PARTITION}/operations/detach-storage-group", of(post=attachments.detach)),
-        (
-            rf"{_PARTITION}/operations/list-os-messages{_QUERY}",
-            of(get=os_messages.list_messages),
-        ),
-        (rf"{_PARTITION}/operations/open-os-message-channel", of(post=os_messages.open_channel)),
-        (rf"{_PARTITION}/operations/send-os-cmd", of(post=os_messages.send_command)),
-        (rf"{_PARTITION}/nics", of(mock.NicsHandler, post=nics.create)),
-        (
-            rf"{_PARTITION}/nics/{_ID}{_QUERY}",
-            of(mock.NicHandler, get=queries.properties, post=nics.update, delete=nics.delete),
-        ),
-        (rf"{_PARTITION}/hbas", of(mock.HbasHandler, post=hbas.create)),
-        (
-            rf"{_PARTITION}/hbas/{_ID}{_QUERY}",
-            of(mock.HbaHandler, post=hbas.update, delete=hbas.delete),
-        ),
-        (
-            rf"{_PARTITION}/hbas/{_ID}/operations/reassign-storage-adapter-port",
-            of(post=hbas.reassign),
-        ),
-        (rf"/api/cpcs/{_ID}/adapters{_QUERY}", of(mock.AdaptersHandler, get=queries.listing)),
-        (
-            rf"/api/cpcs/{_ID}/virtual-switches{_QUERY}",
-            of(mock.VirtualSwitchesHandler, get=queries.listing),
-        ),
-        (
-            rf"/api/virtual-switches/{_ID}/operations/get-connected-vnics",
-            of(get=queries.connected_nics),
-        ),
-    ]
-    return mock.UriHandler([*handlers, *_storage(of), *mock.URIS])
+    :raises Refusal: it cannot be done; 404, 1 where there is no such operation.
+    """
+    path = uri.partition("?")[0]
+    for pattern, operation in _ALL:
+        if pattern.fullmatch(f"{method} {path}"):
+            return operation(Call(method, uri, body, context, partial(perform, context)))
+    raise not_found(f"{path} with {method}")
 
 
-def _storage(of: Callable[..., Any]) -> list[tuple[str, Any]]:
-    return [
-        (rf"/api/cpcs/{_ID}/operations/validate-lun-path", of(post=fabric.validate)),
-        (
-            rf"/api/storage-groups{_QUERY}",
-            of(
-                mock.StorageGroupsHandler,
-                get=storage_groups.check_supported,
-                post=storage_groups.create,
-            ),
-        ),
-        (rf"{_GROUP}{_QUERY}", of(mock.StorageGroupHandler, get=queries.properties)),
-        (rf"{_GROUP}/operations/modify", of(post=storage_groups.modify)),
-        (rf"{_GROUP}/operations/delete", of(post=storage_groups.delete)),
-        (rf"{_GROUP}/operations/get-partitions{_QUERY}", of(get=storage_groups.get_partitions)),
-        (rf"{_GROUP}/operations/add-candidate-adapter-ports", of(post=storage_groups.add_ports)),
-        (
-            rf"{_GROUP}/operations/remove-candidate-adapter-ports",
-            of(post=storage_groups.remove_ports),
-        ),
-        (
-            rf"{_GROUP}/operations/accept-mismatched-storage-volumes",
-            of(post=volumes.accept),
-        ),
-        (
-            rf"{_GROUP}/operations/reject-mismatched-storage-volumes",
-            of(post=volumes.reject),
-        ),
-        (rf"{_GROUP}/operations/start-fcp-storage-discovery", of(post=storage_groups.discover)),
-        (
-            rf"{_GROUP}/operations/get-connection-report",
-            of(get=storage_groups.connection_report),
-        ),
-        (
-            rf"{_GROUP}/storage-volumes{_QUERY}",
-            of(mock.StorageVolumesHandler, get=volumes.check_listing),
-        ),
-        (
-            rf"{_GROUP}/storage-volumes/{_ID}{_QUERY}",
-            of(mock.StorageVolumeHandler, get=queries.properties),
-        ),
-        (
-            rf"{_GROUP}/storage-volumes/{_ID}/operations/fulfill-fcp-storage-volume",
-            of(post=volumes.fulfil),
-        ),
-        (
-            rf"{_GROUP}/virtual-storage-resources/{_ID}{_QUERY}",
-            of(mock.VirtualStorageResourceHandler, post=storage_groups.update_port),
-        ),
-    ]
+def perform(context: Context, method: str, uri: str, body: Any) -> Any:
+    """Answer a request as far as its user may do, and see, what it is about.
+
+    :raises Refusal: the user may not (:func:`permissions.check`), or it cannot be done.
+    """
+    user, tree = context.user, context.tree
+    permissions.check(user, tree, method, uri, body)
+    answer = dispatch(context, method, uri, body)
+    if method == "GET":
+        return permissions.visible(user, tree, answer)
+    permissions.made(user, tree, answer)
+    return answer

@@ -10,12 +10,12 @@ from dpm_lab.hmc.api.refusals import (
     Refusal,
     bad,
     missing,
-    not_found,
     reference_not_found,
     unknown,
     wrong_state,
 )
-from dpm_lab.hmc.api.tree import RUNNING, Tree
+from dpm_lab.hmc.api.statuses import RUNNING
+from dpm_lab.hmc.api.tree import Tree
 
 _FIELDS = {
     "create": frozenset({"operation", "name", "description", "size", "usage"}),
@@ -71,7 +71,7 @@ def _of_group(tree: Tree, group: Any, request: dict[str, Any]) -> None:
     if uri is None:
         raise missing("storage-volumes/element-uri")
     volume = tree.refer("storage-volumes/element-uri", uri)
-    if volume not in group.storage_volumes.list():
+    if volume not in group.of("storage-volume"):
         raise bad("storage-volumes/element-uri", uri, "it is no volume of this group")
     if request["operation"] == "delete":
         for partition in tree.partitions():
@@ -92,17 +92,18 @@ def carry_out(tree: Tree, group: Any, requests: list[dict[str, Any]]) -> list[st
             continue
         volume = tree.find(fields.pop("element-uri"))
         if request["operation"] == "modify":
-            volume.update(fields)
+            volume.properties.update(fields)
             continue
-        group.storage_volumes.remove(volume.oid)
-        group.properties["storage-volume-uris"].remove(volume.uri)
+        tree.remove(volume)
     refresh(group)
     return made
 
 
 def _create(tree: Tree, group: Any, fields: dict[str, Any]) -> str:
-    number = len(group.storage_volumes.list()) + 1
-    volume = group.storage_volumes.add(
+    number = len(group.of("storage-volume")) + 1
+    volume = tree.add(
+        "storage-volume",
+        group,
         {
             # A name is made up, and is not unique for certain (zhmcclient).
             "name": f"{group.name}_{number:02d}",
@@ -112,22 +113,21 @@ def _create(tree: Tree, group: Any, fields: dict[str, Any]) -> str:
             "active-size": 0.0,
             "uuid": None,
             "paths": [],
-            "element-id": tree.new_id(),
             **fields,
-        }
+        },
     )
     return str(volume.uri)
 
 
 def refresh(group: Any) -> None:
     """Set what follows from the volumes: the group is complete when all of them are."""
-    states = {volume.properties["fulfillment-state"] for volume in group.storage_volumes.list()}
+    states = {volume.properties["fulfillment-state"] for volume in group.of("storage-volume")}
     # Which state of a volume counts most for the group is guessed.
     group.properties["fulfillment-state"] = next(
         (state for state in _WORST_FIRST if state in states), "pending"
     )
-    ports = group.virtual_storage_resources.list()
-    for volume in group.storage_volumes.list():
+    ports = group.of("virtual-storage-resource")
+    for volume in group.of("storage-volume"):
         target = volume.properties.get("lab-target")
         volume.properties["paths"] = [
             {
@@ -149,7 +149,7 @@ def fulfil(call: Call) -> Any:
     """
     tree = call.tree
     volume = tree.find(call.base)
-    group = volume.manager.parent
+    group = volume.owner
     names = ("world-wide-port-name", "logical-unit-number", "adapter-port-uri")
     body = call.object(*names)
     call.allow(*names)
@@ -162,7 +162,7 @@ def fulfil(call: Call) -> Any:
         raise Refusal(409, 481, f"Volume {volume.name} is fulfilled")
 
     def done() -> None:
-        if volume.uri in tree.faked.all_resources:
+        if volume.uri in tree.resources:
             target, lun = body["world-wide-port-name"], body["logical-unit-number"]
             complete(volume, target, lun, tree.behaviour.fulfilled_as)
 
@@ -179,7 +179,7 @@ def complete(volume: Any, wwpn: str, lun: str, state: str = "complete") -> None:
             "lab-target": (wwpn, lun),
         }
     )
-    refresh(volume.manager.parent)
+    refresh(volume.owner)
 
 
 def accept(call: Call) -> None:
@@ -201,7 +201,7 @@ def _decide(call: Call, state: str) -> None:
         raise bad("storage-volume-uris", uris, "it is a list of URIs")
     volumes = [tree.refer("storage-volume-uris", uri) for uri in uris]
     for volume in volumes:
-        if volume not in group.storage_volumes.list():
+        if volume not in group.of("storage-volume"):
             raise reference_not_found("storage-volume-uris", volume.uri)
         found = volume.properties["fulfillment-state"]
         if found not in _ACCEPTABLE:
@@ -213,12 +213,3 @@ def _decide(call: Call, state: str) -> None:
             volume.properties.update({"active-size": 0.0, "uuid": None})
             volume.properties.pop("lab-target", None)
     refresh(group)
-
-
-def check_listing(call: Call) -> Any:
-    """List Storage Volumes; `additional-properties` since HMC 2.17.0 (zhmcclient)."""
-    if call.path.rpartition("/")[0] not in call.tree.faked.all_resources:
-        raise not_found(call.path)
-    if "additional-properties=" in call.uri and call.tree.hmc_version < "2.17":
-        raise Refusal(400, 1, "The query parameter 'additional-properties' is not supported")
-    return call.mock(None)

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Iterator
 from typing import Any
 
-from dpm_lab.hmc.machines.machine import FAMILIES, SWITCHED, Resource, port_properties
+from dpm_lab.hmc.machines.machine import FAMILIES, SWITCHED, Definition, port_properties
 from dpm_lab.hmc.machines.report import Report
 
 _IDS = uuid.UUID("0b7a5a1e-6a44-5f6e-8f9a-7a6f2f1d8c11")
@@ -30,7 +30,7 @@ _FAMILIES = {
 }
 _WITH_PORTS = ("osa", "hipersockets", "roce", "cna", "network-express", "ficon")
 _STORAGE = "ficon"
-#: Properties that zhmcclient's mock makes itself: of where a resource is, and lists of others.
+#: Properties that follow from where a resource is and from what is below it.
 _MADE = frozenset(
     {
         "class",
@@ -55,12 +55,12 @@ def cleaned(properties: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in properties.items() if name not in _MADE}
 
 
-def adopt_adapters(adapters: list[Resource], report: Report) -> list[Resource]:
+def adopt_adapters(adapters: list[Definition], report: Report) -> list[Definition]:
     """Return the adapters that the lab can have."""
     return [made for each in adapters if (made := _adapter(each, report)) is not None]
 
 
-def _adapter(adapter: Resource, report: Report) -> Resource | None:
+def _adapter(adapter: Definition, report: Report) -> Definition | None:
     properties = cleaned(adapter["properties"])
     kind, family = properties.get("type"), properties.get("adapter-family")
     if family is None and kind in _FAMILIES:
@@ -95,7 +95,7 @@ def _adapter(adapter: Resource, report: Report) -> Resource | None:
     return {"properties": properties, "ports": [{"properties": cleaned(port)} for port in ports]}
 
 
-def port_uris(adapter: Resource) -> list[str]:
+def port_uris(adapter: Definition) -> list[str]:
     """Return the URIs that the ports of an adapter will have."""
     properties = adapter["properties"]
     kind = "storage" if properties["adapter-family"] == _STORAGE else "network"
@@ -106,8 +106,8 @@ def port_uris(adapter: Resource) -> list[str]:
 
 
 def adopt_switches(
-    switches: list[Resource], adapters: list[Resource], report: Report, *, present: bool
-) -> list[Resource]:
+    switches: list[Definition], adapters: list[Definition], report: Report, *, present: bool
+) -> list[Definition]:
     """Return the virtual switches: one for each port of an OSA or HiperSockets adapter, or none."""
     if not present:
         if switches:
@@ -148,8 +148,8 @@ def adopt_switches(
 
 
 def _switchless(
-    backing: dict[str, Resource], taken: set[tuple[str, int]]
-) -> Iterator[tuple[str, int, Resource]]:
+    backing: dict[str, Definition], taken: set[tuple[str, int]]
+) -> Iterator[tuple[str, int, Definition]]:
     """Iterate over the ports that up to z16 have a switch and here have none."""
     for uri, adapter in backing.items():
         if adapter["properties"]["type"] in SWITCHED:
@@ -160,8 +160,8 @@ def _switchless(
 
 
 def adopt_groups(
-    groups: list[Resource], cpc: Resource, report: Report, *, alone: bool
-) -> list[Resource]:
+    groups: list[Definition], cpc: Definition, report: Report, *, alone: bool
+) -> list[Definition]:
     """Return the storage groups of a CPC; one that names no CPC is that of the only one."""
     cpc_uri = f"/api/cpcs/{cpc['properties']['object-id']}"
     partitions = {
@@ -193,7 +193,7 @@ def adopt_groups(
     return made
 
 
-def _attach(group: Resource, partition_uri: str, ports: set[str], report: Report) -> None:
+def _attach(group: Definition, partition_uri: str, ports: set[str], report: Report) -> None:
     """Make the resources of a group at a partition, where the file has none of them."""
     present = group["virtual_storage_resources"]
     if any(each["properties"]["partition-uri"] == partition_uri for each in present):
@@ -209,8 +209,8 @@ def _attach(group: Resource, partition_uri: str, ports: set[str], report: Report
 
 
 def _group(
-    group: Resource, partitions: dict[str, Any], ports: set[str], report: Report
-) -> Resource:
+    group: Definition, partitions: dict[str, Any], ports: set[str], report: Report
+) -> Definition:
     properties = cleaned(group["properties"])
     name = properties["name"]
     if properties.get("type", "fcp") != "fcp":

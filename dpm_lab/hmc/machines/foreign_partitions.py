@@ -7,60 +7,22 @@ import uuid
 from typing import Any
 
 from dpm_lab.hmc.machines.foreign import cleaned, port_uris
-from dpm_lab.hmc.machines.machine import NETWORK_EXPRESS, NIC_TYPES, Resource
+from dpm_lab.hmc.machines.machine import NETWORK_EXPRESS, NIC_TYPES, Definition
+from dpm_lab.hmc.machines.partition import PARTITION
 from dpm_lab.hmc.machines.report import Report
 
 _IDS = uuid.UUID("7d9f3f58-98a5-5d0e-b7c6-3c1f5bb0c901")
 _MEMORY = 512
-#: What a partition has on the HMC, whatever it was made with (zhmcclient.mock, "Create Partition").
-_PARTITION: dict[str, Any] = {
-    "description": "",
-    "type": "linux",
-    "status": "stopped",
-    "autogenerate-partition-id": True,
-    "partition-id": None,
-    "processor-mode": "shared",
-    "reserve-resources": False,
-    "boot-device": "none",
-    "boot-timeout": 60,
-    "boot-network-device": None,
-    "boot-configuration-selector": 0,
-    "boot-record-lba": "0",
-    "boot-load-parameters": "",
-    "boot-os-specific-parameters": "",
-    "boot-storage-device": None,
-    "boot-storage-volume": None,
-    "boot-logical-unit-number": "",
-    "boot-world-wide-port-name": "",
-    "boot-iso-image-name": None,
-    "boot-iso-ins-file": None,
-    "acceptable-status": ["active"],
-    "has-unacceptable-status": False,
-    "is-locked": False,
-    "auto-start": False,
-    "os-name": "",
-    "os-type": "",
-    "os-version": "",
-    "degraded-adapters": [],
-    "initial-ifl-processing-weight": 100,
-    "initial-cp-processing-weight": 100,
-    "current-ifl-processing-weight": 100,
-    "current-cp-processing-weight": 100,
-    "minimum-ifl-processing-weight": 1,
-    "maximum-ifl-processing-weight": 999,
-    "secure-boot": False,
-    "crypto-configuration": None,
-}
 
 
 def adopt_partitions(
-    source: Resource,
-    cpc: Resource,
+    source: Definition,
+    cpc: Definition,
     report: Report,
     *,
     has_storage: bool,
     api: tuple[int, int],
-) -> list[Resource]:
+) -> list[Definition]:
     """Return the partitions of `source`, which hang on what is in `cpc` already."""
     switches = {
         f"/api/virtual-switches/{each['properties']['object-id']}": each["properties"]["type"]
@@ -75,7 +37,7 @@ def adopt_partitions(
             features = cpc["properties"].get("available-features-list", [])
             properties["available-features-list"] = features
         nics = _nics(partition, properties["name"], switches, ports, report)
-        hbas: list[Resource] = []
+        hbas: list[Definition] = []
         if not has_storage:
             hbas = _hbas(partition, properties["name"], ports, report)
         for key in partition.keys() - {"properties", "nics", *(() if has_storage else ("hbas",))}:
@@ -91,16 +53,15 @@ def adopt_partitions(
 
 def _fill(properties: dict[str, Any], report: Report, *, has_storage: bool) -> None:
     wanted = {
-        **_PARTITION,
+        **PARTITION,
         "short-name": str(properties["name"])[:8].upper(),
         "ifl-processors": 0 if properties.get("cp-processors") else 1,
-        "cp-processors": 0,
         "initial-memory": properties.get("maximum-memory", _MEMORY),
         "maximum-memory": properties.get("initial-memory", _MEMORY),
         "reserved-memory": 0,
     }
     if has_storage:
-        wanted["storage-group-uris"] = []
+        wanted |= {"storage-group-uris": [], "tape-link-uris": []}
     else:
         properties.pop("storage-group-uris", None)
         del wanted["boot-storage-volume"]
@@ -108,12 +69,12 @@ def _fill(properties: dict[str, Any], report: Report, *, has_storage: bool) -> N
 
 
 def _nics(
-    partition: Resource,
+    partition: Definition,
     owner: str,
     switches: dict[str, str],
-    ports: dict[str, Resource],
+    ports: dict[str, Definition],
     report: Report,
-) -> list[Resource]:
+) -> list[Definition]:
     made = []
     numbers = itertools.count(0x8000, 3)
     for number, nic in enumerate(partition.get("nics") or []):
@@ -143,7 +104,7 @@ def _nics(
 
 
 def _nic_type(
-    nic: dict[str, Any], switches: dict[str, str], ports: dict[str, Resource]
+    nic: dict[str, Any], switches: dict[str, str], ports: dict[str, Definition]
 ) -> str | None:
     """Return the type that a NIC has by what it hangs on; drop the field that names nothing."""
     switch, port = nic.get("virtual-switch-uri"), nic.get("network-adapter-port-uri")
@@ -160,8 +121,8 @@ def _nic_type(
 
 
 def _hbas(
-    partition: Resource, owner: str, ports: dict[str, Resource], report: Report
-) -> list[Resource]:
+    partition: Definition, owner: str, ports: dict[str, Definition], report: Report
+) -> list[Definition]:
     made = []
     for number, hba in enumerate(partition.get("hbas") or []):
         each = cleaned(hba["properties"])

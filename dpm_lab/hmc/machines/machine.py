@@ -1,4 +1,4 @@
-"""Machines as data: what a machine file says, as resources for zhmcclient's mock.
+"""Machines as data: what a machine file says, in the form of an HMC definition.
 
 A machine file is short; this module fills in what follows from it: object ids that stay the same
 from start to start, ports, and the virtual switches that adapter ports bring with them up to z16.
@@ -18,8 +18,8 @@ import yaml
 
 from dpm_lab.hmc.errors import MachineError
 
-#: What a resource is to zhmcclient's mock: its properties and, by kind, its children.
-Resource = dict[str, Any]
+#: A resource as HMC definitions have it: its properties and, by kind, its children.
+Definition = dict[str, Any]
 
 _IDS = uuid.UUID("6a1d0e52-9d0e-5c0b-8a55-6d9a3a3a0f11")
 #: Types of adapters, and the family of each.
@@ -55,8 +55,8 @@ class Machine:
     adapters: tuple[dict[str, Any], ...] = ()
     #: Of a machine that was read from somebody else's file: all that is in the CPC, its storage
     #: groups, and sentences about what was filled in and what is not used.
-    ready: Resource | None = None
-    groups: tuple[Resource, ...] = ()
+    ready: Definition | None = None
+    groups: tuple[Definition, ...] = ()
     notes: tuple[str, ...] = ()
 
     @classmethod
@@ -144,7 +144,7 @@ class Machine:
         """How many partitions it can have; older ones have no property that tells."""
         return int(self.cpc.get("maximum-partitions", 85))
 
-    def resource(self) -> Resource:
+    def resource(self) -> Definition:
         """Return the CPC with all that is in it."""
         if self.ready is not None:
             return copy.deepcopy(self.ready)
@@ -196,7 +196,7 @@ class Machine:
                     for name, value in rest.items()
                 }
 
-    def _adapter(self, adapter: dict[str, Any]) -> Resource:
+    def _adapter(self, adapter: dict[str, Any]) -> Definition:
         """Return an adapter and its ports. What the file says beyond them are properties."""
         rest = dict(adapter)
         kind, count = rest["type"], int(rest.pop("ports", 1))
@@ -221,7 +221,7 @@ class Machine:
             "ports": ports if family != "crypto" else [],
         }
 
-    def _switches(self) -> Iterator[Resource]:
+    def _switches(self) -> Iterator[Definition]:
         for adapter in self.every_adapter():
             if adapter["type"] not in SWITCHED:
                 continue

@@ -1,6 +1,6 @@
 """What the HMC tells of its own accord: changes of properties, status, inventory; ends of jobs.
 
-The mock tells nothing, so all resources are compared with what they were. That is only done while
+Operations tell nothing, so all resources are compared with what they were. That is only done while
 someone has subscribed.
 
 The forms are those that zhmcclient's auto-updater reads (``_auto_updater.py``). What a job's
@@ -53,7 +53,7 @@ class Notifier:
     def _snapshot(self) -> dict[str, dict[str, Any]]:
         return {
             uri: copy.deepcopy(resource.properties)
-            for uri, resource in self._tree.faked.all_resources.items()
+            for uri, resource in self._tree.resources.items()
         }
 
     def _changed(self) -> None:

@@ -11,16 +11,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TextIO
 
-from zhmcclient.mock._hmc import InputError
-from zhmcclient.mock._urihandler import FakedHTTPError
-
-from dpm_lab.hmc.api import permissions
 from dpm_lab.hmc.api.behaviour import Behaviour
 from dpm_lab.hmc.api.calls import Accepted, Context
 from dpm_lab.hmc.api.faults import Fault, Faults
-from dpm_lab.hmc.api.refusals import Refusal, bad, missing, of_mock
+from dpm_lab.hmc.api.refusals import Refusal, bad, missing
 from dpm_lab.hmc.api.tree import Tree
-from dpm_lab.hmc.api.uris import uri_handler
+from dpm_lab.hmc.api.uris import SUBMIT, dispatch, perform
 from dpm_lab.hmc.machines.machine import Machine
 from dpm_lab.hmc.wire import bodies
 from dpm_lab.hmc.wire.log import Request, RequestLog, shown
@@ -29,7 +25,6 @@ from dpm_lab.hmc.wire.sessions import Session, Sessions
 from dpm_lab.hmc.wire.stomp import Broker
 
 _THIS_SESSION = "/api/sessions/this-session"
-_SUBMIT = "/api/services/aggregation/submit"
 _TOPICS = "/api/sessions/operations/get-notification-topics"
 
 
@@ -66,9 +61,6 @@ class Service:
         self.latency = 0.0
         self.tree = Tree(machines, behaviour, durations)
         self._stop = threading.Event()
-        self._context = Context(self.tree)
-        self._handler = uri_handler(lambda: self._context)
-        self.tree.dispatch = self._dispatch
         sessions.users.limits = self._limits
         self.broker = Broker(sessions, self._subscribed)
         self.tree.os_messages.publish = lambda topic, headers, body: self.broker.publish(
@@ -127,10 +119,6 @@ class Service:
                 fault = kinds["status"]
                 raise Refusal(fault.status, fault.reason, fault.message)
             answer = self._process(method, uri, session, body, faults)
-        except FakedHTTPError as error:
-            answer = _refused(of_mock(error), method, uri)
-        except InputError as error:
-            answer = _refused(Refusal(400, 7, str(error)), method, uri)
         except re.error as error:
             answer = _refused(bad("name", uri, f"no regular expression: {error}"), method, uri)
         except Refusal as refusal:
@@ -153,7 +141,7 @@ class Service:
             return self._logon(body)
         if (method, path) == ("GET", "/api/version"):
             with self.tree.lock:
-                return Answer(200, self._dispatch(method, uri, None))
+                return Answer(200, dispatch(Context(self.tree), method, uri, None))
         session = self.sessions.use(key)
         if (method, path) == ("DELETE", _THIS_SESSION):
             self.sessions.end(key)
@@ -165,27 +153,16 @@ class Service:
         with self.tree.lock:
             users = self.sessions.users
             user = users.find(session.userid)
-            self._context = Context(self.tree, session.key, faults, user, users)
-            if path == _SUBMIT:  # whose requests are checked one by one
-                result = self._dispatch(method, uri, body)
-            else:
-                result = permissions.dispatch(user, self.tree, method, uri, body)
+            context = Context(self.tree, session.key, faults, user, users)
+            # The requests in one are checked one by one.
+            answered = dispatch if path == SUBMIT else perform
+            result = answered(context, method, uri, body)
             if method != "GET":
                 self.tree.changed()
             # Answered while the lock is held, so that nothing changes what is sent.
             if isinstance(result, Accepted):
                 return Answer(202, {"job-uri": result.job.uri} if result.job else None)
             return Answer(204) if result is None else Answer(200, json.loads(json.dumps(result)))
-
-    def _dispatch(self, method: str, uri: str, body: Any) -> Any:
-        hmc = self.tree.faked
-        if method == "GET":
-            return self._handler.get(hmc, uri, True)
-        if method == "POST":
-            return self._handler.post(hmc, uri, body, True, True)
-        if method == "DELETE":
-            return self._handler.delete(hmc, uri, True)
-        raise Refusal(404, 1, f"Method {method} is not supported")
 
     def _logon(self, body: Any) -> Answer:
         for name in ("userid", "password"):

@@ -20,7 +20,7 @@ def console(lab: Lab) -> Any:
 def permissions(lab: Lab) -> set[tuple[str, bool | None]]:
     """Titles of tasks, classes, and names of objects that the role of the user has."""
     titles = {each.uri: each.prop("description") for each in console(lab).tasks.list()}
-    objects = lab.hmc.service.tree.faked.all_resources  # type: ignore[union-attr]
+    objects = lab.hmc.service.tree.resources  # type: ignore[union-attr]
     names = titles | {uri: each.name for uri, each in objects.items()}
     role = console(lab).user_roles.find(name=f"{lab.hmc.userid}-role")
     return {

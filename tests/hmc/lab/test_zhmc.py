@@ -147,7 +147,7 @@ def test_the_commands_of_the_operators_page_make_a_user_that_lacks_nothing(
 
     shell(commands)
     (cpc,) = hmc.service.tree.cpcs()
-    (fcp,) = [each.oid for each in cpc.adapters.list() if each.name == "FCP-A"]
+    (fcp,) = [each.id for each in cpc.of("adapter") if each.name == "FCP-A"]
     (tmp_path / "nova.conf").write_text(
         f"""[DEFAULT]
 compute_driver = dpm.DPMDriver

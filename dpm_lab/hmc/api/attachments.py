@@ -6,7 +6,7 @@ from typing import Any
 
 from dpm_lab.hmc.api import devices, volumes
 from dpm_lab.hmc.api.calls import Call
-from dpm_lab.hmc.api.refusals import Refusal, not_found, wrong_state
+from dpm_lab.hmc.api.refusals import Reason, not_found, wrong_state
 from dpm_lab.hmc.api.statuses import ATTACHABLE
 from dpm_lab.hmc.api.tree import Tree
 
@@ -16,16 +16,17 @@ def attach(call: Call) -> Any:
     tree = call.tree
     partition, group = _both(call)
     attached = partition.properties["storage-group-uris"]
-    # The reasons of all four are guessed.
     if group.uri in attached:
-        raise Refusal(409, 487, f"Storage group {group.name} is attached to {partition.name}")
+        raise Reason.GROUP_IS_ATTACHED(
+            f"Storage group {group.name} is attached to {partition.name}"
+        )
     if group.properties["cpc-uri"] != partition.owner.uri:
-        raise Refusal(409, 488, f"Storage group {group.name} belongs to another CPC")
+        raise Reason.GROUP_OF_OTHER_CPC(f"Storage group {group.name} belongs to another CPC")
     others = partitions_of(tree, group)
     if others and not group.properties["shared"]:
-        raise Refusal(409, 489, f"Storage group {group.name} is not shared, and is attached")
+        raise Reason.GROUP_NOT_SHARED(f"Storage group {group.name} is not shared, and is attached")
     if len(others) >= group.properties["max-partitions"]:
-        raise Refusal(409, 489, f"Storage group {group.name} has its maximum of partitions")
+        raise Reason.GROUP_NOT_SHARED(f"Storage group {group.name} has its maximum of partitions")
     attached.append(group.uri)
     assign_ports(tree, group, partition)
     volumes.refresh(group)
@@ -36,8 +37,9 @@ def detach(call: Call) -> Any:
     tree = call.tree
     partition, group = _both(call)
     if group.uri not in partition.properties["storage-group-uris"]:
-        # The reason is guessed.
-        raise Refusal(409, 490, f"Storage group {group.name} is not attached to {partition.name}")
+        raise Reason.GROUP_NOT_ATTACHED(
+            f"Storage group {group.name} is not attached to {partition.name}"
+        )
     take_away(tree, partition, group)
 
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
+from dpm_lab.hmc.api.statuses import Status
 from dpm_lab.hmc.errors import ControlError
 
 
@@ -52,7 +53,7 @@ class Behaviour:
     #: Whether "Create NIC" demands `type` where the adapter is of the family network-express.
     network_express_wants_type: bool = True
     #: What a partition shows after the job of "Start Partition", and for how long.
-    after_start: Shown | None = Shown("paused", 3.0)
+    after_start: Shown | None = Shown(Status.PAUSED, 3.0)
     #: The same after "Stop Partition".
     after_stop: Shown | None = Shown("stale", 3.0)
     #: What a start does where nothing can be loaded.
@@ -78,7 +79,7 @@ class Behaviour:
     #: Whether "Stop Partition" is taken in reservation-error.
     reservation_error_stops: bool = False
     #: What a partition is after a start that failed for lack of memory or processors.
-    lack_of_resources: str = _one_of("stopped", "reservation-error")
+    lack_of_resources: str = _one_of(Status.STOPPED, Status.RESERVATION_ERROR)
 
     #: After how many refused logons a user is disabled.
     max_failed_logins: int | None = None

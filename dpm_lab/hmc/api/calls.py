@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 from dpm_lab.hmc.api.faults import Fault
 from dpm_lab.hmc.api.jobs import Job, Work
-from dpm_lab.hmc.api.refusals import Refusal, missing, unknown
+from dpm_lab.hmc.api.refusals import Reason, missing, unknown
 from dpm_lab.hmc.api.resources import Resource
 from dpm_lab.hmc.api.tree import Tree
 from dpm_lab.hmc.api.users import User, Users
@@ -78,7 +78,7 @@ class Call:
         for text in filter(None, self.uri.partition("?")[2].split("&")):
             name, sign, value = text.partition("=")
             if not sign or unquote(name) not in allowed:
-                raise Refusal(400, 1, f"The query parameter {text!r} is not supported")
+                raise Reason.BAD_REQUEST(f"The query parameter {text!r} is not supported")
             found.setdefault(unquote(name), []).append(unquote(value))
         return found
 
@@ -88,9 +88,9 @@ class Call:
         :raises Refusal: 400, 3: there is none; 400, 7: it is no object; 400, 5: it lacks a field.
         """
         if self.body is None:
-            raise Refusal(400, 3, "The request has no body")
+            raise Reason.NO_BODY("The request has no body")
         if not isinstance(self.body, dict):
-            raise Refusal(400, 7, "The request body is no JSON object")
+            raise Reason.BAD_VALUE("The request body is no JSON object")
         for name in required:
             if name not in self.body:
                 raise missing(name)

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from dpm_lab.hmc.api.refusals import Refusal, bad
+from dpm_lab.hmc.api.refusals import Reason, bad
 from dpm_lab.hmc.api.tree import Tree
 
 _LOWEST, _HIGHEST = 0x0001, 0xFFFF
@@ -74,9 +74,7 @@ def choose(tree: Tree, partition: Any, wanted: object, but: str = "", *, nic_typ
         raise bad("device-number", wanted, f"{count} numbers must fit between 0001 and FFFF")
     clash = used.intersection(range(first, first + count))
     if clash:
-        raise Refusal(
-            409,
-            113,
+        raise Reason.DEVICE_NUMBER_TAKEN(
             f"Device number {wanted}: {min(clash):04x} is in use in the partition",
         )
     return wanted.lower()
@@ -87,4 +85,4 @@ def _free(used: set[int], count: int) -> int:
         for first in range(lowest, _HIGHEST - count + 2):
             if used.isdisjoint(range(first, first + count)):
                 return first
-    raise Refusal(409, 113, "The partition has no device numbers left")
+    raise Reason.DEVICE_NUMBER_TAKEN("The partition has no device numbers left")

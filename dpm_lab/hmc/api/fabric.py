@@ -8,7 +8,7 @@ from typing import Any
 from dpm_lab.hmc.api import attachments, hbas
 from dpm_lab.hmc.api.barriers import Path
 from dpm_lab.hmc.api.calls import Call
-from dpm_lab.hmc.api.refusals import Refusal, not_found
+from dpm_lab.hmc.api.refusals import Reason, not_found
 from dpm_lab.hmc.api.tree import Tree
 
 
@@ -58,9 +58,9 @@ def validate(call: Call) -> Any:
     hbas.check_port(tree, "adapter-port-uri", port, cpc)
     path = Path(body[names[0]], port, body[names[1]], body[names[2]])
     reasons = {
-        "zoning": (484, f"The target {path.target} cannot be reached"),
-        "masking": (485, f"The LUN {path.lun} of target {path.target} cannot be reached"),
+        "zoning": Reason.NO_TARGET(f"The target {path.target} cannot be reached"),
+        "masking": Reason.NO_LUN(f"The LUN {path.lun} of target {path.target} cannot be reached"),
     }
     stopped = obstacle(tree, path)
     if stopped is not None:
-        raise Refusal(409, *reasons[stopped])
+        raise reasons[stopped]

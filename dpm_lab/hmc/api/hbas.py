@@ -7,7 +7,7 @@ from typing import Any
 
 from dpm_lab.hmc.api import devices, fields
 from dpm_lab.hmc.api.calls import Call
-from dpm_lab.hmc.api.refusals import Refusal, bad, not_unique, unknown
+from dpm_lab.hmc.api.refusals import Reason, bad, not_unique, unknown
 from dpm_lab.hmc.api.tree import Tree
 
 _HEXADECIMAL = re.compile(r"[0-9a-f]{16}")
@@ -20,8 +20,8 @@ def create(call: Call) -> Any:
     tree.check_settled(partition)
     if tree.machine(partition).has_storage_management:
         # zhmcclient says that there are no HBAs with the feature; which error it is, is guessed.
-        raise Refusal(
-            409, 1, "HBAs cannot be created: the CPC has the feature dpm-storage-management"
+        raise Reason.WRONG_STATE(
+            "HBAs cannot be created: the CPC has the feature dpm-storage-management"
         )
     body = call.object("name", "adapter-port-uri")
     for name in body:

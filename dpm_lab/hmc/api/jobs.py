@@ -9,7 +9,7 @@ from typing import Any
 
 from dpm_lab.hmc.api.clock import Clock
 from dpm_lab.hmc.api.faults import Fault
-from dpm_lab.hmc.api.refusals import Refusal, not_found, wrong_state
+from dpm_lab.hmc.api.refusals import Reason, Refusal, not_found, wrong_state
 from dpm_lab.hmc.errors import ControlError
 
 #: What takes its time, and how many seconds where nothing else was ordered.
@@ -165,7 +165,7 @@ class Jobs:
         :raises Refusal: 404, 1, or 409, 40 while it runs (zhmcclient, ``Job.delete``).
         """
         if self.find(key).status not in {"complete", "canceled"}:
-            raise Refusal(409, 40, f"The job {key} has not ended")
+            raise Reason.JOB_RUNS(f"The job {key} has not ended")
         del self._jobs[key]
 
     def cancel(self, key: str) -> None:
@@ -176,11 +176,11 @@ class Jobs:
         """
         job = self.find(key)
         if not job.work.can_be_cancelled:
-            raise Refusal(404, 4, "The operation of this job cannot be cancelled")
+            raise Reason.JOB_GOES_ON("The operation of this job cannot be cancelled")
         if job.status == "cancel-pending":
-            raise Refusal(409, 42, f"The job {key} is about to be cancelled")
+            raise Reason.JOB_IS_ENDING(f"The job {key} is about to be cancelled")
         if job.status != "running":
-            raise Refusal(409, 41, f"The job {key} has ended")
+            raise Reason.JOB_HAS_ENDED(f"The job {key} has ended")
         job.status = "cancel-pending"
         self.after("cancel", lambda: self._cancelled(job))
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from dpm_lab.hmc.api.calls import Call, Operation
-from dpm_lab.hmc.api.refusals import Refusal
+from dpm_lab.hmc.api.refusals import Reason
 from dpm_lab.hmc.api.resources import KINDS, Resource
 
 _ADDITIONAL = "additional-properties"
@@ -106,7 +106,7 @@ def _more(call: Call, kind: str, query: dict[str, list[str]]) -> Iterable[str]:
         return []
     is_late = tree.hmc_version < _OF_VOLUMES_SINCE if kind == "storage-volume" else False
     if is_late or tree.api_version < _SINCE:
-        raise Refusal(400, 1, f"The query parameter {_ADDITIONAL!r} is not supported")
+        raise Reason.BAD_REQUEST(f"The query parameter {_ADDITIONAL!r} is not supported")
     return [name for text in texts for name in text.split(",") if name not in SECRETS]
 
 

@@ -7,14 +7,7 @@ from typing import Any, NoReturn
 
 from dpm_lab.hmc.api import devices, fields
 from dpm_lab.hmc.api.calls import Call
-from dpm_lab.hmc.api.refusals import (
-    Refusal,
-    bad,
-    inconsistent,
-    missing,
-    not_unique,
-    unknown,
-)
+from dpm_lab.hmc.api.refusals import Reason, bad, inconsistent, missing, not_unique, unknown
 from dpm_lab.hmc.api.tree import Tree
 from dpm_lab.hmc.machines.machine import NETWORK_EXPRESS, NIC_TYPES, Machine
 
@@ -77,8 +70,10 @@ def _make_later(call: Call, partition: Any, body: dict[str, Any]) -> NoReturn:
 
     tree.jobs.after("nic", make)
     if tree.machine(partition).has_virtual_switches:
-        raise Refusal(500, 12, "An internal error occurred")
-    raise Refusal(500, 0, "An internal error occurred", stack="Invalid UUID string: ")
+        raise Reason.INTERNAL("An internal error occurred")
+    raise Reason.INTERNAL_WITHOUT_REASON(
+        "An internal error occurred", stack="Invalid UUID string: "
+    )
 
 
 def update(call: Call) -> Any:

@@ -6,7 +6,7 @@ from typing import Any
 
 from dpm_lab.hmc.api.calls import Call
 from dpm_lab.hmc.api.messages import Channel
-from dpm_lab.hmc.api.refusals import Refusal, bad, not_found
+from dpm_lab.hmc.api.refusals import Reason, bad, not_found
 from dpm_lab.hmc.api.statuses import WITH_SYSTEM
 
 #: Longest command (tessia-baselib, ``hmc.py``).
@@ -55,19 +55,19 @@ def open_channel(call: Call) -> Any:
     partition = tree.find(call.base)
     with_refresh = (call.body or {}).get("include-refresh-messages", True)
     session = call.context.session
-    _check_interface(partition, 332)
+    _check_interface(partition, Reason.NO_MESSAGES)
     messages = tree.os_messages
     mine = [each.partition for each in messages.channels if each.session == session]
     if partition.uri in mine:
-        raise Refusal(409, 331, "The session has a topic for the messages of this partition")
+        raise Reason.CHANNEL_IS_OPEN("The session has a topic for the messages of this partition")
     topic = f"lab.os.{len(messages.channels) + 1}.{partition.id}"
     messages.channels.append(Channel(session, partition.uri, topic, bool(with_refresh)))
     return {"topic-name": topic}
 
 
-def _check_interface(partition: Any, reason: int) -> None:
+def _check_interface(partition: Any, reason: Reason) -> None:
     if partition.properties["status"] not in WITH_SYSTEM:
-        raise Refusal(409, reason, f"Partition {partition.name} has no messages interface")
+        raise reason(f"Partition {partition.name} has no messages interface")
 
 
 def send_command(call: Call) -> None:
@@ -79,5 +79,5 @@ def send_command(call: Call) -> None:
     text = body["operating-system-command-text"]
     if not isinstance(text, str) or not 1 <= len(text) <= _LONGEST:
         raise bad("operating-system-command-text", text, f"it has 1 to {_LONGEST} characters")
-    _check_interface(partition, 1)
+    _check_interface(partition, Reason.WRONG_STATE)
     tree.os_messages.add(partition.uri, text)

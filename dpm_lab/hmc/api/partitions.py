@@ -8,6 +8,7 @@ from dpm_lab.hmc.api import attachments, fabric, fields, settling, volumes
 from dpm_lab.hmc.api.calls import Accepted, Call
 from dpm_lab.hmc.api.jobs import Work
 from dpm_lab.hmc.api.refusals import (
+    Reason,
     Refusal,
     bad,
     inconsistent,
@@ -17,7 +18,7 @@ from dpm_lab.hmc.api.refusals import (
     unknown,
     wrong_state,
 )
-from dpm_lab.hmc.api.statuses import AT_REST, RUNNING, STARTED, WITH_SYSTEM
+from dpm_lab.hmc.api.statuses import AT_REST, RUNNING, STARTED, WITH_SYSTEM, Status
 from dpm_lab.hmc.api.tree import Tree
 from dpm_lab.hmc.machines.partition import PARTITION
 
@@ -58,13 +59,11 @@ def create(call: Call) -> Any:
             "Expected exactly one of 'ifl-processors' and 'cp-processors'"  # zhmcclient issue 258
         )
     if not body.get("ifl-processors") and not body.get("cp-processors"):
-        # zhmcclient.mock has this reason.
-        raise Refusal(400, 1, "One of 'ifl-processors' and 'cp-processors' is required")
+        raise Reason.BAD_REQUEST("One of 'ifl-processors' and 'cp-processors' is required")
     partitions = cpc.of("partition")
     limit = cpc.properties.get("maximum-partitions", tree.machine(cpc).maximum_partitions)
     if len(partitions) >= limit:
-        # That it is a 409 is clear; the reason is guessed.
-        raise Refusal(409, 102, f"CPC {cpc.name} has its maximum of {limit} partitions")
+        raise Reason.TOO_MANY_PARTITIONS(f"CPC {cpc.name} has its maximum of {limit} partitions")
     properties = {**PARTITION, **body}
     _check_together(properties, body)
     if properties["autogenerate-partition-id"]:
@@ -227,7 +226,7 @@ def start(call: Call) -> Accepted:
         raise wrong_state(f"Partition {partition.name} has the status {status}, not stopped")
     settling.disturb(tree, partition.uri)
     tree.os_messages.boot(partition.uri)
-    partition.properties["status"] = "starting"
+    partition.properties["status"] = Status.STARTING
     spoilt = any(fault.kind == "nothing-loaded" for fault in call.context.faults)
     rest = status
 
@@ -240,7 +239,7 @@ def start(call: Call) -> Accepted:
             raise
         loaded = not spoilt and _is_loaded(tree, partition)
         after = tree.behaviour.after_start
-        settling.settle(tree, partition, "active" if loaded else "paused", status, after)
+        settling.settle(tree, partition, Status.ACTIVE if loaded else Status.PAUSED, status, after)
         return {}
 
     def undone() -> None:
@@ -263,12 +262,12 @@ def _check_resources(partition: Any) -> None:
     mine = partition.properties
     memory = sum(other["initial-memory"] for other in others) + mine["initial-memory"]
     if memory > cpc.properties["storage-customer"]:
-        raise Refusal(409, 116, f"CPC {cpc.name} has not enough memory left: {memory} MiB wanted")
+        raise Reason.NO_MEMORY(f"CPC {cpc.name} has not enough memory left: {memory} MiB wanted")
     processors = sum(
         item["ifl-processors"] for item in [*others, mine] if item["processor-mode"] == "dedicated"
     )
     if processors > cpc.properties["processor-count-ifl"]:
-        raise Refusal(409, 117, f"CPC {cpc.name} has not enough processors: {processors} wanted")
+        raise Reason.NO_PROCESSORS(f"CPC {cpc.name} has not enough processors: {processors} wanted")
 
 
 def _is_loaded(tree: Tree, partition: Any) -> bool:
@@ -280,7 +279,7 @@ def _is_loaded(tree: Tree, partition: Any) -> bool:
     if reason is not None and tree.behaviour.nothing_to_load == "paused":
         return False
     if reason is not None and partition.properties["boot-device"] != "none":
-        raise Refusal(500, 263, reason)
+        raise Reason.NOTHING_LOADED(reason)
     return True
 
 
@@ -312,14 +311,14 @@ def stop(call: Call) -> Accepted:
     # zhmcclient.mock names those that are started, and wonders about reservation-error;
     # zhmc-ansible-modules (``common.py``, ``stop_partition``) takes that for stopped.
     if before not in STARTED and not (
-        before == "reservation-error" and tree.behaviour.reservation_error_stops
+        before == Status.RESERVATION_ERROR and tree.behaviour.reservation_error_stops
     ):
         raise wrong_state(f"Partition {partition.name} has the status {before}")
     settling.disturb(tree, partition.uri)
-    partition.properties["status"] = "stopping"
+    partition.properties["status"] = Status.STOPPING
 
     def done() -> dict[str, Any]:
-        settling.settle(tree, partition, "stopped", before, tree.behaviour.after_stop)
+        settling.settle(tree, partition, Status.STOPPED, before, tree.behaviour.after_stop)
         return {}
 
     def undone() -> None:

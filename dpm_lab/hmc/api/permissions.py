@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from dpm_lab.hmc.api.refusals import Refusal, not_found, reference_not_found
+from dpm_lab.hmc.api.refusals import Reason, Refusal, not_found, reference_not_found
 from dpm_lab.hmc.api.tree import Tree
 from dpm_lab.hmc.api.users import User
 
@@ -75,7 +75,9 @@ def check(user: User | None, tree: Tree, method: str, uri: str, body: Any) -> No
     path = uri.partition("?")[0]
     for tasks in needed(method, uri):
         if not user.may(tasks):
-            raise Refusal(403, 1, f"The user {user.name} has no permission to {' or '.join(tasks)}")
+            raise Reason.NO_PERMISSION(
+                f"The user {user.name} has no permission to {' or '.join(tasks)}"
+            )
     if not sees(user, tree, path):
         raise _hidden(tree, user, not_found(path))
     for field, named in _named(body):
@@ -96,7 +98,7 @@ def needed(method: str, uri: str) -> Iterator[tuple[str, ...]]:
 
 def _hidden(tree: Tree, user: User, refusal: Refusal) -> Refusal:
     if tree.behaviour.object_access == "403-1":
-        return Refusal(403, 1, f"The user {user.name} has no access to the object")
+        return Reason.NO_PERMISSION(f"The user {user.name} has no access to the object")
     return refusal
 
 

@@ -6,8 +6,9 @@ from typing import Any
 
 from dpm_lab.hmc.api.calls import Accepted, Call
 from dpm_lab.hmc.api.listings import SECRETS
-from dpm_lab.hmc.api.refusals import Refusal, bad, missing, not_found, unknown
+from dpm_lab.hmc.api.refusals import Reason, Refusal, bad, missing, not_found, unknown
 from dpm_lab.hmc.api.resources import public
+from dpm_lab.hmc.api.tree import NAME
 
 #: Since HMC 2.16.0: a list of API features, which zhmcclient takes for empty where the URI is
 #: unknown.
@@ -24,7 +25,7 @@ def version(call: Call) -> Any:
     """Query API Version."""
     major, minor = call.tree.api_version
     return {
-        "hmc-name": call.tree.console.name,
+        "hmc-name": NAME,
         "hmc-version": call.tree.hmc_version,
         "api-major-version": major,
         "api-minor-version": minor,
@@ -41,7 +42,7 @@ def properties(call: Call) -> Any:
     names = [name for text in texts for name in text.split(",") if name]
     for name in names:
         if name not in resource.properties:
-            raise Refusal(400, 14, f"{call.path} has no property {name!r}")
+            raise Reason.NO_PROPERTY(f"{call.path} has no property {name!r}")
     return {
         name: value
         for name, value in public(resource.properties).items()

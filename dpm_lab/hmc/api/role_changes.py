@@ -10,7 +10,7 @@ from typing import Any
 
 from dpm_lab.hmc.api import roles
 from dpm_lab.hmc.api.calls import Call
-from dpm_lab.hmc.api.refusals import Refusal, reference_not_found, unknown
+from dpm_lab.hmc.api.refusals import Reason, reference_not_found, unknown
 from dpm_lab.hmc.api.users import User
 
 _USER: dict[str, Any] = {
@@ -46,10 +46,9 @@ def create_user(call: Call) -> Any:
     """Create User."""
     body = call.object("name", "type", "authentication-type", "password", "password-rule-uri")
     if body["authentication-type"] != "local":
-        raise Refusal(400, 4, "The lab has no servers that authenticate users")
+        raise Reason.BAD_TYPE("The lab has no servers that authenticate users")
     if body["type"] not in _TYPES:
-        # zhmcclient.mock has this reason.
-        raise Refusal(400, 4, f"The type of a user is one of {', '.join(_TYPES)}")
+        raise Reason.BAD_TYPE(f"The type of a user is one of {', '.join(_TYPES)}")
     tree = call.tree
     user = tree.add("user", tree.console, {**_USER, "user-roles": [], **body})
     _copy(call)
@@ -80,7 +79,7 @@ def add_role(call: Call) -> None:
     user = call.tree.find(call.base)
     uri = call.object("user-role-uri")["user-role-uri"]
     if user.properties["type"] == "pattern-based":
-        raise Refusal(400, 314, f"Users of type {user.properties['type']} are given no roles")
+        raise Reason.ROLES_ARE_FIXED(f"Users of type {user.properties['type']} are given no roles")
     call.tree.refer("user-role-uri", uri)
     user.properties["user-roles"].append(uri)
     _copy(call)

@@ -9,7 +9,7 @@ from dpm_lab.hmc.api.calls import Accepted, Call
 from dpm_lab.hmc.api.jobs import Work
 from dpm_lab.hmc.api.listings import listing, matches
 from dpm_lab.hmc.api.refusals import (
-    Refusal,
+    Reason,
     bad,
     busy,
     missing,
@@ -69,9 +69,7 @@ def create(call: Call) -> Any:
     tree.check_cpc(cpc)
     for name in body:
         if name == _PORTS:
-            raise Refusal(
-                400,
-                6,
+            raise Reason.UNKNOWN(
                 f"The field {_PORTS!r} is not known; ports are added with"
                 " /operations/add-candidate-adapter-ports",
             )
@@ -135,9 +133,8 @@ def delete(call: Call) -> Any:
     group = tree.find(call.base)
     partitions = attachments.partitions_of(tree, group)
     if partitions:
-        # zhmc-ansible-modules says that it fails; the reason is guessed.
         names = ", ".join(partition.name for partition in partitions)
-        raise Refusal(409, 491, f"Storage group {group.name} is attached to {names}")
+        raise Reason.GROUP_IN_USE(f"Storage group {group.name} is attached to {names}")
     tree.remove(group)
 
 
@@ -166,8 +163,7 @@ def add_ports(call: Call) -> Any:
     for uri in uris:
         hbas.check_port(tree, "adapter-port-uris", uri, cpc)
         if uri in group.properties[_PORTS]:
-            # zhmcclient.mock has this reason.
-            raise Refusal(409, 483, f"{uri} is a candidate port of group {group.name}")
+            raise Reason.IS_CANDIDATE(f"{uri} is a candidate port of group {group.name}")
     group.properties[_PORTS].extend(uris)
     for partition in attachments.partitions_of(tree, group):
         attachments.assign_ports(tree, group, partition)
@@ -180,11 +176,9 @@ def remove_ports(call: Call) -> Any:
     used = {port.properties["adapter-port-uri"] for port in group.of("virtual-storage-resource")}
     for uri in uris:
         if uri not in group.properties[_PORTS]:
-            # zhmcclient.mock has this reason.
-            raise Refusal(409, 479, f"{uri} is no candidate port of group {group.name}")
+            raise Reason.NO_CANDIDATE(f"{uri} is no candidate port of group {group.name}")
         if uri in used:
-            # zhmcclient says that it must not be used; the reason is guessed.
-            raise Refusal(409, 480, f"{uri} is used by a virtual storage resource")
+            raise Reason.CANDIDATE_IN_USE(f"{uri} is used by a virtual storage resource")
     for uri in uris:
         group.properties[_PORTS].remove(uri)
 

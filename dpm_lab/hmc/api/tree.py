@@ -19,18 +19,20 @@ from dpm_lab.hmc.api.behaviour import Behaviour
 from dpm_lab.hmc.api.clock import Clock
 from dpm_lab.hmc.api.jobs import Jobs
 from dpm_lab.hmc.api.messages import OsMessages
-from dpm_lab.hmc.api.refusals import Refusal, not_found, reference_not_found, wrong_state
+from dpm_lab.hmc.api.refusals import Reason, not_found, reference_not_found, wrong_state
 from dpm_lab.hmc.api.resources import KINDS, Resource
 from dpm_lab.hmc.api.statuses import TRANSITIONAL
 from dpm_lab.hmc.machines.machine import Definition, Machine
 
+#: What the HMC is called.
+NAME = "LABHMC"
 #: The console, with what every HMC has (zhmcclient, ``tests/end2end/mocked_hmc_z16.yaml``).
 _CONSOLE: Definition = {
     "properties": {
         "object-uri": "/api/console",
         "class": "console",
         "parent": None,
-        "name": "LABHMC",
+        "name": NAME,
         "description": "the lab's HMC",
         "is-auto-switch-enabled": False,
     },
@@ -247,18 +249,17 @@ class Tree:
 
     # -- checks that many operations have in common
 
-    def check_cpc(self, cpc: Resource, *, targeted: bool = False) -> None:
+    def check_cpc(self, cpc: Resource) -> None:
         """Check that the CPC is in DPM mode and works.
 
-        :raises Refusal: 409, 5 not in DPM mode; 409, 1 or 6 not in a good status, where the CPC
-            itself is targeted or something in it (zhmcclient.mock).
+        :raises Refusal: 409, 5: it is not in DPM mode; 409, 6: it has no good status.
         """
         name = cpc.properties["name"]
         if not cpc.properties["dpm-enabled"]:
-            raise Refusal(409, 5, f"CPC {name} is not in DPM mode")
+            raise Reason.NOT_IN_DPM_MODE(f"CPC {name} is not in DPM mode")
         status = cpc.properties["status"]
         if status not in {"active", "service-required", "degraded", "exceptions"}:
-            raise Refusal(409, 1 if targeted else 6, f"CPC {name} has the status {status}")
+            raise Reason.WRONG_CPC_STATE(f"CPC {name} has the status {status}")
 
     def check_settled(self, partition: Resource) -> None:
         """Check that a partition can be changed.

@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from dpm_lab.hmc.api.refusals import Refusal
+from dpm_lab.hmc.api.refusals import Reason
 from dpm_lab.hmc.errors import ControlError
 
 
@@ -147,14 +147,14 @@ class Users:
         with self._lock:
             user = self._users.get(name)
             if user is not None and (user.disabled or self._is_locked(name)):
-                raise Refusal(403, 40, f"The user {name} is disabled")
+                raise Reason.USER_IS_DISABLED(f"The user {name} is disabled")
             if user is None or not right:
                 if user is not None:
                     self._count(name)
-                raise Refusal(403, 0, "Login failed")
+                raise Reason.LOGON_FAILED("Login failed")
             self._failures.pop(name, None)
         if not user.management:
-            raise Refusal(403, 41, f"The user {name} may not use the management interfaces")
+            raise Reason.USER_HAS_NO_API(f"The user {name} may not use the management interfaces")
         return user
 
     def _count(self, name: str) -> None:

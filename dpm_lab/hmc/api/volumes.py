@@ -6,14 +6,7 @@ from typing import Any
 
 from dpm_lab.hmc.api import hbas
 from dpm_lab.hmc.api.calls import Call
-from dpm_lab.hmc.api.refusals import (
-    Refusal,
-    bad,
-    missing,
-    reference_not_found,
-    unknown,
-    wrong_state,
-)
+from dpm_lab.hmc.api.refusals import Reason, bad, missing, reference_not_found, unknown, wrong_state
 from dpm_lab.hmc.api.statuses import RUNNING
 from dpm_lab.hmc.api.tree import Tree
 
@@ -158,8 +151,7 @@ def fulfil(call: Call) -> Any:
     tree.check_cpc(cpc)
     hbas.check_port(tree, "adapter-port-uri", body["adapter-port-uri"], cpc)
     if volume.properties["fulfillment-state"] in USABLE:
-        # The reason is guessed.
-        raise Refusal(409, 481, f"Volume {volume.name} is fulfilled")
+        raise Reason.IS_FULFILLED(f"Volume {volume.name} is fulfilled")
 
     def done() -> None:
         if volume.uri in tree.resources:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from dpm_lab.hmc.api.refusals import Refusal
+from dpm_lab.hmc.api.refusals import Reason
 
 #: No request of the API is deeper than six; what handlers copy and compare recurses.
 DEEPEST = 32
@@ -23,9 +23,9 @@ def parse(content: bytes) -> Any:
         body = json.loads(content)
         json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
     except (ValueError, RecursionError):
-        raise Refusal(400, 9, "The request body is no JSON") from None
+        raise Reason.NO_JSON("The request body is no JSON") from None
     if _is_deeper(body, DEEPEST):
-        raise Refusal(400, 9, f"The request body is deeper than {DEEPEST}")
+        raise Reason.NO_JSON(f"The request body is deeper than {DEEPEST}")
     return body
 
 

@@ -14,7 +14,7 @@ from typing import Any, TextIO
 from dpm_lab.hmc.api.behaviour import Behaviour
 from dpm_lab.hmc.api.calls import Accepted, Context
 from dpm_lab.hmc.api.faults import Fault, Faults
-from dpm_lab.hmc.api.refusals import Refusal, bad, missing
+from dpm_lab.hmc.api.refusals import Reason, Refusal, bad, missing
 from dpm_lab.hmc.api.tree import Tree
 from dpm_lab.hmc.api.uris import SUBMIT, dispatch, perform
 from dpm_lab.hmc.machines.machine import Machine
@@ -126,7 +126,7 @@ class Service:
         except Exception as error:  # noqa: BLE001 - the outermost boundary: one of many
             traceback.print_exc()
             cause = f"The lab's own fault: {type(error).__name__}: {error}"
-            answer = _refused(Refusal(500, 999, cause), method, uri)
+            answer = _refused(Reason.FAULT_OF_LAB(cause), method, uri)
         if "status-after" in kinds:
             fault = kinds["status-after"]
             ordered = Refusal(fault.status, fault.reason, fault.message)

@@ -9,7 +9,7 @@ import time
 import uuid
 from dataclasses import dataclass, field
 
-from dpm_lab.hmc.api.refusals import Refusal
+from dpm_lab.hmc.api.refusals import Reason
 from dpm_lab.hmc.api.users import Users
 
 
@@ -80,7 +80,7 @@ class Sessions:
             more): the two upon which zhmcclient logs on again (``_session.py``).
         """
         if not key:
-            raise Refusal(403, 4, "The request needs a session, but has no X-API-Session header")
+            raise Reason.NO_SESSION("The request needs a session, but has no X-API-Session header")
         now = time.monotonic()
         with self._lock:
             session = self._sessions.get(key)
@@ -88,7 +88,7 @@ class Sessions:
                 del self._sessions[key]
                 session = None
             if session is None:
-                raise Refusal(403, 5, "The X-API-Session header names no valid session")
+                raise Reason.SESSION_IS_OVER("The X-API-Session header names no valid session")
             session.used = now
             return session
 

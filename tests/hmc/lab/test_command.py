@@ -15,10 +15,8 @@ from pathlib import Path
 import pytest
 import zhmcclient
 
-from dpm_lab import __main__ as dpm_lab
 from dpm_lab.hmc import HmcProcess, HmcServer, Machine
 from dpm_lab.hmc.errors import MachineError, StartError
-from dpm_lab.hmc.machines.machine import names
 from tests.foreground import FOREGROUND
 from tests.hmc.lab.client import Lab
 
@@ -112,33 +110,6 @@ def _started(folder: Path, ignored: str) -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
-def test_the_list_has_all_machines(capsys: pytest.CaptureFixture[str]) -> None:
-    assert dpm_lab.main(["hmc", "--list"]) == 0
-
-    said = capsys.readouterr().out
-    assert [line.split()[0] for line in said.splitlines()] == ["z13", "z14", "z16", "z17"]
-
-
-@pytest.mark.parametrize(
-    ("words", "code", "text"),
-    [
-        (["--machine", "z99", "--port", "0"], 1, "no machine 'z99': there are z13"),
-        (["--machine", "none.yaml", "--port", "0"], 1, "No such file"),
-        (["--fault", "POST"], 1, "METHOD URI KIND"),
-        (["--password-file", "none"], 2, "none: No such file"),
-        (["--host", "192.0.2.1", "--stomp-port", "0"], 1, "cannot be had"),
-    ],
-)
-def test_what_cannot_be_is_said_in_one_line(
-    capsys: pytest.CaptureFixture[str], words: list[str], code: int, text: str
-) -> None:
-    assert dpm_lab.main(["hmc", *words]) == code
-
-    said = capsys.readouterr().err
-    assert text in said
-    assert len(said.splitlines()) == 1
-
-
 def test_keys_and_passwords_are_for_their_owner_only(tmp_path: Path) -> None:
     with HmcServer(folder=tmp_path), HmcProcess() as process:
         secret = [tmp_path / "server.key", process.folder / "password", process.folder / "token"]
@@ -158,18 +129,6 @@ def test_two_hmcs_cannot_have_one_port() -> None:
 def test_a_process_that_does_not_start_says_why() -> None:
     with pytest.raises(StartError, match="--no-such-option"):
         HmcProcess(options=("--no-such-option",)).start()
-
-
-@pytest.mark.parametrize("name", names())
-def test_a_machine_has_what_a_partition_needs(name: str) -> None:
-    machine = Machine.load(name)
-    kinds = [adapter["type"] for adapter in machine.adapters]
-
-    assert kinds.count("fcp") >= 2
-    assert {"osd", "hipersockets"} <= set(kinds)
-    assert machine.cpc["processor-count-ifl"] > 0
-    ports = [item["properties"]["port"] for item in machine.resource()["virtual_switches"]]
-    assert (1 in ports) == machine.has_virtual_switches == (name != "z17")
 
 
 def test_a_machine_of_ones_own_is_a_file(tmp_path: Path) -> None:

@@ -194,15 +194,3 @@ def test_orders_need_the_token(lab: Lab) -> None:
     )
 
     assert answer.status_code == 403
-
-
-def test_a_fault_reads_as_on_the_command_line() -> None:
-    text = "POST /api/cpcs/.*/partitions status status=409 reason=2 after=1 times=all"
-
-    assert Fault.parse(text) == Fault(
-        "POST", "/api/cpcs/.*/partitions", "status", 409, 2, after=1, times=None
-    )
-    with pytest.raises(ControlError, match="METHOD URI KIND"):
-        Fault.parse("POST")
-    with pytest.raises(ControlError, match="often=1"):
-        Fault.parse("POST x delay often=1")

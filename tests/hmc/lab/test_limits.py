@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import io
 import json
 import socket
 import ssl
@@ -17,7 +16,6 @@ import zhmcclient
 from dpm_lab.hmc import HmcServer
 from dpm_lab.hmc.errors import StartError
 from dpm_lab.hmc.wire import listener, stomp
-from dpm_lab.hmc.wire.log import Request, RequestLog
 from dpm_lab.hmc.wire.notifications import Notification
 from dpm_lab.hmc.wire.stomp import Frame, read_frame
 from tests.hmc.lab.client import Lab, until
@@ -110,24 +108,6 @@ def test_the_log_has_the_beginning_of_a_large_request(z16: Lab) -> None:
     assert request.body.endswith(f"({LARGE + 12} characters)")
     assert len(request.uri) < 5000
     assert z16.control.counts()["POST /api/cpcs"] == 1
-
-
-def test_the_log_keeps_the_latest_requests_and_shows_all() -> None:
-    shown = io.StringIO()
-    log = RequestLog(shown)
-
-    for number in range(10_001):
-        log.add(Request("GET", f"/api/partitions/{number}", 200))
-
-    assert [request.uri[16:] for request in log.requests()][:: 10_000 - 1] == ["1", "10000"]
-    assert log.counts() == {"GET /api/partitions/{}": 10_000}
-    assert shown.getvalue().count("\n") == 10_001
-
-
-def test_a_line_of_the_log_has_nothing_that_a_terminal_obeys() -> None:
-    line = Request("GET", "/api/\x1b[2J\x9bK\xe4", 403).line()
-
-    assert line.endswith(r"GET /api/\x1b[2J\x9bKä")
 
 
 def test_connections_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:

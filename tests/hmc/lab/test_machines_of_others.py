@@ -7,13 +7,10 @@ import re
 from pathlib import Path
 from typing import Any
 
-import pytest
 import zhmcclient
 
-from dpm_lab import __main__ as dpm_lab
 from dpm_lab.hmc import HmcServer
-from dpm_lab.hmc.errors import MachineError
-from dpm_lab.hmc.machines.reading import parse, read, read_all
+from dpm_lab.hmc.machines.reading import parse
 from tests.hmc.lab.client import Lab, refused
 from tests.hmc.lab.test_storage_groups import BOOT
 
@@ -110,40 +107,6 @@ def test_what_others_described_goes_on_living() -> None:
         assert [each.name for each in web.nics.list()] == ["eth"]
 
 
-def test_object_ids_become_uuids_and_uris_follow() -> None:
-    _, machine = read(DEFINITION)
-
-    assert machine.ready is not None
-    assert re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", machine.cpc_object_id)
-    assert machine.cpc_object_id == read(DEFINITION)[1].cpc_object_id
-    assert "/api/adapters/osa" not in json.dumps(machine.ready)
-
-
-@pytest.mark.parametrize(
-    "said",
-    [
-        "object ids are no UUIDs, or missing, and became some: classic is ",
-        "The HMC: users (1) not used: the lab has users of its own (--users).",
-        "The HMC: tape links (1) not used: the lab has no tape.",
-        "CPC DPM: capacity groups (1) not used",
-        "CPC DPM: filled in status = 'active', ",
-        "virtual switches: 1 made",
-        "virtual switches: filled in type = 'osd', ",
-        "Virtual switch Stray is not used: its backing adapter /api/adapters/gone is not in",
-        "NIC lost of partition WEB is not used",
-        "Partition WEB: virtual functions (1) not used",
-        "Adapter ODD is not used: neither 'adapter-family' nor 'type' tells what it is",
-        "A virtual storage resource of Disks has no port",
-        "storage volumes: filled in size = 1.0, ",
-        "CPC DPM: this format has no API features; taken for none.",
-    ],
-)
-def test_what_was_filled_in_and_what_is_not_used_is_said(said: str) -> None:
-    notes = [note for machine in read(DEFINITION) for note in machine.notes]
-
-    assert len([note for note in notes if said in note]) == 1, "\n".join(notes)
-
-
 def test_an_export_is_a_machine(tmp_path: Path) -> None:
     partition = {
         "object-uri": f"/api/partitions/{uuid_of(1)}",
@@ -237,41 +200,3 @@ def test_what_the_lab_itself_dumps_is_read(z16: Lab, tmp_path: Path) -> None:
         assert lab.properties(web)["description"] == "mine"
         (group,) = web.list_attached_storage_groups()
         assert len(group.virtual_storage_resources.list()) == 2
-
-
-WRONG = {
-    "": "is empty. It is read: a machine of the lab",
-    "- a": "holds a list, no mapping",
-    "a: [1": "no YAML: did not find expected",
-    "hosts: {hmc: {}}": "is zhmcclient's HMC inventory",
-    "colour: red": "has 'colour' at its top. It is read",
-    "hmc_definition: []": "'hmc_definition' is no mapping",
-    "hmc_definition: {cpcs: []}": "it has no CPC ('cpcs')",
-    "hmc_definition: {cpcs: {}}": "it has no CPC ('cpcs')",
-    "hmc_definition: {cpcs: {a: b}}": "'cpcs' is no list",
-    "hmc_definition: {cpcs: [{name: a}]}": "cpcs[0] has no 'properties'",
-    "hmc_definition: {cpcs: [{properties: {name: a}, adapters: [b]}]}": "adapters[0] is no mapping",
-    "cpc: {name: a}": "it lacks 'name'",
-    "{name: a, description: b, hmc: {version: 1}, cpc: {name: c}}": "it lacks 'hmc/api-version'",
-}
-
-
-@pytest.mark.parametrize(("text", "said"), WRONG.items(), ids=WRONG)
-def test_a_file_that_is_no_machine_is_said_why(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, said: str
-) -> None:
-    path = tmp_path / "odd.yaml"
-    path.write_text(text)
-
-    assert dpm_lab.main(["hmc", "--machine", str(path), "--port", "0"]) == 1
-
-    error = capsys.readouterr().err
-    assert "odd.yaml" in error
-    assert said in error
-    assert len(error.splitlines()) == 1
-    assert "KeyError" not in error
-
-
-def test_two_machines_of_one_cpc_are_refused() -> None:
-    with pytest.raises(MachineError, match="two machines have the CPC"):
-        read_all((DEFINITION, DEFINITION))

@@ -5,16 +5,8 @@ from __future__ import annotations
 import pytest
 
 from dpm_lab.hmc import Fault
-from dpm_lab.hmc.api.behaviour import Behaviour, Shown
 from tests.hmc.lab.client import Lab, refused, until
 from tests.hmc.lab.test_storage_groups import TARGET, attached, ports
-
-
-def test_status_comes_some_seconds_after_the_jobs_where_nothing_else_is_said() -> None:
-    behaviour = Behaviour()
-
-    assert behaviour.after_start == Shown("paused", 3.0)
-    assert behaviour.after_stop == Shown("stale", 3.0)
 
 
 def test_after_a_start_paused_may_be_shown_for_a_while(z16: Lab) -> None:

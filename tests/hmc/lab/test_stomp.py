@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -13,7 +12,6 @@ import zhmcclient
 import zhmcclient._auto_updater
 
 from dpm_lab.hmc import HmcServer
-from dpm_lab.hmc.wire.stomp import Frame, read_frame
 from tests.hmc.lab.client import Lab, until
 
 Message = tuple[dict[str, str], Any]
@@ -117,10 +115,3 @@ def test_the_auto_updater_of_zhmcclient_keeps_a_partition_fresh(
 
         until(lambda: bool(partition.get_property("status") == "degraded"))
         lab.session.unsubscribe_auto_update()
-
-
-def test_a_frame_is_read_as_it_was_written() -> None:
-    frame = Frame("MESSAGE", {"name": "a:b\\c\nd", "other": "1"}, '{"x": 1}')
-
-    assert read_frame(io.BytesIO(b"\n\n" + frame.encode())) == frame
-    assert read_frame(io.BytesIO(b"MESSAGE\n\n")) is None

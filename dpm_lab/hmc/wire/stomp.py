@@ -21,7 +21,8 @@ from dpm_lab.hmc.wire.sessions import Sessions
 
 _TOPIC = "/topic/"
 _LARGEST_FRAME = 1 << 16
-_MOST_WAITING = 10_000  # frames that a client has yet to read
+#: Most frames that a client has yet to read.
+MOST_WAITING = 10_000
 _ESCAPES = {"\\": "\\\\", "\n": "\\n", ":": "\\c", "\r": "\\r"}
 _PLAIN = {escaped: plain for plain, escaped in _ESCAPES.items()}
 
@@ -144,7 +145,7 @@ class _Client:
 
     def send(self, frame: Frame) -> None:
         """Have a frame sent; a client that does not read any more is cut off."""
-        if self._queue.qsize() < _MOST_WAITING:
+        if self._queue.qsize() < MOST_WAITING:
             self._queue.put(frame.encode())
             return
         with contextlib.suppress(OSError):

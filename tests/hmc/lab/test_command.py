@@ -115,9 +115,9 @@ def test_keys_and_passwords_are_for_their_owner_only(tmp_path: Path) -> None:
         secret = [tmp_path / "server.key", process.folder / "password", process.folder / "token"]
 
         assert {stat.S_IMODE(path.stat().st_mode) for path in secret} == {0o600}
-        arguments = Path(f"/proc/{process._process.pid}/cmdline").read_text()
+        arguments = Path(f"/proc/{process.pid}/cmdline").read_text()
         assert process.password not in arguments
-        assert process._token not in arguments
+        assert process.token not in arguments
     assert not process.folder.exists()
 
 

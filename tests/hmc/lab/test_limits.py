@@ -111,7 +111,7 @@ def test_the_log_has_the_beginning_of_a_large_request(z16: Lab) -> None:
 
 
 def test_connections_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(listener, "MOST_CONNECTIONS", 4, raising=False)
+    monkeypatch.setattr(listener, "MOST_CONNECTIONS", 4)
     with HmcServer("z16") as hmc:
         place = (hmc.host, hmc.port)
         idle = [socket.create_connection(place) for _ in range(4)]
@@ -134,7 +134,7 @@ def test_connections_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_client_that_does_not_read_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stomp, "_MOST_WAITING", 10, raising=False)
+    monkeypatch.setattr(stomp, "MOST_WAITING", 10)
     with HmcServer("z16") as hmc:
         context = ssl.create_default_context(cafile=str(hmc.ca_file))
         broker = hmc.service.broker

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -9,7 +10,7 @@ from typing import Any
 
 import pytest
 import zhmcclient
-import zhmcclient._auto_updater
+from zhmcclient import DEFAULT_STOMP_PORT
 
 from dpm_lab.hmc import HmcServer
 from tests.hmc.lab.client import Lab, until
@@ -100,12 +101,11 @@ def test_a_wrong_password_hears_nothing(z16: Lab) -> None:
         pass
 
 
-def test_the_auto_updater_of_zhmcclient_keeps_a_partition_fresh(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    with HmcServer("z16") as hmc:
+def test_the_auto_updater_of_zhmcclient_keeps_a_partition_fresh() -> None:
+    # It knows one port only, so the HMC has an address of its own.
+    host = f"127.{1 + os.getpid() // 65536 % 250}.{os.getpid() // 256 % 256}.{os.getpid() % 256}"
+    with HmcServer("z16", host=host, stomp_port=DEFAULT_STOMP_PORT) as hmc:
         lab = Lab(hmc)
-        monkeypatch.setattr(zhmcclient._auto_updater, "DEFAULT_STOMP_PORT", hmc.stomp_port)
         partition = lab.partition()
         lab.session.subscribe_auto_update()
         partition.enable_auto_update()

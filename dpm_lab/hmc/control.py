@@ -27,7 +27,7 @@ Send = Callable[[str, dict[str, Any]], Any]
 
 
 class Control:
-    """Orders to one HMC. All raise :class:`ControlError` for what cannot be done."""
+    """Orders to one HMC. All raise `ControlError` for what cannot be done."""
 
     def __init__(self, send: Send) -> None:
         self._send = send
@@ -67,16 +67,16 @@ class Control:
         stop takes longer; ``ports``: until discovery finds a group's ports; ``nic``: until a NIC
         is there whose creation answered 500; ``cancel``: until a job is cancelled.
         With 0 a job has ended before its client can ask about it. All of them are in
-        :data:`dpm_lab.hmc.api.jobs.DURATIONS`; `reset` puts them back to those of the start.
+        `dpm_lab.hmc.api.jobs.DURATIONS`; `reset` puts them back to those of the start.
         """
         self._send("set-duration", {"operation": operation, "seconds": seconds})
 
     def set_behaviour(self, **points: Any) -> None:
-        """Have it behave otherwise from now on; names as in :class:`Behaviour`."""
+        """Have it behave otherwise from now on; names as in `Behaviour`."""
         self._send("set-behaviour", {"points": points})
 
     def set_user(self, name: str, **fields: Any) -> None:
-        """Say what a user may from now on, or make one: see :class:`dpm_lab.hmc.api.users.User`.
+        """Say what a user may from now on, or make one: see `dpm_lab.hmc.api.users.User`.
 
         What is not given stays as it is. A user that was disabled by refused logons may log on
         again.
@@ -98,7 +98,7 @@ class Control:
     def add_barrier(self, kind: str, **path: str) -> None:
         """Have paths not work: `kind` is ``zoning`` or ``masking``.
 
-        `host`, `port`, `target` and `lun` are regular expressions (:class:`Barrier`); what is not
+        `host`, `port`, `target` and `lun` are regular expressions (`Barrier`); what is not
         given is any. A start finds nothing to load where no path to its boot volume works.
         """
         self._send("add-barrier", {"kind": kind, **path})
@@ -160,7 +160,8 @@ class Desk:
     def call(self, order: str, arguments: dict[str, Any]) -> Any:
         """Carry an order out.
 
-        :raises ControlError: it is not known, or cannot be.
+        Raises:
+            ControlError: it is not known, or cannot be.
         """
         try:
             function = self._orders[order]

@@ -30,9 +30,12 @@ _ORDER = 60.0
 class HmcProcess:
     """An HMC in a process that ends with this one. A context manager.
 
-    :param machines: names of machines of the lab, or files
-    :param options: further arguments for ``dpm-lab hmc``
-    :raises StartError: it does not start; says what it wrote
+    Args:
+        machines: names of machines of the lab, or files
+        options: further arguments for ``dpm-lab hmc``
+
+    Raises:
+        StartError: it does not start; says what it wrote
     """
 
     def __init__(

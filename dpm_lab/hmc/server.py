@@ -30,20 +30,23 @@ USERID = "labuser"
 class HmcServer:
     """An HMC with machines, in threads of this process. A context manager.
 
-    :param machines: names of machines of the lab, or files
-    :param host: an address of this machine; 127.0.0.2 and so on are there without further ado, for
-        clients that insist on the HMC's own port, and for more than one HMC
-    :param port: 0: any that is free
-    :param stomp_port: that of notifications; zhmcclient's auto-updater knows no other than 61612
-    :param folder: where the certificates go; None: a temporary one, removed at the end
-    :param idle: seconds without a request after which a session ends; None: never
-    :param lifetime: seconds after which a session ends in any case; None: never
-    :param behaviour: points of :class:`dpm_lab.hmc.api.behaviour.Behaviour` that differ, by name
-    :param durations: seconds that operations take, by name (:data:`dpm_lab.hmc.api.jobs.DURATIONS`)
-    :param users_file: YAML, what users may do and see (:func:`dpm_lab.hmc.api.users.read`)
-    :raises MachineError: a machine is not there or not right
-    :raises ControlError: there is no such behaviour or duration
-    :raises StartError: the port cannot be had
+    Args:
+        machines: names of machines of the lab, or files
+        host: an address of this machine; 127.0.0.2 and so on are there without further ado, for
+            clients that insist on the HMC's own port, and for more than one HMC
+        port: 0: any that is free
+        stomp_port: that of notifications; zhmcclient's auto-updater knows no other than 61612
+        folder: where the certificates go; None: a temporary one, removed at the end
+        idle: seconds without a request after which a session ends; None: never
+        lifetime: seconds after which a session ends in any case; None: never
+        behaviour: points of `dpm_lab.hmc.api.behaviour.Behaviour` that differ, by name
+        durations: seconds that operations take, by name (`dpm_lab.hmc.api.jobs.DURATIONS`)
+        users_file: YAML, what users may do and see (`dpm_lab.hmc.api.users.read`)
+
+    Raises:
+        MachineError: a machine is not there or not right
+        ControlError: there is no such behaviour or duration
+        StartError: the port cannot be had
     """
 
     def __init__(

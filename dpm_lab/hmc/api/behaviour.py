@@ -120,7 +120,8 @@ class Behaviour:
         Names may have hyphens or underscores. A text stands for what it says: ``yes``, ``no``, a
         number, ``none``.
 
-        :raises ControlError: there is no such point, or it cannot be so.
+        Raises:
+            ControlError: there is no such point, or it cannot be so.
         """
         known = {each.name: each for each in fields(self)}
         values = {}

@@ -64,7 +64,8 @@ class Call:
     def above(self) -> Resource:
         """The resource whose collection this is about: the console where it is nobody's.
 
-        :raises Refusal: 404, 1: it does not exist.
+        Raises:
+            Refusal: 404, 1: it does not exist.
         """
         uri = self.path.rpartition("/")[0]
         return self.tree.console if uri == "/api" else self.tree.find(uri)
@@ -72,7 +73,8 @@ class Call:
     def query(self, *allowed: str) -> dict[str, list[str]]:
         """Return the query parameters, each with its values.
 
-        :raises Refusal: 400, 1: there is one that the operation does not have, or one without "=".
+        Raises:
+            Refusal: 400, 1: there is one that the operation does not have, or one without "=".
         """
         found: dict[str, list[str]] = {}
         for text in filter(None, self.uri.partition("?")[2].split("&")):
@@ -85,7 +87,8 @@ class Call:
     def object(self, *required: str) -> dict[str, Any]:
         """Return a copy of the body.
 
-        :raises Refusal: 400, 3: there is none; 400, 7: it is no object; 400, 5: it lacks a field.
+        Raises:
+            Refusal: 400, 3: there is none; 400, 7: it is no object; 400, 5: it lacks a field.
         """
         if self.body is None:
             raise Reason.NO_BODY("The request has no body")
@@ -99,7 +102,8 @@ class Call:
     def allow(self, *names: str) -> None:
         """Check that the body has no other fields.
 
-        :raises Refusal: 400, 6.
+        Raises:
+            Refusal: 400, 6.
         """
         for name in self.body or {}:
             if name not in names:

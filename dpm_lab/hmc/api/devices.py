@@ -58,10 +58,13 @@ def _storage(tree: Tree, partition: Any) -> Iterator[tuple[str, int, int]]:
 def choose(tree: Tree, partition: Any, wanted: object, but: str = "", *, nic_type: str = "") -> str:
     """Return the number `wanted`, or a free one where that is None, as four hexadecimal digits.
 
-    :param but: the URI of the device that it is for, whose own number is free
-    :param nic_type: what kind of NIC it is for; "": for something else
-    :raises Refusal: 400, 7: it is no number from 0001 to FFFF; 409, 113 (both guessed): it, or one
-        of those that the device has besides, is in use.
+    Args:
+        but: the URI of the device that it is for, whose own number is free
+        nic_type: what kind of NIC it is for; "": for something else
+
+    Raises:
+        Refusal: 400, 7: it is no number from 0001 to FFFF; 409, 113 (both guessed): it, or one of
+            those that the device has besides, is in use.
     """
     count = _width(nic_type)
     used = _taken(tree, partition, but, pci=nic_type in _PCI)

@@ -38,7 +38,8 @@ def create(call: Call) -> Any:
 def check_port(tree: Tree, field: str, uri: object, cpc: Any) -> Any:
     """Check that a URI is that of a port of an FCP adapter of the CPC, and return the port.
 
-    :raises Refusal: 404, 2: it does not exist; 400, 7 (guessed): it is another kind of port.
+    Raises:
+        Refusal: 404, 2: it does not exist; 400, 7 (guessed): it is another kind of port.
     """
     port = tree.refer(field, uri)
     adapter = port.owner
@@ -52,7 +53,8 @@ def check_port(tree: Tree, field: str, uri: object, cpc: Any) -> Any:
 def check_hexadecimal(body: dict[str, Any], *names: str) -> None:
     """Check fields that are world wide port names or LUNs.
 
-    :raises Refusal: 400, 7.
+    Raises:
+        Refusal: 400, 7.
     """
     for name in names:
         if not isinstance(body[name], str) or not _HEXADECIMAL.fullmatch(body[name]):

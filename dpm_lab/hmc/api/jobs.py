@@ -31,7 +31,8 @@ DURATIONS: Mapping[str, float] = {
 def durations(given: Mapping[str, Any]) -> dict[str, float]:
     """Return how long each operation takes where some are as said.
 
-    :raises ControlError: there is no such operation, or it is no time
+    Raises:
+        ControlError: there is no such operation, or it is no time
     """
     for name in given:
         if name not in DURATIONS:
@@ -49,7 +50,7 @@ def durations(given: Mapping[str, Any]) -> dict[str, float]:
 class Work:
     """What a job does: `done` when it ends well, `undone` when it fails or is cancelled.
 
-    `done` may raise :class:`Refusal`: then the job fails with that status, and `undone` is called.
+    `done` may raise `Refusal`: then the job fails with that status, and `undone` is called.
     """
 
     operation: str
@@ -101,7 +102,8 @@ class Jobs:
     def set_duration(self, operation: str, seconds: float) -> None:
         """Say how long an operation takes from now on.
 
-        :raises ControlError: there is no such operation, or it is no time
+        Raises:
+            ControlError: there is no such operation, or it is no time
         """
         self._durations[operation] = durations({operation: seconds})[operation]
 
@@ -152,7 +154,8 @@ class Jobs:
     def find(self, key: str) -> Job:
         """Return one.
 
-        :raises Refusal: 404, 1: there is none, any more.
+        Raises:
+            Refusal: 404, 1: there is none, any more.
         """
         try:
             return self._jobs[key]
@@ -162,7 +165,8 @@ class Jobs:
     def delete(self, key: str) -> None:
         """Forget one that has ended.
 
-        :raises Refusal: 404, 1, or 409, 40 while it runs (zhmcclient, ``Job.delete``).
+        Raises:
+            Refusal: 404, 1, or 409, 40 while it runs (zhmcclient, ``Job.delete``).
         """
         if self.find(key).status not in {"complete", "canceled"}:
             raise Reason.JOB_RUNS(f"The job {key} has not ended")
@@ -171,8 +175,9 @@ class Jobs:
     def cancel(self, key: str) -> None:
         """Have one be cancelled: it is ``cancel-pending`` until it is so.
 
-        :raises Refusal: 404, 1; 404, 4 where the operation cannot be cancelled; 409, 42 when that
-            is under way, 409, 41 when it has ended (zhmcclient, ``Job.cancel``).
+        Raises:
+            Refusal: 404, 1; 404, 4 where the operation cannot be cancelled; 409, 42 when that is
+                under way, 409, 41 when it has ended (zhmcclient, ``Job.cancel``).
         """
         job = self.find(key)
         if not job.work.can_be_cancelled:

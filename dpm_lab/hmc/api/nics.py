@@ -146,8 +146,9 @@ def _check_type_is_optional(tree: Tree) -> None:
 def _backing_types(tree: Tree, machine: Machine, body: dict[str, Any]) -> tuple[str, ...]:
     """Return the types that a NIC on the switch or port can have, the usual one first.
 
-    :raises Refusal: 400, 5: neither is named, or the wrong one for the machine (that a switch on a
-        z17 is 400, 6 is guessed); 404, 2: it does not exist.
+    Raises:
+        Refusal: 400, 5: neither is named, or the wrong one for the machine (that a switch on a z17
+            is 400, 6 is guessed); 404, 2: it does not exist.
     """
     switch, port = body.get("virtual-switch-uri"), body.get("network-adapter-port-uri")
     if switch is not None:

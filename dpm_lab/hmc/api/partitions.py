@@ -273,7 +273,8 @@ def _check_resources(partition: Any) -> None:
 def _is_loaded(tree: Tree, partition: Any) -> bool:
     """Return whether something is loaded.
 
-    :raises Refusal: 500, 263: nothing can be, and a start fails then.
+    Raises:
+        Refusal: 500, 263: nothing can be, and a start fails then.
     """
     reason = _hindrance(tree, partition)
     if reason is not None and tree.behaviour.nothing_to_load == "paused":

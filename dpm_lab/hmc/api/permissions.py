@@ -67,8 +67,9 @@ def tasks() -> frozenset[str]:
 def check(user: User | None, tree: Tree, method: str, uri: str, body: Any) -> None:
     """Check that a user may do something.
 
-    :raises Refusal: 403, 1: a task is missing; 404, 1: an object of the URI may not be seen;
-        404, 2: one that the body names; with ``object-access=403-1`` that is 403, 1 for both.
+    Raises:
+        Refusal: 403, 1: a task is missing; 404, 1: an object of the URI may not be seen; 404, 2:
+            one that the body names; with ``object-access=403-1`` that is 403, 1 for both.
     """
     if user is None:
         return

@@ -35,7 +35,8 @@ def version(call: Call) -> Any:
 def properties(call: Call) -> Any:
     """Get the properties of a resource, all or those that are asked for.
 
-    :raises Refusal: 400, 14: it has no property of that name (zhmcclient.mock).
+    Raises:
+        Refusal: 400, 14: it has no property of that name (zhmcclient.mock).
     """
     resource = call.tree.find(call.path)
     texts = call.query(*_QUERIES.get(resource.kind, ())).get("properties", [])
@@ -53,7 +54,8 @@ def properties(call: Call) -> Any:
 def update(call: Call) -> None:
     """Update the properties of a resource that has no rules of its own.
 
-    :raises Refusal: 400, 6: it has no property of that name, or it says what and where it is.
+    Raises:
+        Refusal: 400, 6: it has no property of that name, or it says what and where it is.
     """
     resource = call.tree.find(call.path)
     body = call.object()

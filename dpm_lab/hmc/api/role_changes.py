@@ -1,7 +1,7 @@
 """Users and roles that are made by the API, by somebody who manages them.
 
 Their properties are those of zhmcclient.mock. What a user may is copied to the table of users
-(:class:`dpm_lab.hmc.api.users.User`) at each change, for that is what requests are checked against.
+(`dpm_lab.hmc.api.users.User`) at each change, for that is what requests are checked against.
 """
 
 from __future__ import annotations
@@ -88,7 +88,8 @@ def add_role(call: Call) -> None:
 def add_permission(call: Call) -> None:
     """Add Permission to a role: of a task, a class of objects or an object.
 
-    :raises Refusal: 404, 1: there is no such role; 404, 2: no such task.
+    Raises:
+        Refusal: 404, 1: there is no such role; 404, 2: no such task.
     """
     body = call.object("permitted-object", "permitted-object-type")
     call.allow("permitted-object", "permitted-object-type", "view-only-mode", "include-members")

@@ -3,7 +3,7 @@
 Get User Properties takes ``this-user`` for the user that asks, who may read itself, and its roles
 (IBM, pages of "Get User Properties" and "Get User Role Properties"; zhmcclient, ``_user_role.py``);
 List Tasks needs no permission (zhmcclient, ``_task.py``). A user of the lab's table
-(:class:`dpm_lab.hmc.api.users.User`) has one role here, which says what the table says; one that
+(`dpm_lab.hmc.api.users.User`) has one role here, which says what the table says; one that
 was made by the API has those that it was given. Others are seen by those who manage them only.
 """
 
@@ -37,7 +37,8 @@ _SHORT = {
 def user(call: Call) -> Any:
     """Get User Properties.
 
-    :raises Refusal: 404, 1: of another user, or where users don't see themselves.
+    Raises:
+        Refusal: 404, 1: of another user, or where users don't see themselves.
     """
     own = _own(call)
     shown = _shown_user(call, own)
@@ -61,7 +62,8 @@ def users(call: Call) -> Any:
 def role(call: Call) -> Any:
     """Get User Role Properties.
 
-    :raises Refusal: 404, 1: of another user's role, or where users don't see their roles.
+    Raises:
+        Refusal: 404, 1: of another user's role, or where users don't see their roles.
     """
     own = _own(call)
     for made in _made(call, "user-role"):
@@ -95,7 +97,8 @@ def tasks(call: Call) -> Any:
 def task(call: Call) -> Any:
     """Get Task Properties.
 
-    :raises Refusal: 404, 1: there is no such task.
+    Raises:
+        Refusal: 404, 1: there is no such task.
     """
     for title in _titles():
         if _task_uri(title) == call.path:
@@ -121,7 +124,8 @@ def _own(call: Call) -> User:
 def holder(call: Call) -> User:
     """Return the user of the lab's table whose role a request is about.
 
-    :raises Refusal: 404, 1: there is none, or it may not be seen.
+    Raises:
+        Refusal: 404, 1: there is none, or it may not be seen.
     """
     for each in _holders(call):
         if call.base == _uri(_ROLES, each):

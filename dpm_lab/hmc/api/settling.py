@@ -16,7 +16,8 @@ from dpm_lab.hmc.api.tree import Tree
 def settle(tree: Tree, partition: Any, status: str, before: str, shown: Shown | None) -> None:
     """Give a partition its status, and have another one shown until it is there.
 
-    :param before: what it was before the job
+    Args:
+        before: what it was before the job
     """
     disturb(tree, partition.uri)
     if shown is None or shown.seconds == 0:

@@ -78,7 +78,7 @@ _PLACES = {
 
 
 class Tree:
-    """All resources. Everything but :attr:`lock` is to be used with the lock held."""
+    """All resources. Everything but `lock` is to be used with the lock held."""
 
     def __init__(
         self,
@@ -202,7 +202,8 @@ class Tree:
     def find(self, uri: str) -> Resource:
         """Return the resource of a request's URI.
 
-        :raises Refusal: 404, 1: there is none.
+        Raises:
+            Refusal: 404, 1: there is none.
         """
         try:
             return self.resources[uri]
@@ -212,7 +213,8 @@ class Tree:
     def refer(self, field: str, uri: object) -> Resource:
         """Return the resource that a field of a body names.
 
-        :raises Refusal: 404, 2: there is none.
+        Raises:
+            Refusal: 404, 2: there is none.
         """
         try:
             return self.resources[uri]  # type: ignore[index]
@@ -222,7 +224,8 @@ class Tree:
     def partition(self, uri: str) -> Resource:
         """Return the partition that a URI is of or below.
 
-        :raises Refusal: 404, 1: there is none.
+        Raises:
+            Refusal: 404, 1: there is none.
         """
         match = re.match(r"/api/partitions/[^/?]+", uri)
         return self.find(match.group() if match else uri)
@@ -252,7 +255,8 @@ class Tree:
     def check_cpc(self, cpc: Resource) -> None:
         """Check that the CPC is in DPM mode and works.
 
-        :raises Refusal: 409, 5: it is not in DPM mode; 409, 6: it has no good status.
+        Raises:
+            Refusal: 409, 5: it is not in DPM mode; 409, 6: it has no good status.
         """
         name = cpc.properties["name"]
         if not cpc.properties["dpm-enabled"]:
@@ -264,7 +268,8 @@ class Tree:
     def check_settled(self, partition: Resource) -> None:
         """Check that a partition can be changed.
 
-        :raises Refusal: 409, 1: it is starting or stopping.
+        Raises:
+            Refusal: 409, 1: it is starting or stopping.
         """
         self.check_cpc(partition.owner)
         status = partition.properties["status"]

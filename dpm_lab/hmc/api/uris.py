@@ -165,7 +165,8 @@ _ALL = [
 def dispatch(context: Context, method: str, uri: str, body: Any) -> Any:
     """Answer a request, whoever asks.
 
-    :raises Refusal: it cannot be done; 404, 1 where there is no such operation.
+    Raises:
+        Refusal: it cannot be done; 404, 1 where there is no such operation.
     """
     path = uri.partition("?")[0]
     for pattern, operation in _ALL:
@@ -177,7 +178,8 @@ def dispatch(context: Context, method: str, uri: str, body: Any) -> Any:
 def perform(context: Context, method: str, uri: str, body: Any) -> Any:
     """Answer a request as far as its user may do, and see, what it is about.
 
-    :raises Refusal: the user may not (:func:`permissions.check`), or it cannot be done.
+    Raises:
+        Refusal: the user may not (`permissions.check`), or it cannot be done.
     """
     user, tree = context.user, context.tree
     permissions.check(user, tree, method, uri, body)

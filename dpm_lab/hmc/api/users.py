@@ -42,7 +42,8 @@ class User:
     def changed(self, changes: Mapping[str, Any]) -> User:
         """Return the user with some of the fields changed.
 
-        :raises ControlError: there is no such field, or it is of another type.
+        Raises:
+            ControlError: there is no such field, or it is of another type.
         """
         values: dict[str, Any] = {}
         for key, value in changes.items():
@@ -66,11 +67,12 @@ _FIELDS = ", ".join(each.name for each in fields(User) if each.name != "name")
 
 
 def read(path: Path, first: User) -> list[User]:
-    """Read users from a YAML file: a mapping of names, each with what differs from :class:`User`.
+    """Read users from a YAML file: a mapping of names, each with what differs from `User`.
 
     `first` is the lab's own user; an entry of its name says what it may.
 
-    :raises ControlError: the file cannot be read, or is not right.
+    Raises:
+        ControlError: the file cannot be read, or is not right.
     """
     try:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -139,9 +141,10 @@ class Users:
     def check(self, name: str, password: str) -> User:
         """Return the user who logs on.
 
-        :raises Refusal: 403, 0: user or password are wrong, as messages of zhmcclient users have it
-            ("403,0: Login failed"); 403, 40: the user is disabled; 403, 41: it may not use this
-            API. That a disabled user is told so whatever the password is guessed.
+        Raises:
+            Refusal: 403, 0: user or password are wrong, as messages of zhmcclient users have it
+                ("403,0: Login failed"); 403, 40: the user is disabled; 403, 41: it may not use this
+                API. That a disabled user is told so whatever the password is guessed.
         """
         right = self.password_is(name, password)
         with self._lock:

@@ -34,7 +34,8 @@ _USAGES = ("boot", "data")
 def check(tree: Tree, group: Any, requests: object) -> list[dict[str, Any]]:
     """Check the field `storage-volumes` of "Create Storage Group" and "Modify ..." as a whole.
 
-    :raises Refusal: one of them cannot be; nothing was changed.
+    Raises:
+        Refusal: one of them cannot be; nothing was changed.
     """
     if not isinstance(requests, list):
         raise bad("storage-volumes", requests, "it is a list")

@@ -13,8 +13,13 @@ import uuid
 from typing import Any
 
 from dpm_lab.hmc.errors import MachineError
-from dpm_lab.hmc.machines.foreign import adopt_adapters, adopt_groups, adopt_switches, cleaned
-from dpm_lab.hmc.machines.foreign_partitions import adopt_partitions
+from dpm_lab.hmc.machines.foreign import (
+    cleaned,
+    complete_adapters,
+    complete_groups,
+    complete_switches,
+)
+from dpm_lab.hmc.machines.foreign_partitions import complete_partitions
 from dpm_lab.hmc.machines.machine import Machine
 from dpm_lab.hmc.machines.report import Report
 
@@ -64,7 +69,8 @@ _WHY = {
 def machines(definition: dict[str, Any], source: str) -> list[Machine]:
     """Return the CPCs of a definition.
 
-    :raises MachineError: it is not right; says what and where.
+    Raises:
+        MachineError: it is not right; says what and where.
     """
     definition = copy.deepcopy(definition)
     cpcs = _resources(definition, "cpcs", source)
@@ -211,17 +217,17 @@ def _machine(
     ready: dict[str, Any] = {"properties": properties, "adapters": []}
     found: list[dict[str, Any]] = []
     if properties["dpm-enabled"]:
-        adapters = adopt_adapters(cpc.get("adapters") or [], report)
+        adapters = complete_adapters(cpc.get("adapters") or [], report)
         has_switches = _EXPRESS not in api_features
         ready["adapters"] = adapters
-        ready["virtual_switches"] = adopt_switches(
+        ready["virtual_switches"] = complete_switches(
             switches or [], adapters, report, present=has_switches
         )
-        ready["partitions"] = adopt_partitions(
+        ready["partitions"] = complete_partitions(
             cpc, ready, report, has_storage=_STORAGE in features, api=api
         )
         if _STORAGE in features:
-            found = adopt_groups(groups, ready, report, alone=alone)
+            found = complete_groups(groups, ready, report, alone=alone)
     known = {"properties", "adapters", "virtual_switches", "partitions"}
     for key, value in cpc.items():
         if key in _CLASSIC and not properties["dpm-enabled"]:

@@ -55,7 +55,7 @@ def cleaned(properties: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in properties.items() if name not in _MADE}
 
 
-def adopt_adapters(adapters: list[Definition], report: Report) -> list[Definition]:
+def complete_adapters(adapters: list[Definition], report: Report) -> list[Definition]:
     """Return the adapters that the lab can have."""
     return [made for each in adapters if (made := _adapter(each, report)) is not None]
 
@@ -105,7 +105,7 @@ def port_uris(adapter: Definition) -> list[str]:
     ]
 
 
-def adopt_switches(
+def complete_switches(
     switches: list[Definition], adapters: list[Definition], report: Report, *, present: bool
 ) -> list[Definition]:
     """Return the virtual switches: one for each port of an OSA or HiperSockets adapter, or none."""
@@ -159,7 +159,7 @@ def _switchless(
                     yield uri, index, adapter
 
 
-def adopt_groups(
+def complete_groups(
     groups: list[Definition], cpc: Definition, report: Report, *, alone: bool
 ) -> list[Definition]:
     """Return the storage groups of a CPC; one that names no CPC is that of the only one."""

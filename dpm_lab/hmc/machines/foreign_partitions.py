@@ -15,7 +15,7 @@ _IDS = uuid.UUID("7d9f3f58-98a5-5d0e-b7c6-3c1f5bb0c901")
 _MEMORY = 512
 
 
-def adopt_partitions(
+def complete_partitions(
     source: Definition,
     cpc: Definition,
     report: Report,

@@ -61,9 +61,10 @@ class Machine:
 
     @classmethod
     def load(cls, name: str) -> Machine:
-        """Read one of ours by its name; files are for :func:`dpm_lab.hmc.machines.reading.read`.
+        """Read one of ours by its name; files are for `dpm_lab.hmc.machines.reading.read`.
 
-        :raises MachineError: there is no such machine.
+        Raises:
+            MachineError: there is no such machine.
         """
         if name not in names():
             raise MachineError(
@@ -76,7 +77,8 @@ class Machine:
     def parse(cls, text: str, source: str = "text") -> Machine:
         """Read a machine from YAML.
 
-        :raises MachineError: the text is not right; says what and where.
+        Raises:
+            MachineError: the text is not right; says what and where.
         """
         try:
             data = yaml.safe_load(text)
@@ -88,7 +90,8 @@ class Machine:
     def of(cls, data: Any, source: str) -> Machine:
         """Return the machine that a file of the lab says.
 
-        :raises MachineError: it is not right; says what and where.
+        Raises:
+            MachineError: it is not right; says what and where.
         """
         wanted = {"": ("name", "description", "hmc", "cpc"), "hmc": ("version", "api-version")}
         wanted["cpc"] = ("name",)

@@ -23,7 +23,8 @@ _KNOWN = (
 def read(name: str | Path) -> list[Machine]:
     """Return the machines of a name or a file.
 
-    :raises MachineError: there is no such machine, or its file is not right; says what and where.
+    Raises:
+        MachineError: there is no such machine, or its file is not right; says what and where.
     """
     path = Path(name)
     if path.suffix not in _SUFFIXES:
@@ -39,7 +40,8 @@ def read(name: str | Path) -> list[Machine]:
 def parse(text: str, source: str) -> list[Machine]:
     """Return the machines of a file's text.
 
-    :raises MachineError: it is not right; says what and where.
+    Raises:
+        MachineError: it is not right; says what and where.
     """
     data = _data(text, source)
     if not isinstance(data, dict):
@@ -48,11 +50,11 @@ def parse(text: str, source: str) -> list[Machine]:
     if "hmc_definition" in data:
         if not isinstance(data["hmc_definition"], dict):
             raise MachineError(f"machine file {source}: 'hmc_definition' is no mapping")
-        return _adopted(data["hmc_definition"], source)
+        return _of_others(data["hmc_definition"], source)
     if "hmc" in data or "cpc" in data:
         return [Machine.of(data, source)]
     if exports.FIELDS & data.keys() and "adapters" in data:
-        return _adopted(exports.definition(data), source)
+        return _of_others(exports.definition(data), source)
     found = ", ".join(repr(str(key)) for key in list(data)[:5])
     if isinstance(data.get("hosts"), dict) or isinstance(data.get("all"), dict):
         raise MachineError(
@@ -77,7 +79,7 @@ def _data(text: str, source: str) -> Any:
         raise MachineError(f"machine file {source}{where}: no YAML: {reason}") from error
 
 
-def _adopted(definition: dict[str, Any], source: str) -> list[Machine]:
+def _of_others(definition: dict[str, Any], source: str) -> list[Machine]:
     try:
         return definitions.machines(definition, source)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -90,7 +92,8 @@ def _adopted(definition: dict[str, Any], source: str) -> list[Machine]:
 def read_all(items: tuple[str | Path | Machine, ...]) -> tuple[Machine, ...]:
     """Return the machines of several names, files and machines.
 
-    :raises MachineError: one is not right, or two have the same CPC.
+    Raises:
+        MachineError: one is not right, or two have the same CPC.
     """
     machines: list[Machine] = []
     for item in items:

@@ -14,8 +14,9 @@ DEEPEST = 32
 def parse(content: bytes) -> Any:
     """Return what a body says, None where there is none.
 
-    :raises Refusal: 400, 9: it is no JSON, too deep, or has text or numbers that nothing else can
-        write down: half a surrogate pair, NaN, 1e999.
+    Raises:
+        Refusal: 400, 9: it is no JSON, too deep, or has text or numbers that nothing else can write
+            down: half a surrogate pair, NaN, 1e999.
     """
     if not content:
         return None

@@ -14,7 +14,8 @@ PUBLIC = 0o644
 def write_new(path: Path, content: str | bytes, mode: int) -> None:
     """Write a new file in the place of one that may be there, with whatever mode, or a link.
 
-    :raises StartError: it cannot be written.
+    Raises:
+        StartError: it cannot be written.
     """
     data = content.encode() if isinstance(content, str) else content
     try:

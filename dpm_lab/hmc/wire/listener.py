@@ -32,8 +32,11 @@ class Listener:
     ) -> None:
         """Begin to listen.
 
-        :param port: 0: any that is free
-        :raises StartError: the port cannot be had
+        Args:
+            port: 0: any that is free
+
+        Raises:
+            StartError: the port cannot be had
         """
         self._context = context
         self._serve = serve

@@ -125,5 +125,5 @@ class RequestLog:
             return list(self._requests)
 
     def counts(self) -> dict[str, int]:
-        """Return how many there were of each :attr:`Request.pattern`."""
+        """Return how many there were of each `Request.pattern`."""
         return dict(sorted(Counter(request.pattern for request in self.requests()).items()))

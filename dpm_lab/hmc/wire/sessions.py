@@ -63,7 +63,8 @@ class Sessions:
     def logon(self, userid: str, password: str) -> Session:
         """Begin a session.
 
-        :raises Refusal: 403, 0, 40 or 41 (:meth:`Users.check`).
+        Raises:
+            Refusal: 403, 0, 40 or 41 (`Users.check`).
         """
         self.users.check(userid, password)
         session = Session(
@@ -76,8 +77,9 @@ class Sessions:
     def use(self, key: str | None) -> Session:
         """Return the session of a request and note that it was used.
 
-        :raises Refusal: 403, reason 4 without a session, reason 5 with one that is not valid (any
-            more): the two upon which zhmcclient logs on again (``_session.py``).
+        Raises:
+            Refusal: 403, reason 4 without a session, reason 5 with one that is not valid (any
+                more): the two upon which zhmcclient logs on again (``_session.py``).
         """
         if not key:
             raise Reason.NO_SESSION("The request needs a session, but has no X-API-Session header")

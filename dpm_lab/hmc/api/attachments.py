@@ -7,6 +7,7 @@ from typing import Any
 from dpm_lab.hmc.api import devices, volumes
 from dpm_lab.hmc.api.calls import Call
 from dpm_lab.hmc.api.refusals import Reason, not_found, wrong_state
+from dpm_lab.hmc.api.resources import Resource
 from dpm_lab.hmc.api.statuses import ATTACHABLE
 from dpm_lab.hmc.api.tree import Tree
 
@@ -43,7 +44,7 @@ def detach(call: Call) -> Any:
     take_away(tree, partition, group)
 
 
-def _both(call: Call) -> tuple[Any, Any]:
+def _both(call: Call) -> tuple[Resource, Resource]:
     tree = call.tree
     partition = tree.find(call.base)
     if not tree.machine(partition).has_storage_management:
@@ -57,7 +58,7 @@ def _both(call: Call) -> tuple[Any, Any]:
     return partition, group
 
 
-def partitions_of(tree: Tree, group: Any) -> list[Any]:
+def partitions_of(tree: Tree, group: Resource) -> list[Resource]:
     """Return the partitions that a group is attached to."""
     return [
         partition
@@ -66,7 +67,7 @@ def partitions_of(tree: Tree, group: Any) -> list[Any]:
     ]
 
 
-def take_away(tree: Tree, partition: Any, group: Any) -> None:
+def take_away(tree: Tree, partition: Resource, group: Resource) -> None:
     """Detach a group: its virtual storage resources of this partition are gone."""
     partition.properties["storage-group-uris"].remove(group.uri)
     for resource in resources(group, partition):
@@ -82,7 +83,7 @@ def take_away(tree: Tree, partition: Any, group: Any) -> None:
         partition.properties.update({"boot-device": "none", "boot-storage-volume": None})
 
 
-def assign_ports(tree: Tree, group: Any, partition: Any) -> None:
+def assign_ports(tree: Tree, group: Resource, partition: Resource) -> None:
     """Make virtual storage resources for the group at the partition.
 
     There are as many as the group's `connectivity`, and their port is not known before a discovery
@@ -110,7 +111,7 @@ def assign_ports(tree: Tree, group: Any, partition: Any) -> None:
         _make_resource(tree, group, partition, port)
 
 
-def find_ports(tree: Tree, group: Any) -> None:
+def find_ports(tree: Tree, group: Resource) -> None:
     """Discover the group's ports: each resource that has none gets one, and its WWPN is validated.
 
     Candidates that are not in use come first, and then any (zhmcclient, ``_storage_group.py``:
@@ -135,7 +136,7 @@ def find_ports(tree: Tree, group: Any) -> None:
     volumes.refresh(group)
 
 
-def _fcp_ports(cpc: Any) -> list[str]:
+def _fcp_ports(cpc: Resource) -> list[str]:
     return [
         port.uri
         for adapter in cpc.of("adapter")
@@ -144,7 +145,7 @@ def _fcp_ports(cpc: Any) -> list[str]:
     ]
 
 
-def resources(group: Any, partition: Any) -> list[Any]:
+def resources(group: Resource, partition: Resource) -> list[Resource]:
     """Return the virtual storage resources of a group at a partition."""
     return [
         resource
@@ -153,7 +154,7 @@ def resources(group: Any, partition: Any) -> list[Any]:
     ]
 
 
-def _make_resource(tree: Tree, group: Any, partition: Any, port: str | None) -> None:
+def _make_resource(tree: Tree, group: Resource, partition: Resource, port: str | None) -> None:
     unassigned = group.properties["unassigned-world-wide-port-names"]
     wwpn = unassigned.pop(0) if unassigned else wwpn_info(tree)
     tree.add(

@@ -8,9 +8,9 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterator
-from typing import Any
 
 from dpm_lab.hmc.api.refusals import Reason, bad
+from dpm_lab.hmc.api.resources import Resource
 from dpm_lab.hmc.api.tree import Tree
 
 _LOWEST, _HIGHEST = 0x0001, 0xFFFF
@@ -26,7 +26,7 @@ def _width(nic_type: str) -> int:
     return 3 if nic_type in _THREE else 1
 
 
-def _taken(tree: Tree, partition: Any, but: str, *, pci: bool) -> set[int]:
+def _taken(tree: Tree, partition: Resource, but: str, *, pci: bool) -> set[int]:
     """Return the numbers in use in one space, but those of the device at URI `but`."""
     devices = _nics(partition, pci=pci)
     if not pci:
@@ -39,14 +39,14 @@ def _taken(tree: Tree, partition: Any, but: str, *, pci: bool) -> set[int]:
     }
 
 
-def _nics(partition: Any, *, pci: bool) -> Iterator[tuple[str, int, int]]:
+def _nics(partition: Resource, *, pci: bool) -> Iterator[tuple[str, int, int]]:
     for nic in partition.of("nic"):
         kind = nic.properties["type"]
         if (kind in _PCI) == pci:
             yield nic.uri, int(nic.properties["device-number"], 16), _width(kind)
 
 
-def _storage(tree: Tree, partition: Any) -> Iterator[tuple[str, int, int]]:
+def _storage(tree: Tree, partition: Resource) -> Iterator[tuple[str, int, int]]:
     for hba in partition.of("hba"):
         yield hba.uri, int(hba.properties["device-number"], 16), 1
     for uri in partition.properties.get("storage-group-uris", ()):
@@ -55,7 +55,9 @@ def _storage(tree: Tree, partition: Any) -> Iterator[tuple[str, int, int]]:
                 yield port.uri, int(port.properties["device-number"], 16), 1
 
 
-def choose(tree: Tree, partition: Any, wanted: object, but: str = "", *, nic_type: str = "") -> str:
+def choose(
+    tree: Tree, partition: Resource, wanted: object, but: str = "", *, nic_type: str = ""
+) -> str:
     """Return the number `wanted`, or a free one where that is None, as four hexadecimal digits.
 
     Args:

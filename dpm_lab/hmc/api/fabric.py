@@ -9,6 +9,7 @@ from dpm_lab.hmc.api import attachments, hbas
 from dpm_lab.hmc.api.barriers import Path
 from dpm_lab.hmc.api.calls import Call
 from dpm_lab.hmc.api.refusals import Reason, not_found
+from dpm_lab.hmc.api.resources import Resource
 from dpm_lab.hmc.api.tree import Tree
 
 
@@ -18,7 +19,7 @@ def obstacle(tree: Tree, path: Path) -> str | None:
     return "zoning" if "zoning" in kinds else "masking" if kinds else None
 
 
-def boot_paths(tree: Tree, partition: Any) -> Iterator[Path]:
+def boot_paths(tree: Tree, partition: Resource) -> Iterator[Path]:
     """Iterate over the paths to the LUN that a partition boots from."""
     properties = partition.properties
     if properties["boot-device"] == "storage-adapter":

@@ -8,6 +8,7 @@ from typing import Any
 from dpm_lab.hmc.api import devices, fields
 from dpm_lab.hmc.api.calls import Call
 from dpm_lab.hmc.api.refusals import Reason, bad, not_unique, unknown
+from dpm_lab.hmc.api.resources import Resource
 from dpm_lab.hmc.api.tree import Tree
 
 _HEXADECIMAL = re.compile(r"[0-9a-f]{16}")
@@ -35,7 +36,7 @@ def create(call: Call) -> Any:
     return {"element-uri": tree.add("hba", partition, body).uri}
 
 
-def check_port(tree: Tree, field: str, uri: object, cpc: Any) -> Any:
+def check_port(tree: Tree, field: str, uri: object, cpc: Resource) -> Resource:
     """Check that a URI is that of a port of an FCP adapter of the CPC, and return the port.
 
     Raises:
@@ -100,7 +101,7 @@ def reassign(call: Call) -> Any:
     hba.properties["adapter-port-uri"] = uri
 
 
-def _check_values(partition: Any, body: dict[str, Any], hba: Any = None) -> None:
+def _check_values(partition: Resource, body: dict[str, Any], hba: Resource | None = None) -> None:
     if "name" not in body:
         return
     name = body["name"]

@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 from dpm_lab.hmc.api import devices, fields
 from dpm_lab.hmc.api.calls import Call
 from dpm_lab.hmc.api.refusals import Reason, bad, inconsistent, missing, not_unique, unknown
+from dpm_lab.hmc.api.resources import Resource
 from dpm_lab.hmc.api.tree import Tree
 from dpm_lab.hmc.machines.machine import NETWORK_EXPRESS, NIC_TYPES, Machine
 
@@ -53,7 +54,7 @@ def _is_by_partition_link(tree: Tree, machine: Machine) -> bool:
     )
 
 
-def _make_later(call: Call, partition: Any, body: dict[str, Any]) -> NoReturn:
+def _make_later(call: Call, partition: Resource, body: dict[str, Any]) -> NoReturn:
     """Have a NIC be made a moment later, under a name of its own; answer that it failed.
 
     500, 12 on a z16 (zhmc-ansible-modules, ``zhmc_nic.py``, ``find_nic_for_500_12``); 500, 0 on a
@@ -101,7 +102,7 @@ def update(call: Call) -> Any:
         tree.connect(nic)
 
 
-def _update_name(nic: Any, body: dict[str, Any]) -> None:
+def _update_name(nic: Resource, body: dict[str, Any]) -> None:
     """Ignore a new name, as a z17 does, unless nothing else is updated, for the second time.
 
     zhmccli (``_cmd_nic.py``, ``nic_mitigate_name``) updates the name alone, up to three times; that
@@ -172,7 +173,9 @@ def _backing_types(tree: Tree, machine: Machine, body: dict[str, Any]) -> tuple[
     return (kind,)
 
 
-def _check_values(tree: Tree, partition: Any, body: dict[str, Any], nic: Any = None) -> None:
+def _check_values(
+    tree: Tree, partition: Resource, body: dict[str, Any], nic: Resource | None = None
+) -> None:
     own = nic.uri if nic is not None else ""
     if "name" in body:
         name = body["name"]

@@ -18,6 +18,7 @@ from dpm_lab.hmc.api.refusals import (
     unknown,
     wrong_state,
 )
+from dpm_lab.hmc.api.resources import Resource
 from dpm_lab.hmc.api.statuses import AT_REST, RUNNING, STARTED, WITH_SYSTEM, Status
 from dpm_lab.hmc.api.tree import Tree
 from dpm_lab.hmc.machines.partition import PARTITION
@@ -96,7 +97,9 @@ def _reserve(properties: dict[str, Any]) -> None:
     properties["reserved-memory"] = properties["maximum-memory"] - properties["initial-memory"]
 
 
-def _check_values(tree: Tree, cpc: Any, new: dict[str, Any], old: Any = None) -> None:
+def _check_values(
+    tree: Tree, cpc: Resource, new: dict[str, Any], old: Resource | None = None
+) -> None:
     """Check the values of fields for "Create" and "Update"."""
     if "name" in new:
         name = new["name"]
@@ -128,7 +131,7 @@ def _check_texts(new: dict[str, Any]) -> None:
             raise bad(field, value, f"it is a string of at most {limit} characters")
 
 
-def _check_capacity(cpc: Any, new: dict[str, Any]) -> None:
+def _check_capacity(cpc: Resource, new: dict[str, Any]) -> None:
     for field in ("initial-memory", "maximum-memory"):
         total = cpc.properties["storage-customer"]
         # That more memory or processors than the CPC has are 400, 7 and not a 409 is guessed.
@@ -170,7 +173,7 @@ def update(call: Call) -> Any:
             properties[f"current-{kind}-processing-weight"] = body[weight]
 
 
-def _check_boot(tree: Tree, partition: Any, new: dict[str, Any]) -> None:
+def _check_boot(tree: Tree, partition: Resource, new: dict[str, Any]) -> None:
     """Check that what is to be booted from is the partition's own.
 
     That it is checked at the update and not first at the start is guessed for both kinds.
@@ -248,7 +251,7 @@ def start(call: Call) -> Accepted:
     return call.start(Work("start", done, undone))
 
 
-def _check_resources(partition: Any) -> None:
+def _check_resources(partition: Resource) -> None:
     """Check that the CPC has processors and memory left.
 
     That the start fails, and with which code, is guessed; only dedicated processors count.
@@ -270,7 +273,7 @@ def _check_resources(partition: Any) -> None:
         raise Reason.NO_PROCESSORS(f"CPC {cpc.name} has not enough processors: {processors} wanted")
 
 
-def _is_loaded(tree: Tree, partition: Any) -> bool:
+def _is_loaded(tree: Tree, partition: Resource) -> bool:
     """Return whether something is loaded.
 
     Raises:
@@ -284,7 +287,7 @@ def _is_loaded(tree: Tree, partition: Any) -> bool:
     return True
 
 
-def _hindrance(tree: Tree, partition: Any) -> str | None:
+def _hindrance(tree: Tree, partition: Resource) -> str | None:
     """Return why nothing can be loaded, None where something can."""
     properties = partition.properties
     if properties["boot-device"] == "none":

@@ -7,13 +7,12 @@ nova-dpm waited after "Stop Partition" as well.
 
 from __future__ import annotations
 
-from typing import Any
-
 from dpm_lab.hmc.api.behaviour import Shown
+from dpm_lab.hmc.api.resources import Resource
 from dpm_lab.hmc.api.tree import Tree
 
 
-def settle(tree: Tree, partition: Any, status: str, before: str, shown: Shown | None) -> None:
+def settle(tree: Tree, partition: Resource, status: str, before: str, shown: Shown | None) -> None:
     """Give a partition its status, and have another one shown until it is there.
 
     Args:

@@ -18,6 +18,7 @@ from dpm_lab.hmc.api.refusals import (
     unknown,
     wrong_state,
 )
+from dpm_lab.hmc.api.resources import Resource
 from dpm_lab.hmc.api.tree import Tree
 
 # Fields of "Modify Storage Group Properties" (zhmc_storage_group.py of zhmc-ansible-modules).
@@ -100,7 +101,9 @@ def create(call: Call) -> Any:
     return {"object-uri": group.uri, "element-uris": made}
 
 
-def _check_values(tree: Tree, cpc_uri: str, new: dict[str, Any], old: Any = None) -> None:
+def _check_values(
+    tree: Tree, cpc_uri: str, new: dict[str, Any], old: Resource | None = None
+) -> None:
     if "name" in new:
         name = new["name"]
         if not isinstance(name, str) or not 1 <= len(name) <= 64:

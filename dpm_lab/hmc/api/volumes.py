@@ -7,6 +7,7 @@ from typing import Any
 from dpm_lab.hmc.api import hbas
 from dpm_lab.hmc.api.calls import Call
 from dpm_lab.hmc.api.refusals import Reason, bad, missing, reference_not_found, unknown, wrong_state
+from dpm_lab.hmc.api.resources import Resource
 from dpm_lab.hmc.api.statuses import RUNNING
 from dpm_lab.hmc.api.tree import Tree
 
@@ -31,7 +32,7 @@ _ACCEPTABLE = frozenset({"overprovisioned", "pending-with-mismatches"})
 _USAGES = ("boot", "data")
 
 
-def check(tree: Tree, group: Any, requests: object) -> list[dict[str, Any]]:
+def check(tree: Tree, group: Resource | None, requests: object) -> list[dict[str, Any]]:
     """Check the field `storage-volumes` of "Create Storage Group" and "Modify ..." as a whole.
 
     Raises:
@@ -55,12 +56,12 @@ def check(tree: Tree, group: Any, requests: object) -> list[dict[str, Any]]:
             raise bad("storage-volumes/size", size, "it is a number of GiB, at least 1")
         if request.get("usage", "data") not in _USAGES:
             raise bad("storage-volumes/usage", request["usage"], f"it is one of {_USAGES}")
-        if operation != "create":
+        if group is not None and operation != "create":
             _of_group(tree, group, request)
     return requests
 
 
-def _of_group(tree: Tree, group: Any, request: dict[str, Any]) -> None:
+def _of_group(tree: Tree, group: Resource, request: dict[str, Any]) -> None:
     uri = request.get("element-uri")
     if uri is None:
         raise missing("storage-volumes/element-uri")
@@ -76,7 +77,7 @@ def _of_group(tree: Tree, group: Any, request: dict[str, Any]) -> None:
                 raise wrong_state(f"Partition {partition.name} runs from the volume")
 
 
-def carry_out(tree: Tree, group: Any, requests: list[dict[str, Any]]) -> list[str]:
+def carry_out(tree: Tree, group: Resource, requests: list[dict[str, Any]]) -> list[str]:
     """Do what was checked; return the URIs of the volumes that were made."""
     made = []
     for request in requests:
@@ -93,7 +94,7 @@ def carry_out(tree: Tree, group: Any, requests: list[dict[str, Any]]) -> list[st
     return made
 
 
-def _create(tree: Tree, group: Any, fields: dict[str, Any]) -> str:
+def _create(tree: Tree, group: Resource, fields: dict[str, Any]) -> str:
     number = len(group.of("storage-volume")) + 1
     volume = tree.add(
         "storage-volume",
@@ -113,7 +114,7 @@ def _create(tree: Tree, group: Any, fields: dict[str, Any]) -> str:
     return str(volume.uri)
 
 
-def refresh(group: Any) -> None:
+def refresh(group: Resource) -> None:
     """Set what follows from the volumes: the group is complete when all of them are."""
     states = {volume.properties["fulfillment-state"] for volume in group.of("storage-volume")}
     # Which state of a volume counts most for the group is guessed.
@@ -162,7 +163,7 @@ def fulfil(call: Call) -> Any:
     tree.jobs.after("fulfil", done)
 
 
-def complete(volume: Any, wwpn: str, lun: str, state: str = "complete") -> None:
+def complete(volume: Resource, wwpn: str, lun: str, state: str = "complete") -> None:
     """Have a volume be the LUN `lun` behind the port `wwpn` of a storage server."""
     volume.properties.update(
         {

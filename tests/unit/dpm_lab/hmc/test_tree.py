@@ -141,6 +141,44 @@ def test_passwords_and_what_only_the_lab_knows_are_not_shown(tree: Tree) -> None
     assert secret.keys().isdisjoint(ask(tree, more)["partitions"][0])
 
 
+SSC = {"ssc-host-name": "host", "ssc-master-userid": "user", "ssc-master-pw": "secret"}
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        ({}, None),
+        ({"partition-id": "05"}, (400, 6)),
+        ({"autogenerate-partition-id": False}, (400, 5)),
+        ({"autogenerate-partition-id": False, "partition-id": "05"}, None),
+        ({"boot-device": "ftp"}, (400, 5)),
+        ({"boot-device": "removable-media"}, (400, 5)),
+        ({"boot-removable-media": "dvd"}, (400, 6)),
+        ({"type": "ssc"}, (400, 5)),
+        ({"type": "ssc", **SSC}, None),
+        (SSC, (400, 6)),
+        ({"ifl-processors": 0}, (400, 1)),
+    ],
+)
+def test_fields_of_a_partition_that_belong_together_come_together(
+    tree: Tree, given: dict[str, Any], reason: tuple[int, int] | None
+) -> None:
+    memory = {"initial-memory": 1024, "maximum-memory": 4096}
+    body = {"name": "web", "ifl-processors": 1, **memory, **given}
+    refusal = None
+
+    try:
+        made = dispatch(Context(tree), "POST", f"{tree.machines[0].uri}/partitions", body)
+    except Refusal as error:
+        refusal = (error.status, error.reason)
+    else:
+        shown = ask(tree, made["object-uri"])
+        assert shown["reserved-memory"] == 3072
+        assert shown["short-name"] == f"DPM{shown['partition-id']:0>5}"
+
+    assert refusal == reason
+
+
 def test_the_lab_needs_nothing_of_its_client() -> None:
     script = "import dpm_lab.hmc, sys; print('zhmcclient' in sys.modules)"
 

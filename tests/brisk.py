@@ -6,8 +6,7 @@ a client that looks at once sees a job run, and a status that is not there yet.
 
 from __future__ import annotations
 
-from dpm_lab.hmc.behaviour import Behaviour
-from dpm_lab.hmc.jobs import DURATIONS
+from dpm_lab.hmc import DURATIONS, Behaviour
 
 BLINK = 0.01
 _HMC = Behaviour()

@@ -135,13 +135,13 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(args: argparse.Namespace) -> int:
     """Serve until interrupted."""
-    # Late: zhmcclient takes a while, and the other subcommands do without it.
-    from dpm_lab.hmc.behaviour import Behaviour
-    from dpm_lab.hmc.faults import Fault
-    from dpm_lab.hmc.files import SECRET, write_new
-    from dpm_lab.hmc.jobs import DURATIONS, durations
-    from dpm_lab.hmc.machines import Machine, names
+    # Late: the other subcommands do without all of it.
+    from dpm_lab.hmc.api.behaviour import Behaviour
+    from dpm_lab.hmc.api.faults import Fault
+    from dpm_lab.hmc.api.jobs import DURATIONS, durations
+    from dpm_lab.hmc.machines.machine import Machine, names
     from dpm_lab.hmc.server import HmcServer
+    from dpm_lab.hmc.wire.files import SECRET, write_new
 
     if args.list:
         for name in names():

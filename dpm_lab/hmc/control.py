@@ -10,21 +10,24 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from dpm_lab.hmc import bodies, settling
-from dpm_lab.hmc.barriers import Barrier
+from dpm_lab.hmc.api import settling
+from dpm_lab.hmc.api.barriers import Barrier
+from dpm_lab.hmc.api.calls import Context
+from dpm_lab.hmc.api.faults import Fault
+from dpm_lab.hmc.api.refusals import Refusal
+from dpm_lab.hmc.api.resources import public
+from dpm_lab.hmc.api.uris import dispatch
+from dpm_lab.hmc.api.users import User
 from dpm_lab.hmc.errors import ControlError
-from dpm_lab.hmc.faults import Fault
-from dpm_lab.hmc.log import Request
-from dpm_lab.hmc.refusals import Refusal
-from dpm_lab.hmc.service import Answer, Service
-from dpm_lab.hmc.tree import public
-from dpm_lab.hmc.users import User
+from dpm_lab.hmc.wire import bodies
+from dpm_lab.hmc.wire.log import Request
+from dpm_lab.hmc.wire.service import Answer, Service
 
 Send = Callable[[str, dict[str, Any]], Any]
 
 
 class Control:
-    """Orders to one HMC. All raise :class:`ControlError` for what cannot be done."""
+    """Orders to one HMC. All raise `ControlError` for what cannot be done."""
 
     def __init__(self, send: Send) -> None:
         self._send = send
@@ -64,16 +67,16 @@ class Control:
         stop takes longer; ``ports``: until discovery finds a group's ports; ``nic``: until a NIC
         is there whose creation answered 500; ``cancel``: until a job is cancelled.
         With 0 a job has ended before its client can ask about it. All of them are in
-        :data:`dpm_lab.hmc.jobs.DURATIONS`; `reset` puts them back to those of the start.
+        `dpm_lab.hmc.api.jobs.DURATIONS`; `reset` puts them back to those of the start.
         """
         self._send("set-duration", {"operation": operation, "seconds": seconds})
 
     def set_behaviour(self, **points: Any) -> None:
-        """Have it behave otherwise from now on; names as in :class:`Behaviour`."""
+        """Have it behave otherwise from now on; names as in `Behaviour`."""
         self._send("set-behaviour", {"points": points})
 
     def set_user(self, name: str, **fields: Any) -> None:
-        """Say what a user may from now on, or make one: see :class:`dpm_lab.hmc.users.User`.
+        """Say what a user may from now on, or make one: see `dpm_lab.hmc.api.users.User`.
 
         What is not given stays as it is. A user that was disabled by refused logons may log on
         again.
@@ -95,7 +98,7 @@ class Control:
     def add_barrier(self, kind: str, **path: str) -> None:
         """Have paths not work: `kind` is ``zoning`` or ``masking``.
 
-        `host`, `port`, `target` and `lun` are regular expressions (:class:`Barrier`); what is not
+        `host`, `port`, `target` and `lun` are regular expressions (`Barrier`); what is not
         given is any. A start finds nothing to load where no path to its boot volume works.
         """
         self._send("add-barrier", {"kind": kind, **path})
@@ -157,7 +160,8 @@ class Desk:
     def call(self, order: str, arguments: dict[str, Any]) -> Any:
         """Carry an order out.
 
-        :raises ControlError: it is not known, or cannot be.
+        Raises:
+            ControlError: it is not known, or cannot be.
         """
         try:
             function = self._orders[order]
@@ -205,7 +209,7 @@ class Desk:
         tree = self._service.tree
         with tree.lock:
             settling.disturb(tree, uri)
-            tree.find(uri).update(properties)
+            tree.find(uri).properties.update(properties)
             tree.changed()
 
     def _add_partitions(
@@ -218,11 +222,12 @@ class Desk:
         rest = {name: value for name, value in properties.items() if name not in given}
         uris = []
         with tree.lock:
+            context = Context(tree)
             collection = f"{tree.machines[0].uri}/partitions"
             for number in range(count):
                 name = name_pattern.format(number)
-                uri = tree.dispatch("POST", collection, {**body, "name": name})["object-uri"]
-                tree.find(uri).update(rest)
+                uri = dispatch(context, "POST", collection, {**body, "name": name})["object-uri"]
+                tree.find(uri).properties.update(rest)
                 uris.append(uri)
             tree.changed()
         return uris
@@ -234,8 +239,8 @@ class Desk:
                 "partitions": {
                     partition.name: {
                         **partition.properties,
-                        "nics": [public(nic.properties) for nic in partition.nics.list()],
-                        "hbas": [hba.properties for hba in partition.hbas.list()],
+                        "nics": [public(nic.properties) for nic in partition.of("nic")],
+                        "hbas": [hba.properties for hba in partition.of("hba")],
                     }
                     for partition in tree.partitions()
                 },
@@ -243,10 +248,10 @@ class Desk:
                     group.name: {
                         **public(group.properties),
                         "storage-volumes": [
-                            public(volume.properties) for volume in group.storage_volumes.list()
+                            public(volume.properties) for volume in group.of("storage-volume")
                         ],
                         "virtual-storage-resources": [
-                            port.properties for port in group.virtual_storage_resources.list()
+                            port.properties for port in group.of("virtual-storage-resource")
                         ],
                     }
                     for group in tree.storage_groups()

@@ -16,10 +16,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from dpm_lab.hmc import reading
 from dpm_lab.hmc.control import Control
 from dpm_lab.hmc.errors import ControlError, StartError
-from dpm_lab.hmc.files import SECRET, write_new
+from dpm_lab.hmc.machines import reading
+from dpm_lab.hmc.wire.files import SECRET, write_new
+from dpm_lab.hmc.wire.https import TOKEN
 
 _START = 30.0
 _STOP = 10.0
@@ -29,9 +30,12 @@ _ORDER = 60.0
 class HmcProcess:
     """An HMC in a process that ends with this one. A context manager.
 
-    :param machines: names of machines of the lab, or files
-    :param options: further arguments for ``dpm-lab hmc``
-    :raises StartError: it does not start; says what it wrote
+    Args:
+        machines: names of machines of the lab, or files
+        options: further arguments for ``dpm-lab hmc``
+
+    Raises:
+        StartError: it does not start; says what it wrote
     """
 
     def __init__(
@@ -49,7 +53,7 @@ class HmcProcess:
         self.userid = userid
         self.password = password if password is not None else secrets.token_urlsafe(12)
         self._options = options
-        self._token = secrets.token_urlsafe(24)
+        self.token = secrets.token_urlsafe(24)
         self.host = host
         self.port = port
         self.stomp_port = stomp_port
@@ -73,7 +77,7 @@ class HmcProcess:
         self.ca_file = self.folder / "ca.pem"
         # In files, so that no process list shows them.
         write_new(self.folder / "password", self.password, SECRET)
-        write_new(self.folder / "token", self._token, SECRET)
+        write_new(self.folder / "token", self.token, SECRET)
         command = [sys.executable, "-m", "dpm_lab", "hmc", "--user", self.userid]
         for name in self._names:
             command += ["--machine", name]
@@ -97,6 +101,11 @@ class HmcProcess:
         self.port, self.stomp_port = place["port"], place["stomp-port"]
         self._context = ssl.create_default_context(cafile=str(self.ca_file))
 
+    @property
+    def pid(self) -> int:
+        """The id of its process."""
+        return self._process.pid
+
     def close(self) -> None:
         """End it and remove its folder."""
         assert self._process.stdin is not None
@@ -118,7 +127,7 @@ class HmcProcess:
                 "POST",
                 f"/lab/{order}",
                 json.dumps(arguments).encode(),
-                {"X-Lab-Token": self._token, "Content-Type": "application/json"},
+                {TOKEN: self.token, "Content-Type": "application/json"},
             )
             response = connection.getresponse()
             answer = json.loads(response.read() or b"{}")

@@ -1,50 +1,52 @@
-"""The HMC on a socket: HTTPS."""
+"""The HMC in threads of this process."""
 
 from __future__ import annotations
 
 import contextlib
 import secrets
-import socket
 import ssl
 import tempfile
 from collections.abc import Mapping
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TextIO
 
-from dpm_lab.hmc import certificates, reading, users
-from dpm_lab.hmc.behaviour import Behaviour
+from dpm_lab.hmc.api import users
+from dpm_lab.hmc.api.behaviour import Behaviour
+from dpm_lab.hmc.api.users import User, Users
 from dpm_lab.hmc.control import Control, Desk
-from dpm_lab.hmc.listener import Listener
-from dpm_lab.hmc.machines import Machine
-from dpm_lab.hmc.service import Answer, Service
-from dpm_lab.hmc.sessions import Sessions
-from dpm_lab.hmc.users import User, Users
+from dpm_lab.hmc.machines import reading
+from dpm_lab.hmc.machines.machine import Machine
+from dpm_lab.hmc.wire import certificates
+from dpm_lab.hmc.wire.https import Handler
+from dpm_lab.hmc.wire.listener import Listener
+from dpm_lab.hmc.wire.service import Service
+from dpm_lab.hmc.wire.sessions import Sessions
 
 HOST = "127.0.0.1"
 USERID = "labuser"
-_LARGEST_BODY = 1 << 20
-_TOKEN = "X-Lab-Token"
 
 
 class HmcServer:
     """An HMC with machines, in threads of this process. A context manager.
 
-    :param machines: names of machines of the lab, or files
-    :param host: an address of this machine; 127.0.0.2 and so on are there without further ado, for
-        clients that insist on the HMC's own port, and for more than one HMC
-    :param port: 0: any that is free
-    :param stomp_port: that of notifications; zhmcclient's auto-updater knows no other than 61612
-    :param folder: where the certificates go; None: a temporary one, removed at the end
-    :param idle: seconds without a request after which a session ends; None: never
-    :param lifetime: seconds after which a session ends in any case; None: never
-    :param behaviour: points of :class:`dpm_lab.hmc.behaviour.Behaviour` that differ, by name
-    :param durations: seconds that operations take, by name (:data:`dpm_lab.hmc.jobs.DURATIONS`)
-    :param users_file: YAML, what users may do and see (:func:`dpm_lab.hmc.users.read`)
-    :raises MachineError: a machine is not there or not right
-    :raises ControlError: there is no such behaviour or duration
-    :raises StartError: the port cannot be had
+    Args:
+        machines: names of machines of the lab, or files
+        host: an address of this machine; 127.0.0.2 and so on are there without further ado, for
+            clients that insist on the HMC's own port, and for more than one HMC
+        port: 0: any that is free
+        stomp_port: that of notifications; zhmcclient's auto-updater knows no other than 61612
+        folder: where the certificates go; None: a temporary one, removed at the end
+        idle: seconds without a request after which a session ends; None: never
+        lifetime: seconds after which a session ends in any case; None: never
+        behaviour: points of `dpm_lab.hmc.api.behaviour.Behaviour` that differ, by name
+        durations: seconds that operations take, by name (`dpm_lab.hmc.api.jobs.DURATIONS`)
+        users_file: YAML, what users may do and see (`dpm_lab.hmc.api.users.read`)
+
+    Raises:
+        MachineError: a machine is not there or not right
+        ControlError: there is no such behaviour or duration
+        StartError: the port cannot be had
     """
 
     def __init__(
@@ -114,82 +116,16 @@ class HmcServer:
         files = certificates.make(self.folder, self.host)
         self.ca_file = files.ca
         context = files.server_context()
-        https = Listener(self.host, self.port, context, lambda client: _Handler(client, self))
+        https = Listener(self.host, self.port, context, self._serve)
         self._stack.callback(https.close)
         stomp = Listener(self.host, self.stomp_port, context, self.service.broker.serve)
         self._stack.callback(stomp.close)
         self.port, self.stomp_port = https.port, stomp.port
 
+    def _serve(self, client: ssl.SSLSocket) -> None:
+        Handler(client, self.service.answer, self.desk.answer, self.token)
+
     def close(self) -> None:
         """Stop listening, cut all connections, remove what is temporary."""
         self.service.close()
         self._stack.close()
-
-
-class _Handler(BaseHTTPRequestHandler):
-    """The requests of one connection, one after the other."""
-
-    protocol_version = "HTTP/1.1"
-    #: Headers and body leave in one piece: with two, the second one waits for an ACK of the first.
-    wbufsize = -1
-    server_version = "zHMC"
-    connection: ssl.SSLSocket
-
-    def __init__(self, connection: ssl.SSLSocket, hmc: HmcServer) -> None:
-        self._hmc = hmc
-        super().__init__(connection, ("", 0), None)  # type: ignore[arg-type]
-
-    def do_GET(self) -> None:
-        self._answer()
-
-    def do_POST(self) -> None:
-        self._answer()
-
-    def do_DELETE(self) -> None:
-        self._answer()
-
-    def _answer(self) -> None:
-        try:
-            length = int(self.headers.get("Content-Length") or 0)
-        except ValueError:
-            length = -1
-        if not 0 <= length <= _LARGEST_BODY or "Transfer-Encoding" in self.headers:
-            self.close_connection = True
-            self._send(Answer(400, {"http-status": 400, "reason": 11, "message": "bad length"}))
-            return
-        content = self.rfile.read(length)
-        if self.path.startswith("/lab/"):
-            self._send(self._lab(content))
-            return
-        answer = self._hmc.service.answer(
-            self.command, self.path, self.headers.get("X-API-Session"), content
-        )
-        if answer.dropped:
-            self.close_connection = True
-            self.connection.shutdown(socket.SHUT_RDWR)
-            return
-        self._send(answer)
-
-    def _lab(self, content: bytes) -> Answer:
-        token = self.headers.get(_TOKEN, "")
-        if not secrets.compare_digest(token.encode(), self._hmc.token.encode()):
-            return Answer(403, {"error": "the lab's token is missing or wrong"})
-        return self._hmc.desk.answer(self.path.removeprefix("/lab/"), content)
-
-    def _send(self, answer: Answer) -> None:
-        content = answer.content()
-        self.send_response_only(answer.status)
-        self.send_header("Server", self.server_version)
-        self.send_header("Date", self.date_time_string())
-        if content:
-            self.send_header("Content-Type", "application/json")
-        if answer.status != 204:
-            self.send_header("Content-Length", str(len(content)))
-        if self.close_connection:
-            self.send_header("Connection", "close")
-        self.end_headers()
-        self.wfile.write(content)
-        self.wfile.flush()
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Write nothing: the service keeps the log."""

@@ -35,7 +35,7 @@ class Bench:
         (found,) = [
             adapter.properties["object-id"]
             for cpc in tree.cpcs()
-            for adapter in cpc.adapters.list()
+            for adapter in cpc.of("adapter")
             if adapter.properties["name"] == name
         ]
         return str(found)

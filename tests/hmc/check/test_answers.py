@@ -55,7 +55,7 @@ def test_what_is_missing_is_a_row_and_the_rest_goes_on(
 
 def test_ficon_cards_that_nobody_has_configured_are_told_from_none(bench: Bench) -> None:
     for cpc in bench.hmc.service.tree.cpcs():
-        for adapter in cpc.adapters.list():
+        for adapter in cpc.of("adapter"):
             if adapter.properties["type"] == "fcp":
                 adapter.properties["type"] = "not-configured"
 

@@ -66,7 +66,7 @@ def test_the_object_ids_of_networks_are_those_that_the_hmc_knows(bench: Bench) -
         if (match := re.match(r"dpm_\w+ object_id (\S{36})", row.detail))
     }
     tree = bench.hmc.service.tree
-    known = {switch.oid for cpc in tree.cpcs() for switch in cpc.virtual_switches.list()}
+    known = {switch.id for cpc in tree.cpcs() for switch in cpc.of("virtual-switch")}
     express = {f"NETX-{number:02d}" for number in range(1, 27)}
     assert ids == known or ids == {bench.adapter(name) for name in {"OSA-A", "HIPER-A", *express}}
 
@@ -170,7 +170,7 @@ def test_an_adapter_of_another_cpc_is_refused(tmp_path: Path) -> None:
     with HmcServer("z16", "z14") as hmc:
         other = next(
             adapter.properties["object-id"]
-            for adapter in hmc.service.tree.cpcs()[1].adapters.list()
+            for adapter in hmc.service.tree.cpcs()[1].of("adapter")
             if adapter.properties["type"] == "fcp"
         )
         settings = conf.Settings(

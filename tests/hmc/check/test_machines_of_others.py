@@ -11,7 +11,7 @@ import pytest
 from dpm_lab.hmc import HmcServer
 from nova_dpm.check.survey import FAILED
 from tests.hmc.check.conftest import MACHINES, Bench, row_of
-from tests.unit.hmc.test_machines_of_others import DEFINITION, export
+from tests.hmc.lab.test_machines_of_others import DEFINITION, export
 
 #: What is read of a CPC, an adapter, a switch, a port, a partition or a group.
 PROPERTIES = (
@@ -39,11 +39,11 @@ def of(bench: Bench) -> dict[str, object]:
     [cpc] = [each for each in bench.hmc.service.tree.cpcs() if each.properties.get("dpm-enabled")]
     fcp = [
         f"{each.properties['object-id']}:0"
-        for each in cpc.adapters.list()
+        for each in cpc.of("adapter")
         if each.properties["type"] == "fcp"
     ]
     return {
-        "cpc_object_id": cpc.oid,
+        "cpc_object_id": cpc.id,
         "max_processors": 1,
         "max_memory": 512,
         "physical_storage_adapter_mappings": fcp[:1] or None,
@@ -71,7 +71,7 @@ def test_a_property_that_is_missing_everywhere_is_a_row_and_no_traceback(
     with HmcServer(machine) as hmc:
         bench = Bench(hmc, tmp_path, capsys)
         options = of(bench)
-        for resource in hmc.service.tree.faked.all_resources.values():
+        for resource in hmc.service.tree.resources.values():
             resource.properties.pop(name, None)
 
         _, rows = bench.check(**options)

@@ -44,7 +44,7 @@ def private(bench: Bench) -> set[str]:
     tree = bench.hmc.service.tree
     found = {bench.hmc.password, bench.hmc.userid, bench.hmc.host}
     named = re.compile("name|id$|serial|wwpn|mac-address|description|location|world-wide")
-    for uri, resource in tree.faked.all_resources.items():
+    for uri, resource in tree.resources.items():
         found.add(uri.rpartition("/")[2])
         for key, value in resource.properties.items():
             if isinstance(value, str) and len(value) > 3 and named.search(key):

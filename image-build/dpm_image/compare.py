@@ -18,10 +18,10 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from dpm_image.apart import apart
-from dpm_image.plain import plain
-from dpm_image.rawdisk import DiskError, exported, partitions, root_partition
-from dpm_image.rootfs import mounted, probe
+from dpm_image.disk.rootfs import mounted, probe
+from dpm_lab.guests.disk.apart import apart
+from dpm_lab.guests.disk.rawdisk import DiskError, exported, partitions, root_partition
+from dpm_lab.plain import plain
 
 # Reasons stand below what they explain.
 _UNDER = " " * 9

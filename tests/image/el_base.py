@@ -30,8 +30,8 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from dpm_image import host, inputs
-from dpm_image.build import cache_folder
+from dpm_image.build import host, inputs
+from dpm_lab import cache
 from dpm_lab.debian.releases import (
     BACKPORTED_KERNEL,
     BACKPORTS,
@@ -142,7 +142,7 @@ class ElBase:
 def el_base(release: str) -> ElBase:
     """Return the guest image in the shape of EL `release`, made if the cache has none."""
     host.enable_emulation()
-    top = cache_folder() / "el-base"
+    top = cache.folder("el-base")
     top.mkdir(parents=True, exist_ok=True)
     with (top / f"{release}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

@@ -14,7 +14,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from dpm_image import inputs
+from dpm_image.build import inputs
 from dpm_lab.debian.releases import BOOKWORM, ArchiveError
 from dpm_lab.debian.system import System
 

@@ -16,9 +16,10 @@ from pathlib import Path
 
 import pytest
 
-from dpm_image import host, verify
-from dpm_image.bootentry import extract
-from dpm_image.build import Options, plan
+from dpm_image.build import host
+from dpm_image.build.plan import Options, plan
+from dpm_image.disk.bootentry import extract
+from dpm_image.verify import verify
 from dpm_lab.source import CHECKOUT
 from tests.image.conftest import KEY, ByRelease
 from tests.image.el_base import ElBase

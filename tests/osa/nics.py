@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from dpm_lab.osa.cards import Nic, row
-from dpm_lab.osa.guest import Guest
+from dpm_lab.guests.hercules.cards import Nic, row
+from dpm_lab.guests.hercules.guest import Guest
 
 NICS = row(4)
 #: Wanted port of each; the cards have ports 0 and 1.

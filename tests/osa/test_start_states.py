@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from dpm_lab.osa.guest import Guest
+from dpm_lab.guests.hercules.guest import Guest
 from tests.osa.nics import NICS, assert_as_wanted, states
 
 pytestmark = [pytest.mark.osa, pytest.mark.slow]

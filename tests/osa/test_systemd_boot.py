@@ -13,9 +13,9 @@ from dataclasses import replace
 import pytest
 
 from dpm_lab.debian.releases import ArchiveError
-from dpm_lab.osa.base import ANY_NEWER
-from dpm_lab.osa.cards import Nic
-from dpm_lab.osa.guest import Configuration, Guest
+from dpm_lab.guests.hercules.base import ANY_NEWER
+from dpm_lab.guests.hercules.cards import Nic
+from dpm_lab.guests.hercules.guest import Configuration, Guest
 from tests import notes
 from tests.osa.nics import NICS, TUPLES, State, assert_as_wanted, colons, states
 

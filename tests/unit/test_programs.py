@@ -215,7 +215,7 @@ def test_a_program_that_is_called_by_name_is_installed_by_the_lists() -> None:
 
 
 def test_what_a_build_asks_for_is_in_the_list() -> None:
-    from dpm_image import host
+    from dpm_image.build import host
 
     packages = {*host.TOOLS.values()}.union(*(one.values() for one in host.BASE_TOOLS.values()))
 

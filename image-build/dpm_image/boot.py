@@ -19,17 +19,17 @@ from dpm_lab import signals
 from dpm_lab.errors import LabError
 from dpm_lab.guests.qemu import machine as qemu
 from dpm_lab.guests.qemu import metadata
-from dpm_lab.guests.qemu.instance import Step
-from dpm_lab.guests.qemu.machine import LEAN_CPU
-from dpm_lab.guests.qemu.nics import GuestNic, machine_nics, read_nic, read_tuples
-from dpm_lab.guests.qemu.session import (
+from dpm_lab.guests.qemu.guest import (
     TIMEOUT,
     Outcome,
     Request,
+    Step,
     boot,
     boot_interactively,
     machine_for,
 )
+from dpm_lab.guests.qemu.machine import LEAN_CPU
+from dpm_lab.guests.qemu.nics import GuestNic, machine_nics, read_nic, read_tuples
 from dpm_lab.guests.qemu.verdict import ADDRESSES, INTERFACES, STATUS, STATUS_JSON, judge
 from dpm_lab.plain import plain
 from dpm_lab.progress import Progress
@@ -202,7 +202,7 @@ def _run(args: argparse.Namespace, request: Request, progress: Progress) -> int:
         return boot_interactively(request, progress)
     if args.run:
         write = _writer()
-        outcome = boot(request, progress, lambda _step, data: write(data))
+        outcome = boot(request, progress, lambda _, data: write(data))
         return outcome.steps["run"].code
     outcome = boot(request, progress)
     return show(request.nics, outcome)

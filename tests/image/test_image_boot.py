@@ -23,10 +23,9 @@ from dpm_image.boot import LOOK
 from dpm_image.build.build import build
 from dpm_image.disk.bootentry import extract
 from dpm_lab.guests.qemu.follow import BootError
-from dpm_lab.guests.qemu.instance import Step
+from dpm_lab.guests.qemu.guest import Outcome, Request, Step, boot
 from dpm_lab.guests.qemu.machine import LEAN_CPU
 from dpm_lab.guests.qemu.nics import GuestNic, machine_nics, read_tuples
-from dpm_lab.guests.qemu.session import Outcome, Request, boot
 from dpm_lab.guests.qemu.verdict import judge
 from dpm_lab.progress import Progress
 

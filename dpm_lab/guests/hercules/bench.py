@@ -19,9 +19,8 @@ from dpm_lab.guests.hercules.cards import Nic
 from dpm_lab.guests.hercules.guest import Configuration, Guest
 from dpm_lab.progress import Progress
 
-_QUICK = Nic(0x0600)
-_SLOW = tuple(Nic(devno, delay=2.0) for devno in (0x0700, 0x0800, 0x0900, 0x0A00))
-_MAC = "0a0000000011"
+_QUICK = Nic.parse("0600").asking(0, "0a0000000011")
+_SLOW = tuple(Nic.parse(f"{devno},delay=2") for devno in ("0700", "0800", "0900", "0a00"))
 _GROUPS = "/sys/bus/ccwgroup"
 
 _RESET = f"""
@@ -98,10 +97,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true", help="print JSON")
     args = parser.parse_args(argv)
     nics = (_QUICK, *_SLOW)
-    parameters = "".join(
-        nic.tuple(0, _MAC if nic is _QUICK else f"0a0000{nic.devno:04x}01") for nic in nics
-    )
-    configuration = Configuration(nics, parameters, packages=("s390-tools", "gawk"))
+    configuration = Configuration(nics, packages=("s390-tools", "gawk"))
     progress = Progress()
     times: dict[str, list[float]] = {way.name: [] for way in WAYS}
     try:

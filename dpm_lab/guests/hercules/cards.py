@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from dpm_guest.bootparams import NicParams
+from dpm_guest.ids import CcwId, Mac, is_hex
+from dpm_lab import guests
 from dpm_lab.errors import UsageError
 
 MOST_NICS = 12
@@ -18,10 +21,15 @@ silent (it never answers)"""
 
 
 @dataclass(frozen=True)
-class Nic:
-    """A NIC: three devices with numbers in a row."""
+class Nic(guests.Nic):
+    """A NIC of a guest in hercules: a card behaves as it says.
 
-    devno: int
+    Attributes:
+        ports: how many its card has
+        delay: seconds before the card answers
+        silent: it never answers
+    """
+
     ports: int = 2
     delay: float = 0.0
     silent: bool = False
@@ -30,11 +38,13 @@ class Nic:
     def parse(cls, text: str) -> Nic:
         """Read ``0700,delay=2,ports=1``.
 
+        It asks for port 0, and for a MAC that is easily told from others.
+
         Raises:
             UsageError: it is something else.
         """
         number, *words = text.split(",")
-        if not re.fullmatch(r"[0-9a-fA-F]{4}", number) or not 0 < int(number, 16) <= _LAST:
+        if not is_hex(number, 4) or not 0 < int(number, 16) <= _LAST:
             raise UsageError(f"{text!r}: {number!r} is no device number of four hex digits")
         found: dict[str, str] = {}
         for word in words:
@@ -43,16 +53,13 @@ class Nic:
             if name not in ("ports", "delay", "silent") or not re.fullmatch(pattern, value):
                 raise UsageError(f"{text!r}: what is {word!r}? {HELP}")
             found[name] = value
+        mac = Mac.parse(f"0a0000{number}01")
         return cls(
-            int(number, 16),
+            NicParams(CcwId.parse(number), 0, mac),
             ports=int(found.get("ports", "2")),
             delay=float(found.get("delay", "0")),
             silent="silent" in found,
         )
-
-    @property
-    def bus_id(self) -> str:
-        return f"0.0.{self.devno:04x}"
 
     @property
     def words(self) -> str:
@@ -61,9 +68,9 @@ class Nic:
         words += ["silent"] if self.silent else []
         return " ".join(words)
 
-    def tuple(self, port: int, mac: str) -> str:
-        """Its boot parameter."""
-        return f"{self.devno:04x},{port},{mac};"
+    def asking(self, port: int, mac: str) -> Nic:
+        """Return the same NIC with other wishes in its boot parameters."""
+        return replace(self, params=NicParams(self.bus_id, port, Mac.parse(mac)))
 
 
 def row(count: int) -> tuple[Nic, ...]:
@@ -74,19 +81,15 @@ def row(count: int) -> tuple[Nic, ...]:
     """
     if not 0 <= count <= MOST_NICS:
         raise UsageError(f"--nics {count}: a partition has at most {MOST_NICS}")
-    return tuple(Nic(_FIRST + 3 * index) for index in range(count))
-
-
-def parameters(nics: tuple[Nic, ...]) -> str:
-    """Boot parameters that ask for all NICs: port 0, MACs that are easily told apart."""
-    return "".join(nic.tuple(0, f"0a0000{nic.devno:04x}01") for nic in nics)
+    return tuple(Nic.parse(f"{_FIRST + 3 * index:04x}") for index in range(count))
 
 
 def check(nics: tuple[Nic, ...]) -> None:
     """Raise `UsageError` where device numbers overlap."""
-    taken: dict[int, Nic] = {}
+    taken: dict[CcwId, Nic] = {}
     for nic in nics:
-        for number in range(nic.devno, nic.devno + 3):
-            if number in taken:
-                raise UsageError(f"device {number:04x} belongs to {taken[number].devno:04x} too")
-            taken[number] = nic
+        for device in nic.bus_id.triple:
+            if device in taken:
+                owner = taken[device].bus_id.devno
+                raise UsageError(f"device {device.devno} belongs to {owner} too")
+            taken[device] = nic

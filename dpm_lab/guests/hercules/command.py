@@ -155,7 +155,7 @@ def _shell(guest: Guest) -> int:
             code = guest.run(["bash", "-c", script, folder, line], output=_pass_on).code
             folder = guest.run("cat /run/dpm-lab-folder").output.strip() or folder
         except GuestError as error:
-            if not guest.machine.running:
+            if not guest.running:
                 raise
             print(f"dpm-lab osa: {error}", file=sys.stderr)
 

@@ -7,8 +7,8 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from types import TracebackType
 
+from dpm_lab import guests
 from dpm_lab.errors import GuestError, UsageError
 from dpm_lab.guests.hercules import base, card_module, cards, layer
 from dpm_lab.guests.hercules.cards import Nic
@@ -25,15 +25,6 @@ RUN_TIMEOUT = 300.0
 #: console waits for hercules instead of dropping what it has no room for (sclp_con.c).
 _PARAMETERS = "console=ttyS0 cryptomgr.notests sclp_con_drop=0 sclp_con_pages=64 loglevel=5"
 _LOOK_EVERY = 0.02
-
-
-@dataclass(frozen=True)
-class Result:
-    """What became of a command."""
-
-    code: int
-    output: str
-    errors: str
 
 
 @dataclass(frozen=True)
@@ -57,11 +48,11 @@ class Configuration:
         """The whole kernel command line."""
         if self.init not in INITS:
             raise UsageError(f"no init {self.init!r}; there are: {', '.join(INITS)}")
-        own = self.cmdline if self.cmdline is not None else cards.parameters(self.nics)
+        own = self.cmdline if self.cmdline is not None else guests.tuples(self.nics)
         return f"{_PARAMETERS} rdinit={INITS[self.init]} {own}".strip()
 
 
-class Guest:
+class Guest(guests.Guest):
     """A guest that has booted. To be used in a ``with`` statement.
 
     >>> with Guest(Configuration(cards.row(1))) as guest:  # doctest: +SKIP
@@ -91,7 +82,8 @@ class Guest:
         system = base.get(configuration.release, configuration.packages, self.progress)
         agent = layer.get(system)
         self.made_of = system.made_of
-        self.console_lines: list[str] = []
+        self.nics = configuration.nics
+        self._lines: list[str] = []
         self._console = console
         software = Software(system.kernel, (system.archive, agent), parameters)
         self.machine = Machine(card, configuration.nics, software, self._console_line)
@@ -102,22 +94,6 @@ class Guest:
             raise
         self._started: float | None = None
         self.booted_in = 0.0
-
-    def __enter__(self) -> Guest:
-        try:
-            self.boot()
-        except BaseException:
-            self.close()
-            raise
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def start(self) -> None:
         """Begin the boot and return at once, so that two guests can boot at the same time.
@@ -148,24 +124,15 @@ class Guest:
         command: str | Sequence[str],
         *,
         given: str = "",
-        timeout: float = RUN_TIMEOUT,
-        output: Callable[[str, bytes], None] | None = None,
-    ) -> Result:
-        """Run a command in the guest to its end.
-
-        Args:
-            command: words, or a text for the shell
-            given: its standard input
-            timeout: seconds after which it is killed
-            output: called with ``out`` or ``err`` and each piece of output as it comes
-
-        Raises:
-            GuestError: the guest does not answer, or the time is over.
-        """
+        timeout: float | None = None,
+        output: guests.OnOutput | None = None,
+    ) -> guests.Result:
+        """Run a command in the guest to its end; `given` is its standard input."""
         words = ("sh", "-c", command) if isinstance(command, str) else tuple(command)
         if not words:
             raise UsageError("an empty command")
         shown = command if isinstance(command, str) else shlex.join(words)
+        timeout = RUN_TIMEOUT if timeout is None else timeout
         end = time.monotonic() + timeout
         self.machine.type(self._channel.request(words, given.encode()))
         pieces: dict[str, list[bytes]] = {"out": [], "err": []}
@@ -184,20 +151,7 @@ class Guest:
                 self.machine.type(self._channel.request(words, given.encode()))
             elif reply.kind == "end":
                 texts = (b"".join(part).decode(errors="replace") for part in pieces.values())
-                return Result(int(reply.data), *texts)
-
-    def check(self, command: str | Sequence[str], *, timeout: float = RUN_TIMEOUT) -> str:
-        """Run a command that must succeed; return what it printed.
-
-        Raises:
-            GuestError: it failed.
-        """
-        result = self.run(command, timeout=timeout)
-        if result.code:
-            raise GuestError(
-                f"{command!r} ended with {result.code}:\n{result.output}{result.errors}"
-            )
-        return result.output
+                return guests.Result(int(reply.data), *texts)
 
     def put(self, path: str, text: str) -> None:
         """Write a file in the guest."""
@@ -207,15 +161,23 @@ class Guest:
 
     def plug(self, nic: Nic) -> None:
         """Add a NIC to the running guest; the kernel hears of it by a machine check."""
-        for devno in range(nic.devno, nic.devno + 3):
-            self.machine.command(f"attach {devno:04x} QETH {nic.words}")
+        for device in nic.bus_id.triple:
+            self.machine.command(f"attach {device.devno} QETH {nic.words}")
 
     def change(self, nic: Nic) -> None:
         """Make a card behave otherwise, such as one that was silent; its NIC is already there.
 
         Hercules refuses it while the card is at work, so it may have to be said more than once.
         """
-        self.machine.command(f"devinit {nic.devno:04x} {nic.words}")
+        self.machine.command(f"devinit {nic.bus_id.devno} {nic.words}")
+
+    @property
+    def running(self) -> bool:
+        return self.machine.running
+
+    @property
+    def console_lines(self) -> list[str]:
+        return self._lines
 
     def close(self) -> None:
         """End the guest; nothing is left of it."""
@@ -234,7 +196,7 @@ class Guest:
             time.sleep(_LOOK_EVERY)
 
     def _console_line(self, line: str) -> None:
-        self.console_lines.append(line)
+        self._lines.append(line)
         if self._console is not None:
             self._console(line)
 

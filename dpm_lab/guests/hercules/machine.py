@@ -87,7 +87,6 @@ class Machine:
             start = _write_software(self.folder, software)
             configuration = self.folder / "hercules.cnf"
             configuration.write_text(_configuration(card, nics, self.disk), encoding="ascii")
-            self._nics = nics
             self._start_line = f"ipl {start}"
             self._configuration = configuration
         except BaseException:
@@ -171,7 +170,7 @@ class Machine:
 
 def _configuration(card: Path, nics: tuple[Nic, ...], disk: Path) -> str:
     lines = [_CONFIGURATION.format(card=card, memory=_MEMORY_MB)]
-    lines += [f"{nic.devno:04x}.3 QETH {nic.words}\n" for nic in nics]
+    lines += [f"{nic.bus_id.devno}.3 QETH {nic.words}\n" for nic in nics if nic.present]
     lines += [f"{DISK} 3370 {disk}\n"]
     return "".join(lines)
 

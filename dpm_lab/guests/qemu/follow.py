@@ -1,4 +1,4 @@
-"""Follows a machine while it runs: its console for the person who waits, its report for us."""
+"""Follows a machine while it runs: its console for the person who waits, its answers for us."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from dpm_lab.errors import LabError
+from dpm_lab.errors import GuestError
+from dpm_lab.guests import OnOutput, Result
 from dpm_lab.guests.qemu.console import LOGIN, Console, brief
 from dpm_lab.guests.qemu.machine import Machine, outputs
 from dpm_lab.guests.qemu.metadata import Service
+from dpm_lab.guests.qemu.port import Port
 from dpm_lab.guests.qemu.report import (
-    Begin,
     CloudInit,
     End,
     Event,
@@ -20,7 +21,6 @@ from dpm_lab.guests.qemu.report import (
     Output,
     Reader,
     ReportError,
-    StepResult,
 )
 from dpm_lab.progress import Progress
 
@@ -28,7 +28,7 @@ _POLL_SECONDS = 0.1
 
 #: What a guest may write to its console, its report or one of its networks. A boot's console has
 #: some 50 KiB; the report has what commands write, half as long again.
-_LIMIT = 256 * 2**20
+LIMIT = 256 * 2**20
 _PIECE = 2**20
 
 
@@ -45,8 +45,8 @@ _RAN = (
 )
 
 
-class BootError(LabError):
-    """A boot did not get to its end."""
+class BootError(GuestError):
+    """A guest did not get through its boot, or through a command."""
 
 
 class _Tail:
@@ -67,78 +67,121 @@ class _Tail:
             return
 
 
-def flooded(machine: Machine) -> str:
+def flooded(machine: Machine, limit: int = LIMIT) -> str:
     """Return which of its files a guest wrote more to than it may, empty where it did not."""
     sizes = ((path, path.stat().st_size) for path in outputs(machine) if path.exists())
-    return next((path.name for path, size in sizes if size > _LIMIT), "")
+    return next((path.name for path, size in sizes if size > limit), "")
 
 
 class Follower:
-    """One machine while it runs: what it says is told on, and gathered."""
+    """One machine while it runs: what it says is told on, and what is asked of it is answered.
+
+    Args:
+        name: the image's, for messages
+        process: QEMU
+        errors: the file that has what QEMU itself says
+        service: the guest's metadata service, where it has one
+        limit: what a guest may write to each of its files
+    """
 
     def __init__(
         self,
         name: str,
         machine: Machine,
+        process: subprocess.Popen[bytes],
+        port: Port,
+        errors: Path,
+        *,
         service: Service | None,
         progress: Progress,
-        on_output: Callable[[str, bytes], None],
+        limit: int = LIMIT,
     ) -> None:
         self.cloud_init: CloudInit | None = None
-        self.results: dict[str, StepResult] = {}
+        #: Seconds from the start until cloud-init was done.
+        self.seconds = 0.0
         self._name = name
         self._machine = machine
+        self._process = process
+        self._port = port
+        self._errors = errors
         self._service = service
         self._progress = progress
-        self._on_output = on_output
+        self._limit = limit
+        self._start = time.monotonic()
+        self._tail = _Tail(machine.console_log)
         self._console = Console()
         self._reader = Reader()
-        self._outputs: dict[str, bytearray] = {}
+        self._received = 0
         self._step = ""
+        self._output = bytearray()
+        self._on_output: OnOutput | None = None
+        self._code: int | None = None
         self._ended = False
         self._cloud_init_ran = False
 
-    def follow(
-        self,
-        process: subprocess.Popen[bytes],
-        errors: Path,
-        *,
-        timeout: float,
-        until_off: bool,
-    ) -> float:
-        """Follow the machine until its report ends and return how long cloud-init took.
+    def until_up(self, timeout: float) -> None:
+        """Return when cloud-init is done: from then on the guest takes commands.
 
-        `errors` has what QEMU itself says. With `until_off` the machine has to end, too.
+        Raises:
+            BootError: it came to nothing; the text says in which phase, and has the console's end.
+            ReportError: the guest sends what its program never does.
         """
-        start = time.monotonic()
-        done = 0.0
-        console = _Tail(self._machine.console_log)
-        report = _Tail(self._machine.report)
         self._progress.restart()
-        while not self._ended or until_off:
+        self._wait(lambda: self.cloud_init is not None, timeout)
+
+    def run(
+        self, step: str, command: str, timeout: float, on_output: OnOutput | None = None
+    ) -> Result:
+        """Have the guest's shell run a command, which is called `step` in messages.
+
+        Raises:
+            BootError, ReportError: as :meth:`until_up` does.
+        """
+        self._step, self._code, self._on_output = step, None, on_output
+        self._output.clear()
+        self._port.send(step=step, command=command)
+        self._wait(lambda: self._code is not None, timeout)
+        assert self._code is not None
+        self._step = ""
+        return Result(self._code, self._output.decode(errors="replace"))
+
+    def power_off(self, timeout: float) -> None:
+        """Have the guest power itself off, and wait until QEMU has ended."""
+        self._port.send(power_off=True)
+        self._wait(lambda: self._ended and self._process.poll() is not None, timeout)
+
+    def _wait(self, done: Callable[[], bool], timeout: float) -> None:
+        end = time.monotonic() + timeout
+        while not done():
             # Looked at first: what it wrote before it ended is read below.
-            status = process.poll()
-            if file := flooded(self._machine):
-                raise self._failure(f"the guest wrote more than {_LIMIT >> 20} MiB to {file}")
-            for data in console.read():
-                self._show(data)
-            for data in report.read():
-                for event in self._reader.feed(data):
-                    self._take(event)
-                    if isinstance(event, CloudInit):
-                        done = time.monotonic() - start
+            status = self._process.poll()
+            self._look()
+            if done():
+                break
+            if self._ended and self._step:
+                raise ReportError(f"the guest's report ends without an answer to {self._step}")
             if status is not None:
-                if self._ended:
-                    break
-                reason = errors.read_text(errors="replace").strip()
+                reason = self._errors.read_text(errors="replace").strip()
                 raise self._failure(f"QEMU ended with status {status}. {reason}".strip())
-            if time.monotonic() - start > timeout:
+            if time.monotonic() > end:
                 raise self._failure(f"no end after {timeout:.0f} s")
             tail = self._console.tail
             self._progress.status(f"{self._phase()}: {brief(tail[-1]) if tail else 'waiting'}")
-            time.sleep(_POLL_SECONDS)
+            self._port.wait(_POLL_SECONDS)
         self._progress.clear()
-        return done
+
+    def _look(self) -> None:
+        """Take in all that the machine has said since the last time."""
+        if file := flooded(self._machine, self._limit):
+            raise self._flood(file)
+        for data in self._tail.read():
+            self._show(data)
+        for data in self._port.read():
+            self._received += len(data)
+            if self._received > self._limit:
+                raise self._flood(self._machine.report.name)
+            for event in self._reader.feed(data):
+                self._take(event)
 
     def _show(self, data: bytes) -> None:
         for line in self._console.feed(data):
@@ -160,24 +203,20 @@ class Follower:
     def _take(self, event: Event) -> None:
         match event:
             case CloudInit():
-                self.cloud_init = event
+                self.cloud_init, self.seconds = event, time.monotonic() - self._start
                 errors = len(event.errors) if event.errors is not None else "unknown"
                 self._progress.line(f"cloud-init is done, errors: {errors} ({event.datasource})")
-            case Begin(step):
-                self._step = step
-                self._outputs[step] = bytearray()
-            case Output(step) | Exit(step) if step not in self._outputs:
+            case Output(step) | Exit(step) if step != self._step:
                 raise ReportError(
-                    f"the guest's report has a command that it did not begin: {step!r}"
+                    f"the guest's report has a command that it was not asked for: {step!r}"
                 )
-            case Output(step, data):
-                self._outputs[step] += data
-                self._progress.clear()
-                self._on_output(step, data)
-            case Exit(step, code):
-                text = self._outputs[step].decode(errors="replace")
-                self.results[step] = StepResult(code, text)
-                self._step = ""
+            case Output(_, data):
+                self._output += data
+                if self._on_output is not None:
+                    self._progress.clear()
+                    self._on_output("out", data)
+            case Exit(_, code):
+                self._code = code
             case End():
                 if self.cloud_init is None:
                     raise ReportError("the guest's report ends before cloud-init is done")
@@ -192,3 +231,6 @@ class Follower:
             f"  last lines of the console:\n{tail}\n"
             f"  the whole console: {self._machine.console_log}"
         )
+
+    def _flood(self, file: str) -> BootError:
+        return self._failure(f"the guest wrote more than {self._limit >> 20} MiB to {file}")

@@ -1,21 +1,24 @@
-"""Runs inside a guest, once cloud-init is done: commands, and what they answered, to the host.
+"""Runs inside a guest, once cloud-init is done: what the host asks for, and sends the answers.
 
 This file is not imported there but copied, with the metadata, and run by
 the guest's own ``python3``: standard library only, Python 3.9.
 
-It answers over a virtio-serial port of its own and not over the console: the kernel, systemd and
+That goes over a virtio-serial port of its own and not over the console: the kernel, systemd and
 every getty write to the console whenever they like, in the middle of a line too. The port is ours
-alone and loses nothing, so one JSON object per line is all the framing that is needed::
+alone and loses nothing, so one JSON object per line is all the framing that is needed. It begins
+with cloud-init's result, in which ``errors`` is null where cloud-init left none::
 
     {"kind": "cloud-init", "errors": [], "datasource": "..."}
-    {"kind": "begin", "step": "status"}
+
+Then the host asks, one thing after the other, and is answered::
+
+    {"step": "status", "command": "dpm-guest status"}
     {"kind": "output", "step": "status", "data": "<base64>"}
     {"kind": "exit", "step": "status", "code": 0}
+    {"power_off": true}
     {"kind": "end"}
 
-``errors`` is null where cloud-init left no result. The plan is JSON too, in a file that is the
-only argument: ``{"poke": [address, ...], "steps": [{"name": ..., "command": ...}, ...],
-"power_off": bool}``.
+The arguments are addresses that a packet is sent to, so that each NIC is seen on the wire.
 """
 
 from __future__ import annotations
@@ -26,8 +29,10 @@ import os
 import socket
 import subprocess
 import sys
+from collections.abc import Sequence
+from io import RawIOBase
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 PORT_NAME = "org.nova-dpm.report"
 
@@ -35,7 +40,7 @@ PORT_NAME = "org.nova-dpm.report"
 RESULT = Path("/run/cloud-init/result.json")
 
 
-def send(port: BinaryIO, kind: str, **fields: Any) -> None:
+def send(port: RawIOBase, kind: str, **fields: Any) -> None:
     """Write one event; the port is unbuffered, so it leaves at once."""
     port.write(json.dumps({"kind": kind, **fields}).encode("ascii") + b"\n")
 
@@ -58,9 +63,8 @@ def poke(address: str) -> None:
             print(f"dpm-image: nothing can be sent to {address}: {error}", file=sys.stderr)
 
 
-def run_step(port: BinaryIO, name: str, command: str) -> None:
+def run_step(port: RawIOBase, name: str, command: str) -> None:
     """Run one shell command and pass on what it writes while it writes it."""
-    send(port, "begin", step=name)
     # systemd starts services with a bare environment; a login shell's users expect these two.
     # JOURNAL_STREAM would make commands write to us what only the journal understands.
     environment = {**os.environ, "HOME": "/root", "LC_ALL": "C.UTF-8"}
@@ -80,20 +84,29 @@ def run_step(port: BinaryIO, name: str, command: str) -> None:
     send(port, "exit", step=name, code=128 - code if code < 0 else code)
 
 
-def main(plan_file: str, port_file: str = f"/dev/virtio-ports/{PORT_NAME}") -> int:
-    """Run the plan."""
-    plan = json.loads(Path(plan_file).read_text(encoding="utf-8"))
-    with open(port_file, "wb", buffering=0) as port:  # noqa: PTH123 - Path.open types it less well
+def serve(port: RawIOBase) -> bool:
+    """Do what the host asks for; return whether it asked for the machine's end."""
+    for line in iter(port.readline, b""):
+        request = json.loads(line)
+        if request.get("power_off"):
+            send(port, "end")
+            return True
+        run_step(port, request["step"], request["command"])
+    return False
+
+
+def main(addresses: Sequence[str]) -> int:
+    """Serve the host until it hangs up or has the machine powered off."""
+    name = f"/dev/virtio-ports/{PORT_NAME}"
+    with open(name, "r+b", buffering=0) as port:  # noqa: PTH123 - Path.open types it less well
         send(port, "cloud-init", **cloud_init_result())
-        for address in plan["poke"]:
+        for address in addresses:
             poke(address)
-        for step in plan["steps"]:
-            run_step(port, step["name"], step["command"])
-        send(port, "end")
-    if plan["power_off"]:
+        ends = serve(port)
+    if ends:
         subprocess.run(["systemctl", "poweroff"], check=False)
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+    sys.exit(main(sys.argv[1:]))

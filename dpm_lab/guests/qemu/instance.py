@@ -3,9 +3,9 @@
 The network data names interfaces by their *wanted* MACs, as OpenStack does. So cloud-init itself
 fails, and says so, where the agent has not done its work before it.
 
-The user data stay the user's own, byte for byte. Our commands ride in the vendor data, which
-cloud-init runs beside them, whichever way they reach the guest: by ``metadata`` or by
-``configdrive``. Nothing that is not OpenStack's is added to either.
+The user data stay the user's own, byte for byte. The program that runs our commands rides in the
+vendor data, which cloud-init runs beside them, whichever way they reach the guest: by ``metadata``
+or by ``configdrive``. Nothing that is not OpenStack's is added to either.
 """
 
 from __future__ import annotations
@@ -38,25 +38,14 @@ Addresses = Literal["static", "dhcp"]
 
 
 @dataclass(frozen=True)
-class Step:
-    """A shell command that the guest runs once cloud-init is done."""
-
-    name: str
-    command: str
-
-
-@dataclass(frozen=True)
 class Instance:
     """What a guest is told about itself."""
 
     nics: Sequence[GuestNic]
-    steps: Sequence[Step] = ()
     user_data: str = ""
     ssh_keys: Sequence[str] = ()
     hostname: str = "partition"
     uuid: str = "6e6f7661-6470-4d00-8000-000000000001"
-    #: Whether the guest powers itself off when the commands are done.
-    power_off: bool = False
     #: Whether root is logged in on the console (a throw-away guest, on the caller's terminal).
     console_login: bool = False
 
@@ -113,15 +102,6 @@ def _network(nic: GuestNic, addresses: Addresses) -> dict[str, Any]:
     }
 
 
-def plan(instance: Instance) -> dict[str, Any]:
-    """Return what :mod:`dpm_lab.guests.qemu.in_guest` is told to do."""
-    return {
-        "poke": [nic.gateway for nic in instance.nics if nic.present],
-        "steps": [{"name": step.name, "command": step.command} for step in instance.steps],
-        "power_off": instance.power_off,
-    }
-
-
 def vendor_script(instance: Instance) -> str:
     """Return the script that is the vendor data: it starts :mod:`dpm_lab.guests.qemu.in_guest`.
 
@@ -138,6 +118,7 @@ def vendor_script(instance: Instance) -> str:
         f"exec sh {_VENDOR_DATA} now",
     ]
     program = files("dpm_lab.guests.qemu").joinpath("in_guest.py").read_text("utf-8")
+    gateways = [nic.gateway for nic in instance.nics if nic.present]
     lines = [
         "#!/bin/sh",
         _MARK,
@@ -150,10 +131,9 @@ def vendor_script(instance: Instance) -> str:
         "fi",
         f"mkdir -p /run/{_FOLDER}",
         *_file(f"/run/{_FOLDER}/in_guest.py", program.splitlines()),
-        *_file(f"/run/{_FOLDER}/plan.json", [json.dumps(plan(instance))]),
         f"systemd-run --quiet --no-block --unit={_FOLDER}-report "
         "--property=After=cloud-final.service "
-        f"python3 /run/{_FOLDER}/in_guest.py /run/{_FOLDER}/plan.json",
+        f"python3 /run/{_FOLDER}/in_guest.py {' '.join(gateways)}",
         *(_console_login() if instance.console_login else ()),
     ]
     return "\n".join(lines) + "\n"

@@ -95,7 +95,7 @@ def command(machine: Machine) -> list[str]:
     words += _console(machine)
     words += [
         *("-device", f"virtio-serial-ccw,devno={SERIAL_DEVNO}"),
-        *("-chardev", f"file,id=report,path={_value(machine.report)}"),
+        *("-chardev", _report(machine)),
         *("-device", f"virtserialport,chardev=report,name={PORT_NAME}"),
         *("-device", f"virtio-rng-ccw,devno={RANDOM_DEVNO}"),
         *("-blockdev", json.dumps(_root(machine))),
@@ -146,6 +146,13 @@ def _console(machine: Machine) -> list[str]:
     return ["-chardev", chardev, *monitor, "-device", "sclpconsole,chardev=console"]
 
 
+def _report(machine: Machine) -> str:
+    # Nobody asks a guest for anything while a person is at its console.
+    if machine.interactive:
+        return "null,id=report"
+    return f"socket,id=report,path={_value(machine.report)}"
+
+
 def _nic(machine: Machine, nic: GuestNic) -> list[str]:
     name = f"nic{nic.number}"
     restrict = "off" if machine.drive is None else "on"
@@ -169,7 +176,7 @@ def outputs(machine: Machine) -> tuple[Path, ...]:
     """Return the files that a guest writes to, its disk left out."""
     captured = machine.nics if machine.captures is not None else ()
     captures = (capture_file(machine.captures or Path(), nic) for nic in captured)
-    return (machine.console_log, machine.report, *captures)
+    return (machine.console_log, *captures)
 
 
 def _value(path: Path) -> str:

@@ -11,6 +11,7 @@ from typing import Literal
 
 from dpm_guest.bootparams import NicParams, parse
 from dpm_lab.errors import LabError
+from dpm_lab.guests import Nic
 
 FirmwareMac = Literal["wrong", "right"]
 
@@ -19,14 +20,16 @@ MAX_NICS = 254
 
 
 @dataclass(frozen=True)
-class GuestNic:
-    """One NIC: wanted, and as the machine has it when it starts."""
+class GuestNic(Nic):
+    """A NIC of a guest in QEMU.
 
-    params: NicParams
+    Attributes:
+        number: its place among the guest's NICs, from 1; its network has it
+        firmware_mac: the MAC that the machine starts with
+    """
+
     number: int
     firmware_mac: str
-    #: Whether the machine has the device; a tuple can name one that it has not.
-    present: bool = True
 
     @property
     def wanted_mac(self) -> str:
@@ -89,7 +92,7 @@ def machine_nics(
         devno = nic.bus_id.devno
         made_up = f"52:54:00:dd:{devno[:2]}:{devno[2:]}"
         mac = nic.mac if firmware_mac == "right" and nic.mac else made_up
-        nics.append(GuestNic(nic, number, mac, devno not in missing))
+        nics.append(GuestNic(nic, number, mac, present=devno not in missing))
         missing.discard(devno)
     if missing:
         raise NicError(f"no tuple names {', '.join(sorted(missing))}, so it is absent anyway")

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from dpm_lab.errors import LabError
+from dpm_lab.errors import GuestError
 from dpm_lab.plain import cut
 
 #: The longest line: that of a piece of output has some 6000 bytes.
@@ -20,13 +20,6 @@ class CloudInit:
 
     errors: tuple[str, ...] | None
     datasource: str
-
-
-@dataclass(frozen=True)
-class Begin:
-    """A command starts."""
-
-    step: str
 
 
 @dataclass(frozen=True)
@@ -47,21 +40,13 @@ class Exit:
 
 @dataclass(frozen=True)
 class End:
-    """All commands ended."""
+    """No more commands are taken."""
 
 
-Event = CloudInit | Begin | Output | Exit | End
+Event = CloudInit | Output | Exit | End
 
 
-@dataclass(frozen=True)
-class StepResult:
-    """What a command answered in the end."""
-
-    code: int
-    output: str
-
-
-class ReportError(LabError):
+class ReportError(GuestError):
     """A guest reports what its program never writes."""
 
 
@@ -92,8 +77,6 @@ def _event(fields: dict[str, object]) -> Event:
         errors = fields["errors"]
         listed = tuple(str(error) for error in errors) if isinstance(errors, list) else None
         return CloudInit(listed, str(fields["datasource"]))
-    if kind == "begin":
-        return Begin(step)
     if kind == "output":
         return Output(step, base64.b64decode(str(fields["data"]), validate=True))
     if kind == "exit":

@@ -17,22 +17,26 @@ from tests.unit.dpm_lab.guests.disks import create
 
 DONE = r'{"kind": "cloud-init", "errors": [], "datasource": "x"}'
 
-#: It is asked for its version first, with the sandbox or without; then it gets the machine.
+#: It is asked for its version first, with the sandbox or without; then it gets the machine, and its
+#: guest sends a report without having been asked. It comes to a command only after the question.
 _QEMU = """\
-#!/bin/sh
-for word; do
-    case $word in
-    -version) {version} ;;
-    *id=report,path=*) report=${{word##*path=}} ;;
-    *id=console,path=*) console=${{word##*path=}} ;;
-    esac
-done
-echo "$*" >{words}
-readlink /proc/self/ns/net >{words}.net
-cat >"$report" <<'END'
-{report}
-END
-exec sleep 1000
+#!{python} -I
+import os, socket, sys
+from pathlib import Path
+if "-version" in sys.argv:
+    sys.exit({version})
+words = Path({words!r})
+words.write_text(" ".join(sys.argv[1:]) + "\\n")
+words.with_name("words.net").write_text(os.readlink("/proc/self/ns/net"))
+(port,) = (word.partition("id=report,path=")[2] for word in sys.argv if "id=report," in word)
+with socket.socket(socket.AF_UNIX) as guest:
+    guest.connect(port)
+    up, *answers = {report!r}
+    guest.sendall(up)
+    asked = guest.makefile("rb")
+    asked.readline()
+    guest.sendall(b"".join(answers))
+    asked.read()
 """
 
 
@@ -45,15 +49,22 @@ def words(tmp_path: Path) -> Path:
 def boot(
     folder: Path,
     monkeypatch: pytest.MonkeyPatch,
-    report: str,
+    report: list[str],
     *options: str,
-    version: str = "exit 0",
+    version: int = 0,
 ) -> int:
     """Boot an empty image with `report` as what its guest reports."""
     programs = folder / "bin"
     programs.mkdir()
     qemu = programs / "qemu-system-s390x"
-    qemu.write_text(_QEMU.format(report=report, words=folder / "words", version=version))
+    qemu.write_text(
+        _QEMU.format(
+            python=sys.executable,
+            report=[f"{line}\n".encode() for line in report],
+            words=str(folder / "words"),
+            version=version,
+        )
+    )
     qemu.chmod(0o755)
     monkeypatch.setenv("PATH", str(programs), prepend=os.pathsep)
     image = create(folder / "image.qcow2")
@@ -67,18 +78,17 @@ def test_a_report_without_the_answers_is_an_error(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    status = boot(tmp_path, monkeypatch, f'{DONE}\n{{"kind": "end"}}', *options)
+    status = boot(tmp_path, monkeypatch, [DONE, '{"kind": "end"}'], *options)
 
     assert status == 1
     assert "report ends without an answer to " in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(("version", "there"), [("exit 0", True), ("exit 1", False)])
+@pytest.mark.parametrize(("version", "there"), [(0, True), (1, False)])
 def test_qemu_is_in_its_sandbox_where_it_has_one(
-    version: str, there: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: Path
+    version: int, there: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: Path
 ) -> None:
-    answer = '{"kind": "begin", "step": "run"}\n{"kind": "exit", "step": "run", "code": 7}'
-    report = f'{DONE}\n{answer}\n{{"kind": "end"}}'
+    report = [DONE, '{"kind": "exit", "step": "run", "code": 7}']
 
     status = boot(tmp_path, monkeypatch, report, "--run", "exit 7", version=version)
 
@@ -86,9 +96,7 @@ def test_qemu_is_in_its_sandbox_where_it_has_one(
     assert ("-sandbox on," in words.read_text()) is there
 
 
-ANSWER = '{"kind": "begin", "step": "run"}\n{"kind": "exit", "step": "run", "code": 0}'
-
-REPORT = f'{DONE}\n{ANSWER}\n{{"kind": "end"}}'
+REPORT = [DONE, '{"kind": "exit", "step": "run", "code": 0}']
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dpm_lab.guests.qemu import in_guest, instance
-from dpm_lab.guests.qemu.instance import Instance, Step, documents, network_data, vendor_script
+from dpm_lab.guests.qemu.instance import Instance, documents, network_data, vendor_script
 from dpm_lab.guests.qemu.nics import machine_nics, read_tuples
 
 NICS = machine_nics(read_tuples("0001,1,0a0000000011;0004,0;0007,0,0a0000000013;"), absent=["0007"])
@@ -88,44 +88,28 @@ class Guest:
         subprocess.run([self.per_boot], check=True)
         return calls.read_text() if calls.exists() else ""
 
-    @property
-    def plan(self) -> object:
-        return json.loads((self.root / "run/plan.json").read_text())
-
 
 @pytest.fixture
 def guest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Guest:
     return Guest(tmp_path, monkeypatch)
 
 
-def test_the_first_boot_starts_program_and_plan_after_cloud_init(guest: Guest) -> None:
-    command = "echo \"a 'quoted' $HOME\"; exit 3\nEND_OF_FILE\n"
-
-    guest.begin(Instance(NICS, steps=[Step("run", command)], power_off=True))
+def test_the_first_boot_starts_the_program_after_cloud_init(guest: Guest) -> None:
+    guest.begin(Instance(NICS))
     calls = guest.run_per_boot()
 
     assert "--property=After=cloud-final.service" in calls
-    assert calls.endswith("/run/in_guest.py " + f"{guest.root}/run/plan.json\n")
+    assert calls.endswith(f"{guest.root}/run/in_guest.py 198.18.1.2 198.18.2.2\n")
     assert (guest.root / "run/in_guest.py").read_text() == Path(in_guest.__file__).read_text()
-    assert guest.plan == {
-        "poke": ["198.18.1.2", "198.18.2.2"],
-        "steps": [{"name": "run", "command": command}],
-        "power_off": True,
-    }
 
 
-def test_a_later_boot_has_its_own_commands(guest: Guest) -> None:
-    guest.begin(Instance(NICS, steps=[Step("first", "true")]))
+def test_a_later_boot_has_its_own_nics(guest: Guest) -> None:
+    guest.begin(Instance(NICS))
     guest.run_per_boot()
 
-    guest.begin(Instance(NICS, steps=[Step("later", "false")]))
-    guest.run_per_boot()
+    guest.begin(Instance(NICS[:1]))
 
-    assert guest.plan == {
-        "poke": ["198.18.1.2", "198.18.2.2"],
-        "steps": [{"name": "later", "command": "false"}],
-        "power_off": False,
-    }
+    assert guest.run_per_boot().endswith("/run/in_guest.py 198.18.1.2\n")
 
 
 @pytest.mark.parametrize("others", ["#!/bin/sh\nfalse\n", "#cloud-config\n{}\n", None])

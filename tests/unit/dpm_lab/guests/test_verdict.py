@@ -7,9 +7,10 @@ import json
 import pytest
 
 from dpm_image.boot import show
+from dpm_lab.guests import Result
+from dpm_lab.guests.qemu.guest import Outcome
 from dpm_lab.guests.qemu.nics import machine_nics, read_tuples
-from dpm_lab.guests.qemu.report import CloudInit, StepResult
-from dpm_lab.guests.qemu.session import Outcome
+from dpm_lab.guests.qemu.report import CloudInit
 from dpm_lab.guests.qemu.verdict import VerdictError, judge
 
 NICS = machine_nics(read_tuples("0001,1,0a0000000011;0600,0,0a0000000012;"))
@@ -47,10 +48,10 @@ def outcome(
     code: int = 0,
 ) -> Outcome:
     steps = {
-        "status": StepResult(code, "the table\n"),
-        "status-json": StepResult(code, status),
-        "interfaces": StepResult(0, interfaces),
-        "addresses": StepResult(0, addresses),
+        "status": Result(code, "the table\n"),
+        "status-json": Result(code, status),
+        "interfaces": Result(0, interfaces),
+        "addresses": Result(0, addresses),
     }
     return Outcome(CloudInit(errors, "ConfigDrive"), steps, SEEN if seen is None else seen, 60.0)
 
@@ -61,7 +62,7 @@ def test_what_a_guest_says_does_nothing_to_a_terminal(capsys: pytest.CaptureFixt
     said = outcome(
         status, f"enc{evil} {evil} /sys/devices/qeth/0.0.0001\n", errors=(f"a\n{evil}",), code=1
     )
-    said.steps["status"] = StepResult(1, f"a table\n{evil}\n")
+    said.steps["status"] = Result(1, f"a table\n{evil}\n")
 
     assert show(NICS, said) == 1
 

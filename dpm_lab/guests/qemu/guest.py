@@ -1,26 +1,29 @@
-"""Boots an image once: prepares the disks, runs QEMU, follows console and report to the end."""
+"""An image as a guest in QEMU: its disk and metadata are prepared, then it runs commands."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from dpm_lab import cache, signals
+from dpm_lab import cache, guests, signals
 from dpm_lab.guests.disk import bootrecord, qcow2
 from dpm_lab.guests.disk.apart import apart, dying_with_us
 from dpm_lab.guests.disk.rawdisk import exported
 from dpm_lab.guests.qemu import configdrive, emulator, metadata
 from dpm_lab.guests.qemu import machine as qemu
+from dpm_lab.guests.qemu.console import clean
 from dpm_lab.guests.qemu.follow import BootError, Follower, flooded
-from dpm_lab.guests.qemu.instance import Instance, Step
+from dpm_lab.guests.qemu.instance import Instance
 from dpm_lab.guests.qemu.nics import GuestNic
-from dpm_lab.guests.qemu.report import CloudInit, ReportError, StepResult
+from dpm_lab.guests.qemu.port import Port
+from dpm_lab.guests.qemu.report import CloudInit
 from dpm_lab.guests.qemu.wire import seen_macs
 from dpm_lab.progress import Progress
 
@@ -29,6 +32,14 @@ TIMEOUT = 1200.0
 
 OVERLAY = "overlay.qcow2"
 CONFIG_DRIVE = "config-drive.iso"
+
+
+@dataclass(frozen=True)
+class Step:
+    """A shell command that the guest runs once cloud-init is done."""
+
+    name: str
+    command: str
 
 
 @dataclass(frozen=True)
@@ -61,8 +72,7 @@ class Request:
     @property
     def parameters(self) -> str:
         """What is appended to the kernel parameters: the firmware's part."""
-        tuples = "".join(map(str, (nic.params for nic in self.nics)))
-        return " ".join(filter(None, (self.append, tuples)))
+        return " ".join(filter(None, (self.append, guests.tuples(self.nics))))
 
 
 @dataclass(frozen=True)
@@ -70,17 +80,118 @@ class Outcome:
     """What became of a boot that got to its end."""
 
     cloud_init: CloudInit
-    steps: dict[str, StepResult]
+    steps: dict[str, guests.Result]
     #: Source MACs on the wire, by device number.
     seen: dict[str, tuple[str, ...]]
     seconds: float
 
 
-def boot(
-    request: Request,
-    progress: Progress,
-    on_output: Callable[[str, bytes], None] = lambda step, data: None,
-) -> Outcome:
+class Guest(guests.Guest):
+    """An image in QEMU, told what a cloud would tell it; up when its cloud-init is done."""
+
+    def __init__(self, request: Request, progress: Progress | None = None) -> None:
+        self.nics = request.nics
+        self.log = request.log or _log_file()
+        self._request = request
+        self._progress = progress if progress is not None else Progress(quiet=True)
+        self._stack = contextlib.ExitStack()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._follower: Follower | None = None
+        self._folder = Path()
+
+    def start(self) -> None:
+        """Prepare disk and metadata, and start QEMU.
+
+        Raises:
+            GuestError: a part of it came to nothing.
+        """
+        if self._follower is not None:
+            return
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        self.log.unlink(missing_ok=True)
+        with contextlib.ExitStack() as stack:
+            machine, service, self._folder = stack.enter_context(
+                prepared(self._request, self.log, self._progress)
+            )
+            port = stack.enter_context(contextlib.closing(Port(machine.report)))
+            errors = self._folder / "qemu.log"
+            self._process = stack.enter_context(_running(_starting(machine, service), errors))
+            self._follower = Follower(
+                self._request.image.name,
+                machine,
+                self._process,
+                port,
+                errors,
+                service=service,
+                progress=self._progress,
+            )
+            self._stack = stack.pop_all()
+
+    def boot(self) -> None:
+        """Boot, and return when cloud-init is done.
+
+        Raises:
+            BootError: it came to nothing; the text says in which phase, and where the console's
+                text is.
+        """
+        self.start()
+        self._up.until_up(self._request.timeout)
+
+    def run(
+        self,
+        command: str | Sequence[str],
+        *,
+        timeout: float | None = None,
+        output: guests.OnOutput | None = None,
+        step: str = "",
+    ) -> guests.Result:
+        """Run a command as root; `step` is its name in messages (default: the command)."""
+        text = command if isinstance(command, str) else shlex.join(command)
+        seconds = self._request.timeout if timeout is None else timeout
+        return self._up.run(step or text, text, seconds, output)
+
+    def power_off(self, timeout: float | None = None) -> None:
+        """Have the guest power itself off, so that its disk is whole."""
+        self._up.power_off(self._request.timeout if timeout is None else timeout)
+
+    @property
+    def cloud_init(self) -> CloudInit:
+        """What cloud-init came to."""
+        assert self._up.cloud_init is not None
+        return self._up.cloud_init
+
+    @property
+    def seconds(self) -> float:
+        """How long it took from the start until cloud-init was done."""
+        return self._up.seconds
+
+    @property
+    def seen(self) -> dict[str, tuple[str, ...]]:
+        """Source MACs on the wire so far, by device number."""
+        return seen_macs(self._folder, self._request.nics)
+
+    @property
+    def running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def console_lines(self) -> list[str]:
+        """What its console's file has."""
+        text = self.log.read_text(errors="replace") if self.log.exists() else ""
+        return [line for line in map(clean, text.split("\n")) if line]
+
+    def close(self) -> None:
+        """End QEMU and the metadata service; the console's file stays."""
+        self._stack.close()
+
+    @property
+    def _up(self) -> Follower:
+        if self._follower is None:
+            raise BootError(f"{self._request.image.name} has not been started")
+        return self._follower
+
+
+def boot(request: Request, progress: Progress, on_output: guests.OnOutput | None = None) -> Outcome:
     """Boot, wait until cloud-init is done and all steps ended, and end the machine.
 
     `on_output` gets what steps write while they write it.
@@ -88,23 +199,20 @@ def boot(
     Raises:
         BootError: it came to nothing; the text says in which phase and where the console's text is.
     """
-    log = request.log or _log_file()
-    log.parent.mkdir(parents=True, exist_ok=True)
-    log.unlink(missing_ok=True)
-    with prepared(request, log, progress) as (machine, service, folder):
-        errors = folder / "qemu.log"
-        follower = Follower(request.image.name, machine, service, progress, on_output)
-        with _running(_starting(machine, service), errors) as process:
-            seconds = follower.follow(
-                process, errors, timeout=request.timeout, until_off=request.keep is not None
+    end = time.monotonic() + request.timeout
+    with Guest(request, progress) as guest:
+        steps = {
+            step.name: guest.run(
+                step.command, timeout=end - time.monotonic(), output=on_output, step=step.name
             )
-        seen = seen_macs(folder, request.nics)
+            for step in request.steps
+        }
+        if request.keep is not None:
+            guest.power_off(end - time.monotonic())
+        outcome = Outcome(guest.cloud_init, steps, guest.seen, guest.seconds)
     if request.log is None:
-        log.unlink(missing_ok=True)
-    if missing := [step.name for step in request.steps if step.name not in follower.results]:
-        raise ReportError(f"the guest's report ends without an answer to {', '.join(missing)}")
-    assert follower.cloud_init is not None
-    return Outcome(follower.cloud_init, follower.results, seen, seconds)
+        guest.log.unlink(missing_ok=True)
+    return outcome
 
 
 def boot_interactively(request: Request, progress: Progress) -> int:
@@ -187,10 +295,8 @@ def instance(request: Request, *, interactive: bool = False) -> Instance:
     """Return what the guest of `request` is told about itself."""
     return Instance(
         nics=request.nics,
-        steps=request.steps,
         user_data=request.user_data,
         ssh_keys=request.ssh_keys,
-        power_off=request.keep is not None and not interactive,
         console_login=interactive,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import fcntl
 import hashlib
 import os
@@ -28,11 +29,23 @@ def key(*parts: str | bytes) -> str:
     return total.hexdigest()[:_KEY_LENGTH]
 
 
+def program(file: str) -> str:
+    """What a Python file does, for a key: a comment or a moved import makes nothing anew."""
+    tree = ast.parse(Path(file).read_text(encoding="utf-8"))
+    imports = (ast.Import, ast.ImportFrom)
+    tree.body = [statement for statement in tree.body if not isinstance(statement, imports)]
+    return ast.dump(tree)
+
+
 @contextmanager
-def made_once(path: Path) -> Iterator[Path | None]:
+def made_once(path: Path, *, instead_of: str = "") -> Iterator[Path | None]:
     """Give a new folder to fill, which becomes `path`; None where `path` is there already.
 
     Of several processes one fills it and the others wait. A failure leaves nothing.
+
+    Args:
+        instead_of: a pattern of names beside it, whose folders go when this one is made: what was
+            made of other inputs
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with Path(f"{path}.lock").open("w", encoding="ascii") as lock:
@@ -48,3 +61,6 @@ def made_once(path: Path) -> Iterator[Path | None]:
             new.rename(path)
         finally:
             shutil.rmtree(new, ignore_errors=True)
+        for old in path.parent.glob(instead_of) if instead_of else ():
+            if old.is_dir() and old != path and not old.name.endswith(".new"):
+                shutil.rmtree(old)

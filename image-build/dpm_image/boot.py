@@ -201,7 +201,7 @@ def _run(args: argparse.Namespace, request: Request, progress: Progress) -> int:
     if args.console:
         return boot_interactively(request, progress)
     if args.run:
-        write = _writer()
+        write = writer()
         outcome = boot(request, progress, lambda _, data: write(data))
         return outcome.steps["run"].code
     outcome = boot(request, progress)
@@ -290,7 +290,7 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _writer() -> Callable[[bytes], None]:
+def writer() -> Callable[[bytes], None]:
     """Return what writes a command's output: as it is, but to a terminal no more than text."""
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
 

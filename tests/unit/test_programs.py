@@ -39,7 +39,7 @@ ELSEWHERE = {
 }
 
 _NAME = re.compile(r"[a-z][a-z0-9._+-]*[a-z0-9]")
-_DOORS = {"run", "_run", "_try", "as_root", "_root_command", "_which"}
+_DOORS = {"run", "_run", "_try", "as_root", "_root_command", "ask"}
 _MODULES = {"subprocess", "shutil"}
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 

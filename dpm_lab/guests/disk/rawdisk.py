@@ -22,6 +22,7 @@ from typing import BinaryIO
 from dpm_lab.errors import LabError
 from dpm_lab.guests.disk import qcow2
 from dpm_lab.guests.disk.apart import dying_with_us
+from dpm_lab.process import run
 
 SECTOR = 512
 
@@ -98,7 +99,7 @@ def _unmount_if_there(raw: Path) -> None:
     # A daemon that was killed leaves its mount, and what is below a mount cannot be removed.
     if _mounted(raw):
         command = ["umount", "--lazy"] if os.geteuid() == 0 else ["fusermount3", "-u", "-z"]
-        subprocess.run([*command, str(raw)], check=True, capture_output=True)
+        run([*command, raw])
 
 
 def _mounted(raw: Path) -> bool:

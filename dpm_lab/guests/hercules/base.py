@@ -136,7 +136,7 @@ def _system(extra: tuple[str, ...]) -> System:
 
 
 def _folder(release: Release, system: System) -> Path:
-    key = cache.key(repr(release), repr(system), Path(__file__).read_text(encoding="utf-8"))
+    key = cache.key(repr(release), repr(system), cache.program(__file__))
     return cache.folder("osa", f"base-{release.name}-{key}")
 
 

@@ -58,9 +58,11 @@ def get(base: Base) -> Path:
         run([str(CHECKOUT / "tools/install-guest"), temporary], "is this a whole checkout?")
         files = sorted(path for path in root.rglob("*") if path.is_file())
         own = sorted(path for path in _GUEST.iterdir() if path.is_file())
-        parts = [f"{path}\n".encode() + path.read_bytes() for path in [*own, Path(__file__)]]
+        parts = [f"{path.name}\n".encode() + path.read_bytes() for path in own]
         parts += [f"{path.relative_to(root)}\n".encode() + path.read_bytes() for path in files]
-        folder = cache.folder("osa", f"layer-{cache.key(base.folder.name, *parts)}")
+        folder = cache.folder(
+            "osa", f"layer-{cache.key(base.folder.name, cache.program(__file__), *parts)}"
+        )
         with cache.made_once(folder) as new:
             if new is not None:
                 compile_python(base.interpreter, root / "usr/lib/dpm-guest")

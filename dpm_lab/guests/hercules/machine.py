@@ -17,6 +17,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
 from dpm_lab import cache
 from dpm_lab.errors import GuestError, UsageError
 from dpm_lab.guests.hercules.cards import Nic
@@ -210,5 +212,5 @@ def _remove_abandoned(runs: Path) -> None:
     """Remove what runs left that were killed."""
     for folder in runs.iterdir():
         process = folder.name.partition("-")[0]
-        if process.isdigit() and not Path("/proc", process).exists():
+        if process.isdigit() and not psutil.pid_exists(int(process)):
             shutil.rmtree(folder, ignore_errors=True)

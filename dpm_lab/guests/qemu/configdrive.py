@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
 import tempfile
 from pathlib import Path
 
+from dpm_lab import process
 from dpm_lab.errors import LabError
 from dpm_lab.guests.qemu.instance import Instance, documents
 
@@ -33,14 +33,7 @@ def write(instance: Instance, target: Path) -> None:
             path = Path(folder, name)
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
-        answer = subprocess.run(
-            [
-                *("genisoimage", "-quiet", "-volid", LABEL, "-joliet", "-rock"),
-                *("-output", str(target), folder),
-            ],
-            check=False,
-            text=True,
-            capture_output=True,
-        )
-    if answer.returncode:
-        raise ConfigDriveError(f"genisoimage cannot write {target}: {answer.stderr.strip()}")
+        command = ["genisoimage", "-quiet", "-volid", LABEL, "-joliet", "-rock"]
+        answer = process.ask([*command, "-output", target, folder])
+    if answer.code:
+        raise ConfigDriveError(f"genisoimage cannot write {target}: {answer.errors}")

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import subprocess
 from pathlib import Path
 
 from dpm_lab import cache
@@ -19,7 +18,7 @@ from dpm_lab.debian.archive import Archive
 from dpm_lab.debian.releases import BACKPORTS
 from dpm_lab.errors import LabError, ToolError
 from dpm_lab.guests.qemu import machine as qemu
-from dpm_lab.process import run
+from dpm_lab.process import ask, run
 from dpm_lab.progress import Progress
 
 #: The first sound version of each series that was mended; later series are.
@@ -71,8 +70,8 @@ def is_sound(number: str) -> bool:
 
 def version(program: Path) -> str:
     """Return the number of its version; empty where it does not say."""
-    answer = subprocess.run([program, "-version"], check=False, capture_output=True, text=True)
-    found = re.match(r"QEMU emulator version (\S+)", answer.stdout)
+    answer = ask([program, "-version"])
+    found = re.match(r"QEMU emulator version (\S+)", answer.output)
     return found[1] if found else ""
 
 

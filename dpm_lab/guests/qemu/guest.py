@@ -25,6 +25,7 @@ from dpm_lab.guests.qemu.nics import GuestNic
 from dpm_lab.guests.qemu.port import Port
 from dpm_lab.guests.qemu.report import CloudInit
 from dpm_lab.guests.qemu.wire import seen_macs
+from dpm_lab.process import ask
 from dpm_lab.progress import Progress
 
 #: A boot takes one to two minutes under emulation; a host that is busy takes several times that.
@@ -316,9 +317,9 @@ def _make_overlay(request: Request, disk: Path) -> None:
     words = ["qemu-img", "create", "-q", "-f", "qcow2", "-F", "qcow2"]
     words += ["-b", str(request.image.resolve()), str(disk.absolute())]
     words += [request.disk_size] if request.disk_size else []
-    answer = subprocess.run(words, check=False, text=True, capture_output=True)
-    if answer.returncode:
-        raise BootError(f"{request.image}: no overlay can be made: {answer.stderr.strip()}")
+    answer = ask(words)
+    if answer.code:
+        raise BootError(f"{request.image}: no overlay can be made: {answer.errors}")
 
 
 def _log_file() -> Path:
@@ -334,7 +335,7 @@ def _starting(machine: qemu.Machine, service: metadata.Service | None) -> list[s
 def _has_sandbox(program: str) -> bool:
     # A QEMU that was built without libseccomp knows no such option.
     command = [program, "-sandbox", qemu.SANDBOX, "-version"]
-    return not subprocess.run(command, check=False, capture_output=True).returncode
+    return not ask(command).code
 
 
 @contextlib.contextmanager

@@ -20,7 +20,7 @@ from dpm_image.build import base, dib, distributions, durable, host, mounts, swe
 from dpm_image.build.plan import Options, Plan, plan, shown
 from dpm_image.build.redact import Redactor
 from dpm_image.errors import ImageError
-from dpm_lab import cache
+from dpm_lab import cache, process
 from dpm_lab.progress import Progress
 
 #: Base systems and images of a distribution that are kept; older ones go when a new one comes.
@@ -77,7 +77,7 @@ def _make(
     host.check_tools(todo.distribution)
     distributions.check(todo.distribution, _environment(todo))
     host.enable_emulation()
-    path = host.search_path()
+    path = process.search_path()
     if not host.has_device_mapper():
         progress.line("the kernel has no device-mapper: stand-ins for kpartx and dmsetup are used")
         path = os.pathsep.join([str(host.stand_ins()), path])

@@ -15,15 +15,18 @@ import subprocess
 import sys
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from io import FileIO
 from pathlib import Path
 from typing import IO
 
+import psutil
+
 from dpm_image.build import durable
-from dpm_image.build.host import as_root
 from dpm_image.build.redact import Redactor
 from dpm_image.errors import ImageError
 from dpm_lab import signals
+from dpm_lab.process import as_root, ask
 from dpm_lab.progress import Progress
 
 #: How long the processes of a build may take to die of SIGKILL: some wait for a disk.
@@ -192,25 +195,8 @@ def _stop(process: subprocess.Popen[bytes], path: str) -> None:
     try:
         process.wait(STOP_SECONDS)
     except subprocess.TimeoutExpired:
-        everyone = map(str, (process.pid, *_descendants(process.pid)))
-        command = as_root(["kill", f"-{signal.SIGKILL.name}", *everyone])
-        subprocess.run(command, check=False, env={**os.environ, "PATH": path})
+        with suppress(psutil.NoSuchProcess):
+            below = psutil.Process(process.pid).children(recursive=True)
+            everyone = map(str, (process.pid, *(one.pid for one in below)))
+            ask(as_root(["kill", f"-{signal.SIGKILL.name}", *everyone]), path=path)
         process.wait()
-
-
-def _descendants(parent: int) -> list[int]:
-    children: dict[int, list[int]] = {}
-    for status in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            # The name in parentheses may contain blanks; the parent is the second word after it.
-            words = status.read_text("utf-8", errors="replace").rpartition(")")[2].split()
-        except OSError:
-            continue
-        children.setdefault(int(words[1]), []).append(int(status.parent.name))
-    found: list[int] = []
-    waiting = [parent]
-    while waiting:
-        mine = children.get(waiting.pop(), [])
-        found += mine
-        waiting += mine
-    return found

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from dpm_image.build import host
 from dpm_image.errors import ImageError
+from dpm_lab.process import ask
 from dpm_lab.source import CHECKOUT
 
 #: An element of this name makes a whole image of a distribution.
@@ -59,15 +58,9 @@ def check(name: str, environment: Mapping[str, str], checkout: Path = CHECKOUT) 
     program = checkout / "elements" / element / "bin" / f"{element}-check"
     if not program.exists():
         return
-    answer = subprocess.run(
-        [str(program)],
-        check=False,
-        capture_output=True,
-        text=True,
-        env={**environment, "ARCH": "s390x", "PATH": host.search_path()},
-    )
-    if answer.returncode:
-        raise NotReadyError(answer.stderr.strip().removeprefix(f"{element}: "))
+    answer = ask([program], environment={**environment, "ARCH": "s390x"})
+    if answer.code:
+        raise NotReadyError(answer.errors.removeprefix(f"{element}: "))
 
 
 def _is_image(checkout: Path, distribution: str) -> bool:

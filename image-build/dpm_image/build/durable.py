@@ -12,6 +12,8 @@ from io import FileIO
 from pathlib import Path
 from typing import BinaryIO
 
+import psutil
+
 from dpm_image.errors import ImageError
 
 #: For logs: a build shows much of the machine that it runs on.
@@ -95,5 +97,5 @@ def _remove_parts(target: Path) -> None:
     part = re.compile(re.escape(f".{target.name}.") + "([0-9]+)")
     for entry in target.parent.iterdir():
         found = part.fullmatch(entry.name)
-        if found and not Path("/proc", found[1]).exists():
+        if found and not psutil.pid_exists(int(found[1])):
             entry.unlink(missing_ok=True)

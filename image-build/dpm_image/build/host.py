@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import platform
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 from dpm_image.errors import ImageError
+from dpm_lab.process import CommandError, as_root, ask, search_path
 from dpm_lab.source import CHECKOUT
 
 #: Commands that a build calls, and the Debian packages that bring them.
@@ -42,18 +42,6 @@ class HostError(ImageError):
     """This machine lacks something that a build needs."""
 
 
-def as_root(command: list[str]) -> list[str]:
-    """Return `command` in a form that runs as root."""
-    return command if os.geteuid() == 0 else ["sudo", *command]
-
-
-def search_path() -> str:
-    """Return PATH with the folders of administrators' commands, which few users have in theirs."""
-    path = os.environ.get("PATH", os.defpath).split(os.pathsep)
-    wanted = ("/usr/local/sbin", "/usr/sbin", "/sbin")
-    return os.pathsep.join([*path, *(folder for folder in wanted if folder not in path)])
-
-
 def check_tools(distribution: str = "debian") -> None:
     """Raise :class:`HostError` naming the Debian packages of all commands that are missing."""
     tools = TOOLS | BASE_TOOLS.get(distribution, {})
@@ -61,26 +49,22 @@ def check_tools(distribution: str = "debian") -> None:
         tools["update-binfmts"] = "binfmt-support"
         tools["qemu-s390x-static"] = "qemu-user-static"
     path = search_path()
-    missing = sorted({package for tool, package in tools.items() if not _which(tool, path)})
+    missing = sorted({tools[tool] for tool in tools if not shutil.which(tool, path=path)})
     if missing:
         raise HostError(
             f"building needs packages that are missing: apt install {' '.join(missing)}"
         )
-    _check_sudo(path)
-    if not _which("disk-image-create", _tool_path()):
+    _check_sudo()
+    if not shutil.which("disk-image-create", path=_tool_path()):
         raise HostError("building needs diskimage-builder: pip install 'nova-dpm[image]'")
 
 
-def _check_sudo(path: str) -> None:
+def _check_sudo() -> None:
     # diskimage-builder takes all that a command prints for its answer. sudo complains of a machine
     # whose own name it cannot look up, and that comes to light when the image is all but made.
     if os.geteuid() != 0:
         return  # it may ask for a password
-    command = ["sudo", "-n", "true"]
-    answer = subprocess.run(
-        command, check=False, capture_output=True, text=True, env={**os.environ, "PATH": path}
-    )
-    if said := answer.stderr.strip():
+    if said := ask(["sudo", "-n", "true"]).errors:
         cure = " Add its name to /etc/hosts: 127.0.1.1 " + platform.node()
         raise HostError(
             f"sudo complains, which diskimage-builder takes for a program's answer: {said}."
@@ -90,7 +74,7 @@ def _check_sudo(path: str) -> None:
 
 def disk_image_create() -> str:
     """Return the path of diskimage-builder's command: the one beside this Python comes first."""
-    return _which("disk-image-create", _tool_path()) or "disk-image-create"
+    return shutil.which("disk-image-create", path=_tool_path()) or "disk-image-create"
 
 
 def foreign() -> bool:
@@ -131,10 +115,6 @@ def _enabled(binfmt: Path) -> bool:
         return False
 
 
-def _which(tool: str, path: str) -> str | None:
-    return shutil.which(tool, path=path)
-
-
 def _tool_path() -> str:
     return os.pathsep.join([str(Path(sys.executable).parent), search_path()])
 
@@ -142,14 +122,6 @@ def _tool_path() -> str:
 def _try(command: list[str]) -> bool:
     """Run `command` as root; whether it succeeded. Its absence is a failure like any other."""
     try:
-        return (
-            subprocess.run(
-                as_root(command),
-                check=False,
-                capture_output=True,
-                env={**os.environ, "PATH": search_path()},
-            ).returncode
-            == 0
-        )
-    except FileNotFoundError:
+        return ask(as_root(command)).code == 0
+    except CommandError:
         return False

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
 from fnmatch import fnmatch
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from dpm_image.errors import ImageError
+from dpm_lab.process import run
 
 _IGNORED = ("*.pyc", "*.swp", "*~", "README.rst", "__pycache__")
 _KEY_LENGTH = 12
@@ -31,10 +30,7 @@ def digest(tree: Path) -> str:
 def agent(checkout: Path) -> str:
     """Return a digest of what the checkout installs into an image: the files, not their sources."""
     with tempfile.TemporaryDirectory(prefix="dpm-image-") as folder:
-        command = [str(checkout / "tools/install-guest"), folder]
-        answer = subprocess.run(command, check=False, capture_output=True, text=True)
-        if answer.returncode:
-            raise ImageError(f"{command[0]} failed: {answer.stderr.strip()}")
+        run([checkout / "tools/install-guest", folder])
         return digest(Path(folder))
 
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 from pathlib import Path
 
-from dpm_image.build.host import as_root
 from dpm_image.errors import ImageError
+from dpm_lab.process import as_root, ask
 
 TABLE = Path("/proc/self/mountinfo")
 
@@ -63,14 +62,7 @@ def remove(folder: Path, path: str) -> None:
             f"{', '.join(map(str, left))}; unmount it and try again"
         )
     command = ["unshare", "--mount", "--", "sh", "-c", _REMOVE, "sh", str(folder)]
-    answer = subprocess.run(
-        as_root(command),
-        check=False,
-        capture_output=True,
-        text=True,
-        errors="replace",
-        env={**os.environ, "PATH": path},
-    )
-    if answer.returncode:
-        raise RemoveError(f"{folder} cannot be removed: {answer.stderr.strip()}")
+    answer = ask(as_root(command), path=path)
+    if answer.code:
+        raise RemoveError(f"{folder} cannot be removed: {answer.errors}")
     folder.rmdir()

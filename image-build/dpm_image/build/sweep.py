@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import psutil
+
 from dpm_image.build import mounts
-from dpm_image.build.host import as_root
 from dpm_lab import signals
+from dpm_lab.process import Answer, as_root, ask
 
 #: From so much memory on, half of it may be the builds' (diskimage-builder's own limit is 4 GiB,
 #: for two file systems of that size).
@@ -62,13 +63,11 @@ def processes_below(folder: Path) -> list[int]:
     """Return the processes whose root is in `folder`: those of a chroot there."""
     folder = folder.resolve()
     found = []
-    for root in Path("/proc").glob("[0-9]*/root"):
-        try:
-            target = root.readlink()
-        except OSError:
-            continue
-        if target.is_relative_to(folder):
-            found.append(int(root.parent.name))
+    for process in psutil.pids():
+        # psutil knows the folder that a process works in, not its root.
+        with suppress(OSError):
+            if Path(f"/proc/{process}/root").readlink().is_relative_to(folder):
+                found.append(process)
     return found
 
 
@@ -78,12 +77,12 @@ def loops_below(folder: Path, path: str) -> list[str]:
     # for the file begins at the root of its file system, wherever that is mounted.
     command = ["losetup", "--json", "--list", "--output", "NAME,BACK-MAJ:MIN,BACK-INO,OFFSET"]
     answer = _root_command(path, *command)
-    if not answer.stdout.strip():
+    if not answer.output.strip():
         return []
     files = set(_files(folder))
     below = [
         device
-        for device in json.loads(answer.stdout)["loopdevices"]
+        for device in json.loads(answer.output)["loopdevices"]
         if (device["back-maj:min"].strip(), str(device["back-ino"])) in files
     ]
     # Whole disks first: their partitions are unmapped with them.
@@ -101,8 +100,6 @@ def _files(folder: Path) -> Iterator[tuple[str, str]]:
             yield device, str(found.st_ino)
 
 
-def _root_command(path: str, *command: str) -> subprocess.CompletedProcess[bytes]:
+def _root_command(path: str, *command: str) -> Answer:
     # Whether it helped is seen from what is left.
-    return subprocess.run(
-        as_root(list(command)), check=False, capture_output=True, env={**os.environ, "PATH": path}
-    )
+    return ask(as_root(command), path=path)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from dpm_lab.guests.disk.rawdisk import DiskError, root_partition
+from dpm_lab.process import ask, run
 
 #: What is mounted. The kernel and mount(8) know more file systems, whose code nobody needs to meet.
 #: The driver for ext4 reads all of them but XFS.
@@ -45,23 +45,18 @@ def mounted(raw: Path, image: Path) -> Iterator[Path]:
         # partition. No helper of mount(8): programs in /sbin that are called by a file system.
         driver = _DRIVERS[kind]
         options = f"{_OPTIONS},offset={offset}{_OPTIONS_OF[driver]}"
-        answer = _run(["mount", "-i", "-t", driver, "-o", options, str(raw), folder])
-        if answer.returncode:
+        answer = ask(["mount", "-i", "-t", driver, "-o", options, str(raw), folder])
+        if answer.code:
             raise DiskError(
-                f"{image}: the file system at byte {offset} cannot be mounted: "
-                f"{answer.stderr.strip()}"
+                f"{image}: the file system at byte {offset} cannot be mounted: {answer.errors}"
             )
         try:
             yield Path(folder)
         finally:
-            subprocess.run(["umount", folder], check=True)
+            run(["umount", folder])
 
 
 def probe(raw: Path, offset: int, tag: str) -> str:
     """Return what blkid says of the file system at `offset`, empty where it says nothing."""
     command = ["blkid", "-p", "-O", str(offset), "-o", "value", "-s", tag, str(raw)]
-    return _run(command).stdout.strip()
-
-
-def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command, check=False, capture_output=True, text=True, errors="replace")
+    return ask(command).output.strip()

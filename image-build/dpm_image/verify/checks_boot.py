@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import PurePath
 
+from dpm_guest import bootparams
 from dpm_image.disk.bootentry import ENTRIES, fields
 from dpm_image.disk.versions import machine_id, newest
 from dpm_image.verify.checks import Image, Wrong, check
@@ -29,7 +30,6 @@ _NEED_INITQUEUE = "lib/dracut/need-initqueue"
 _MACHINE_INFO = "etc/machine-info"
 _ID = re.compile(r"^KERNEL_INSTALL_MACHINE_ID=[\"']?([0-9a-f]{32})[\"']?\s*$", re.MULTILINE)
 
-_TUPLE = re.compile(r"\b[0-9a-f]{4},\d{1,2}(,[0-9a-f]{12})?;", re.IGNORECASE)
 _MODULE = re.compile(r"(?:^|/)lib/modules/[^/]+/.*/([^/]+)\.ko(?:\.[a-z0-9]+)?$")
 
 
@@ -84,7 +84,8 @@ def parameters_fit_every_partition(image: Image) -> str:
     wrong = [f"console={name} is missing" for name in CONSOLES if f"console={name}" not in words]
     if not any(word == f"root=LABEL={image.label}" for word in words):
         wrong.append(f"no root=LABEL={image.label}")
-    if _TUPLE.search(text):
+    tuples = bootparams.parse(text)
+    if tuples.nics or tuples.damaged:
         wrong.append("tuples of devices")
     if wrong:
         raise Wrong(f"{'; '.join(wrong)}: `{text}`")

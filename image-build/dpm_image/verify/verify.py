@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -20,6 +19,7 @@ from dpm_image.errors import ImageError
 # Importing them is what fills the table of checks, in this order.
 from dpm_image.verify import checks, checks_boot, checks_clean, checks_el, checks_guest
 from dpm_image.verify.checks import Check, Image, Wrong
+from dpm_lab import process
 from dpm_lab.errors import LabError
 from dpm_lab.guests.disk import qcow2
 from dpm_lab.guests.disk.apart import apart
@@ -84,8 +84,7 @@ def opened(path: Path) -> Iterator[Image]:
         mounted(disk, path) as root,
         tempfile.TemporaryDirectory(prefix="dpm-image-") as agent,
     ):
-        install = CHECKOUT / "tools/install-guest"
-        subprocess.run([install, agent], check=True, capture_output=True)
+        process.run([CHECKOUT / "tools/install-guest", agent])
         with disk.open("rb") as stream:
             offset = root_partition(stream, str(path)).offset
         space = os.statvfs(root)
@@ -103,15 +102,10 @@ def opened(path: Path) -> Iterator[Image]:
 def _asked(what: str, path: Path) -> Any:
     node = f"json:{json.dumps(qcow2.blockdev(path))}"
     command = ["qemu-img", what, "--force-share", "--output=json", node]
-    try:
-        answer = subprocess.run(
-            command, check=False, capture_output=True, text=True, errors="replace"
-        )
-    except FileNotFoundError:
-        raise ImageError("looking at images needs qemu-img: apt install qemu-utils") from None
-    if answer.returncode:
-        raise ImageError(f"{path}: {answer.stderr.strip().removeprefix('qemu-img: ')}")
-    return json.loads(answer.stdout)
+    answer = process.ask(command)
+    if answer.code:
+        raise ImageError(f"{path}: {answer.errors.removeprefix('qemu-img: ')}")
+    return json.loads(answer.output)
 
 
 def shown(results: Sequence[Result]) -> str:

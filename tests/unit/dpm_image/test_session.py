@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from dpm_image.__main__ import main
-from dpm_image.boot import _writer
+from dpm_image.boot import writer
 from dpm_lab.guests.qemu import metadata_server
 from tests.unit.dpm_lab.guests.disks import create
 
@@ -156,14 +156,14 @@ def test_a_commands_output_does_nothing_to_a_terminal_and_is_whole_elsewhere(
 
     with os.fdopen(terminal, "w", encoding="utf-8") as stream:
         monkeypatch.setattr(sys, "stdout", stream)
-        write = _writer()
+        write = writer()
         for number in output:
             write(bytes([number]))
         write(b"\n")
         with os.fdopen(ours, encoding="utf-8") as screen:
             shown = [screen.readline(), screen.readline()]
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(binary))
-    _writer()(output)
+    writer()(output)
 
     assert shown == ["ä\n", "\\x1b[2J\n"]
     assert binary.getvalue() == output

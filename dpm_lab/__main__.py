@@ -23,7 +23,7 @@ class Command(Protocol):
         """Add the subcommand's parser; its name is the key in `COMMANDS`."""
 
     def run(self, args: argparse.Namespace) -> int:
-        """Do it. Return the exit status; raise :class:`LabError` for what a person can mend."""
+        """Do it. Return the exit status; raise :class:`LabError` for what a person can fix."""
 
 
 def commands() -> dict[str, Command]:

@@ -15,7 +15,7 @@ from dpm_lab.errors import LabError
 #: Subcommands and their modules, in the order in which ``--help`` lists them.
 COMMANDS = {
     "list": "dpm_image.build.list",
-    "build": "dpm_image.build.build",
+    "build": "dpm_image.build.command",
     "verify": "dpm_image.verify.verify",
     "compare": "dpm_image.compare",
     "boot": "dpm_image.boot",
@@ -30,7 +30,7 @@ class Command(Protocol):
         """Add the subcommand's parser; its name is the key in `COMMANDS`."""
 
     def run(self, args: argparse.Namespace) -> int:
-        """Do it. Return the exit status; raise :class:`LabError` for what a person can mend."""
+        """Do it. Return the exit status; raise :class:`LabError` for what a person can fix."""
 
 
 def commands() -> dict[str, Command]:

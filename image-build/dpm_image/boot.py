@@ -19,17 +19,10 @@ from dpm_lab import signals
 from dpm_lab.errors import LabError
 from dpm_lab.guests.qemu import machine as qemu
 from dpm_lab.guests.qemu import metadata
-from dpm_lab.guests.qemu.guest import (
-    TIMEOUT,
-    Outcome,
-    Request,
-    Step,
-    boot,
-    boot_interactively,
-    machine_for,
-)
+from dpm_lab.guests.qemu.guest import Outcome, boot, boot_interactively
 from dpm_lab.guests.qemu.machine import LEAN_CPU
 from dpm_lab.guests.qemu.nics import GuestNic, machine_nics, read_nic, read_tuples
+from dpm_lab.guests.qemu.prepare import TIMEOUT, Request, Step, machine_for
 from dpm_lab.guests.qemu.verdict import ADDRESSES, INTERFACES, STATUS, STATUS_JSON, judge
 from dpm_lab.plain import plain
 from dpm_lab.progress import Progress

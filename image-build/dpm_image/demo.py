@@ -6,9 +6,10 @@ import argparse
 
 from dpm_image.boot import LOOK, show
 from dpm_image.build.build import build
-from dpm_lab.guests.qemu.guest import TIMEOUT, Request, boot
+from dpm_lab.guests.qemu.guest import boot
 from dpm_lab.guests.qemu.machine import LEAN_CPU
 from dpm_lab.guests.qemu.nics import GuestNic, machine_nics, read_tuples
+from dpm_lab.guests.qemu.prepare import TIMEOUT, Request
 from dpm_lab.progress import Progress
 
 #: Two ports of one adapter and the first of another; device numbers as a partition would have.

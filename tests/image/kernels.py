@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dpm_lab.guests.disk import bootrecord
-from dpm_lab.guests.qemu.guest import Step
+from dpm_lab.guests.qemu.prepare import Step
 
 #: Later kernels of each release, the newer one last. Compared as text, the older one is the newer.
 LATER = {

@@ -23,9 +23,10 @@ from dpm_image.boot import LOOK
 from dpm_image.build.build import build
 from dpm_image.disk.bootentry import extract
 from dpm_lab.guests.qemu.follow import BootError
-from dpm_lab.guests.qemu.guest import Outcome, Request, Step, boot
+from dpm_lab.guests.qemu.guest import Outcome, boot
 from dpm_lab.guests.qemu.machine import LEAN_CPU
 from dpm_lab.guests.qemu.nics import GuestNic, machine_nics, read_tuples
+from dpm_lab.guests.qemu.prepare import Request, Step
 from dpm_lab.guests.qemu.verdict import judge
 from dpm_lab.progress import Progress
 

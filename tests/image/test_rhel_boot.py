@@ -16,9 +16,10 @@ import pytest
 from dpm_image.boot import LOOK
 from dpm_image.disk.bootentry import extract
 from dpm_lab.guests.hercules.cpio import Archive
-from dpm_lab.guests.qemu.guest import Outcome, Request, Step, boot
+from dpm_lab.guests.qemu.guest import Outcome, boot
 from dpm_lab.guests.qemu.machine import DirectKernel
 from dpm_lab.guests.qemu.nics import GuestNic, machine_nics, read_tuples
+from dpm_lab.guests.qemu.prepare import Request, Step
 from dpm_lab.guests.qemu.verdict import judge
 from dpm_lab.progress import Progress
 from tests.image import kernels

@@ -3,7 +3,7 @@
 QEMU goes on with code that a guest has overwritten (commit e43ced8be18d, "target/s390x: Fix MVC not
 always invalidating translation blocks", has the cause). A kernel that frees the pages of one module
 and loads another one into them then runs a mix of both, now and then: an *illegal operation*, and
-what waits for modules waits forever. It is mended in 8.2.9, 9.1.3, 9.2.1 and 10.0; Debian 12 has
+what waits for modules waits forever. It is fixed in 8.2.9, 9.1.3, 9.2.1 and 10.0; Debian 12 has
 7.2, its backports have 10.0.
 """
 
@@ -21,8 +21,8 @@ from dpm_lab.guests.qemu import machine as qemu
 from dpm_lab.process import ask, run
 from dpm_lab.progress import Progress
 
-#: The first sound version of each series that was mended; later series are.
-_MENDED = ((8, 2, 9), (9, 1, 3), (9, 2, 1), (10, 0, 0))
+#: The first sound version of each series that was fixed; later series are.
+_FIXED = ((8, 2, 9), (9, 1, 3), (9, 2, 1), (10, 0, 0))
 _PACKAGES = (qemu.PROGRAM, "qemu-system-common", "qemu-system-data")
 
 
@@ -30,11 +30,14 @@ class EmulatorError(LabError):
     """There is no QEMU for s390x here."""
 
 
-def find(progress: Progress) -> Path:
+def find(progress: Progress, archive: Archive | None = None) -> Path:
     """Return the QEMU to use.
 
     Debian's backports are asked for one where this machine's is at fault; what they gave is kept in
     the cache. It is not installed: nothing else on this machine gets to see it.
+
+    Args:
+        archive: default: this machine's
 
     Raises:
         EmulatorError: QEMU is not installed.
@@ -52,7 +55,7 @@ def find(progress: Progress) -> Path:
         with cache.made_once(kept) as new:
             if new is not None:
                 progress.line(f"{fault}; fetching a newer one from {BACKPORTS.newer}")
-                _fetch(new)
+                _fetch(new, archive or Archive.own())
     except ToolError as error:
         said = str(error).splitlines()[0]
         progress.line(f"{fault}, and Debian's backports give no newer one: {said}")
@@ -63,9 +66,9 @@ def find(progress: Progress) -> Path:
 def is_sound(number: str) -> bool:
     """Whether a version runs what its guest has written; an unknown one is taken for sound."""
     numbers = tuple(map(int, re.findall(r"\d+", number)[:3]))
-    if not numbers or numbers >= _MENDED[-1]:
+    if not numbers or numbers >= _FIXED[-1]:
         return True
-    return any(numbers[:2] == first[:2] and numbers >= first for first in _MENDED)
+    return any(numbers[:2] == first[:2] and numbers >= first for first in _FIXED)
 
 
 def version(program: Path) -> str:
@@ -80,10 +83,10 @@ def _program(folder: Path) -> Path:
     return folder / "usr/bin" / qemu.PROGRAM
 
 
-def _fetch(folder: Path) -> None:
+def _fetch(folder: Path, archive: Archive) -> None:
     """Unpack a newer QEMU; the libraries that it needs are those of the one that is installed."""
     architecture = run(["dpkg", "--print-architecture"], "is this Debian?").strip()
-    packages = Archive.own().fetch(BACKPORTS, architecture, _PACKAGES, folder)
+    packages = archive.fetch(BACKPORTS, architecture, _PACKAGES, folder)
     for package in packages:
         run(["dpkg-deb", "--extract", str(package), str(folder)], "")
         package.unlink()

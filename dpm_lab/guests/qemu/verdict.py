@@ -13,8 +13,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from dpm_lab.errors import LabError
-from dpm_lab.guests.qemu.guest import Outcome, Step
+from dpm_lab.guests.qemu.guest import Outcome
 from dpm_lab.guests.qemu.nics import GuestNic
+from dpm_lab.guests.qemu.prepare import Step
 from dpm_lab.plain import cut, plain
 
 #: The commands whose answers :func:`judge` reads.

@@ -1,15 +1,10 @@
-"""``dpm-image build``: an image of a distribution for s390x partitions, by one word.
-
-Other modules, and tests, call :func:`build`: it returns at once where the image is in the cache.
-"""
+"""Builds an image of a distribution for s390x partitions, unless the cache has it."""
 
 from __future__ import annotations
 
-import argparse
 import fcntl
 import os
 import re
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -40,14 +35,17 @@ def build(
 ) -> Path:
     """Build the image that `options` describe, unless the cache has it, and return its path.
 
-    Parameters: `options`, default Debian as it comes; `output`, where a copy of the image goes
-    (without it, the path in the cache is returned: treat that file as read-only, others use it
-    too); `log`, where the build's log goes (default: beside the image); `force`, to make anew even
-    what is in the cache, image and base system; `progress`, where to tell how it goes (default:
-    standard error).
+    Args:
+        options: default: Debian as it comes
+        output: where a copy of the image goes; without it, the path in the cache is returned: treat
+            that file as read-only, others use it too
+        log: where the build's log goes (default: beside the image)
+        force: make anew even what is in the cache, image and base system
+        progress: where to tell how it goes (default: standard error)
 
-    Raises :class:`dpm_image.errors.ImageError`: the host lacks something (named with the Debian
-    package, before anything starts), or the build failed (with hook, last words and log).
+    Raises:
+        ImageError: the host lacks something (named with the Debian package, before anything
+            starts), or the build failed (with hook, last words and log).
     """
     progress = progress or Progress()
     options = options or Options()
@@ -75,7 +73,7 @@ def _make(
     _check_folder(cache.folder())
     redactor = Redactor(todo.secrets)
     host.check_tools(todo.distribution)
-    distributions.check(todo.distribution, _environment(todo))
+    distributions.check(todo.distribution, environment_of(todo))
     host.enable_emulation()
     path = process.search_path()
     if not host.has_device_mapper():
@@ -107,7 +105,7 @@ def _make(
             durable.write(sink, redactor.redact(f"{shown(todo)}\n".encode()), written)
             dib.run(
                 todo.command,
-                {**_environment(todo), **settings, "PATH": path},
+                {**environment_of(todo), **settings, "PATH": path},
                 sink,
                 progress,
                 name=written,
@@ -130,7 +128,7 @@ def _make(
     progress.line(f"done: {todo.image}, {size:.0f} MiB")
 
 
-def _environment(todo: Plan) -> dict[str, str]:
+def environment_of(todo: Plan) -> dict[str, str]:
     return {**os.environ, **todo.environment, **todo.secrets}
 
 
@@ -181,151 +179,3 @@ def _copy_log(todo: Plan, log: Path | None) -> None:
     """Give the log of an image in the cache to who asks for it; an old image may have lost it."""
     if log is not None and todo.log.exists():
         durable.copy(todo.log, log, durable.PRIVATE)
-
-
-_DESCRIPTION = """\
-Build an s390x image with the agent inside. Standard output is its path. An image whose inputs
-(elements, agent, options, variables DIB_* and REG_*) are unchanged comes from the cache; the base
-system and downloaded packages are kept for the next build. `dpm-image list` lists what there is.
-"""
-
-_EPILOG = """\
-RHEL, the whole way:
-  1. Get the KVM guest image of RHEL 9 or 10 for s390x (qcow2) from Red Hat's customer portal, and
-     an activation key of your organisation, or repositories of your own as .repo files.
-  2. dpm-image build rhel --release 9 --local-image rhel-9-s390x-kvm.qcow2 \\
-         --reg-method portal --reg-org 1234567 --activation-key-file key \\
-         --output rhel-9-dpm.qcow2
-     (the key may also be in the variable REG_ACTIVATION_KEY; RHEL 10 needs --reg-repos, too; with
-     repositories of your own, --repositories FILE in place of the --reg options)
-  3. dpm-image verify rhel-9-dpm.qcow2
-  4. dpm-image boot rhel-9-dpm.qcow2 --memory 2048 --nic 0001,0,0a0000000011
-  5. openstack image create --disk-format qcow2 --file rhel-9-dpm.qcow2 rhel-9-dpm
-  --dry-run before 2 says what would be run. What is missing is said before anything starts.
-"""
-
-
-def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add ``build`` to the command's parser."""
-    parser = subparsers.add_parser(
-        "build",
-        help="build an image",
-        description=_DESCRIPTION,
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument(
-        "distribution",
-        nargs="?",
-        default="debian",
-        choices=distributions.names() or ("debian",),
-        help="default: %(default)s",
-    )
-    parser.add_argument(
-        "-o", "--output", type=Path, metavar="FILE", help="where the image goes; default: the cache"
-    )
-    parser.add_argument("--release", help="the distribution's release; default: the element's")
-    parser.add_argument(
-        "--size", type=int, metavar="GIB", help="of the disk; default: as small as it can be"
-    )
-    parser.add_argument(
-        "--kernel-parameters", metavar="TEXT", help="in addition to the image's own"
-    )
-    parser.add_argument(
-        "--secure-boot",
-        action="store_true",
-        help="RHEL only, and z15 or later: write the signatures of boot loader and kernel into the "
-        "boot map (DIB_DPM_SECURE_BOOT); z14 and earlier cannot boot such an image",
-    )
-    parser.add_argument(
-        "-p",
-        "--package",
-        action="append",
-        default=[],
-        metavar="NAME",
-        help="install it too; may be given more than once",
-    )
-    parser.add_argument(
-        "--log", type=Path, metavar="FILE", help="where the log goes; default: beside the image"
-    )
-    parser.add_argument(
-        "--force",
-        action="store_true",
-        help="make all of it anew, image and base system, even if the cache has them",
-    )
-    parser.add_argument(
-        "--dry-run",
-        action="store_true",
-        help="print what would be run, without secrets, and what is missing for it; do nothing",
-    )
-    _add_base_options(parser.add_argument_group("RHEL: base image and packages"))
-
-
-def _add_base_options(group: argparse._ArgumentGroup) -> None:
-    group.add_argument(
-        "--local-image", type=Path, metavar="FILE", help="the guest image (DIB_LOCAL_IMAGE)"
-    )
-    group.add_argument(
-        "--repositories",
-        type=Path,
-        action="append",
-        default=[],
-        metavar="FILE",
-        help="a .repo file for the time of the build (DIB_YUM_REPO_CONF); may be given more than "
-        "once",
-    )
-    for name, metavar, text in _SUBSCRIPTION:
-        group.add_argument(
-            f"--reg-{name}",
-            metavar=metavar,
-            help=f"{text} (REG_{name.upper().replace('-', '_')})",
-        )
-    group.add_argument(
-        "--activation-key-file",
-        type=Path,
-        metavar="FILE",
-        help="a file with the activation key (REG_ACTIVATION_KEY); secrets are never arguments",
-    )
-
-
-_SUBSCRIPTION = (
-    ("method", "METHOD", "portal, satellite or disable"),
-    ("org", "ID", "the organisation that the activation key belongs to"),
-    ("repos", "NAMES", "repositories, with commas between them; RHEL 9's are known"),
-    ("sat-url", "URL", "the Satellite server"),
-)
-
-
-def options_from(args: argparse.Namespace) -> Options:
-    """Return what the parsed arguments ask for."""
-    given = {name: getattr(args, f"reg_{name.replace('-', '_')}") for name, _, _ in _SUBSCRIPTION}
-    return Options(
-        distribution=args.distribution,
-        release=args.release,
-        size=args.size,
-        kernel_parameters=args.kernel_parameters,
-        secure_boot=args.secure_boot,
-        packages=tuple(args.package),
-        local_image=args.local_image,
-        repositories=tuple(args.repositories),
-        subscription={
-            name.upper().replace("-", "_"): value for name, value in given.items() if value
-        },
-        activation_key_file=args.activation_key_file,
-    )
-
-
-def run(args: argparse.Namespace) -> int:
-    """Build, and print the image's path."""
-    options = options_from(args)
-    if args.dry_run:
-        todo = plan(options)
-        print(shown(todo))
-        state = "is in the cache" if todo.image.exists() else "is not in the cache"
-        print(f"# {todo.image.name} {state}", flush=True)
-        distributions.check(todo.distribution, _environment(todo))
-        return 0
-    image = build(options, output=args.output, log=args.log, force=args.force)
-    print(image)
-    sys.stdout.flush()
-    return 0

@@ -1,4 +1,4 @@
-"""What this machine must have to build an image: checked, and mended where that is possible."""
+"""What this machine must have to build an image: checked, and fixed where that is possible."""
 
 from __future__ import annotations
 

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
-import threading
 from collections.abc import Iterator
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -24,62 +21,15 @@ from dpm_lab.debian.releases import (
     choose,
 )
 from dpm_lab.debian.system import System
+from tests.unit.dpm_lab.debian.mirror import Mirror
 
 KERNEL = ("linux-image-s390x", "6.12.117-1")
 
 
-class Handler(SimpleHTTPRequestHandler):
-    def log_message(self, format: str, *args: object) -> None:
-        pass
-
-
-class Mirror:
-    """An archive for s390x: an index for each suite, and a pool."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        handler = partial(Handler, directory=str(folder))
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        self.archive = Archive(f"http://127.0.0.1:{self._server.server_port}", "trusted=yes")
-        self._thread = threading.Thread(target=self._server.serve_forever)
-        self._thread.start()
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
-
-    def publish(self, suite: str, *packages: tuple[str, str]) -> None:
-        """Write a suite's index; a package that another one depends on comes after it."""
-        index = self.folder / f"dists/{suite}/main/binary-s390x/Packages"
-        index.parent.mkdir(parents=True)
-        entries = []
-        for number, (name, version) in enumerate(packages):
-            file = self.folder / f"pool/{name}_{version}_s390x.deb"
-            file.parent.mkdir(exist_ok=True)
-            file.write_bytes(b"deb")
-            lines = [f"Package: {name}", f"Version: {version}", "Architecture: s390x"]
-            lines += [f"Filename: pool/{file.name}", "Size: 3", f"SHA256: {'0' * 64}"]
-            lines += ["Source: linux"] if name.startswith("linux-") else []
-            if number + 1 < len(packages):
-                lines.append(f"Depends: {packages[number + 1][0]}")
-            entries.append("\n".join(lines))
-        index.write_text("\n\n".join(entries) + "\n")
-        head = f"Suite: {suite}\nCodename: {suite}\nArchitectures: s390x\nComponents: main\n"
-        if "backports" in suite:
-            head += "NotAutomatic: yes\nButAutomaticUpgrades: yes\n"
-        (index.parents[2] / "Release").write_text(head)
-
-    def lose(self, name: str, version: str) -> None:
-        """The index names a file that is not there."""
-        (self.folder / f"pool/{name}_{version}_s390x.deb").unlink()
-
-
 @pytest.fixture
 def mirror(tmp_path: Path) -> Iterator[Mirror]:
-    made = Mirror(tmp_path)
-    yield made
-    made.close()
+    with Mirror(tmp_path) as made:
+        yield made
 
 
 def test_nothing_is_missing_where_all_files_are_there(mirror: Mirror) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,9 @@ import pytest
 from dpm_lab.debian.archive import Archive
 from dpm_lab.guests.qemu import emulator
 from dpm_lab.guests.qemu import machine as qemu
+from dpm_lab.process import run
 from dpm_lab.progress import Progress
+from tests.unit.dpm_lab.debian.mirror import Mirror
 
 
 @pytest.mark.parametrize(
@@ -51,61 +54,34 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return found
 
 
-def archive(folder: Path, monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
-    """Let this machine's archive be one whose backports have packages of those names."""
-    for name in names:
-        root = folder / name
-        program(root / "usr/bin" / name, "10.0.2")
-        control = (
-            f"Package: {name}\nVersion: 1\nArchitecture: all\nMaintainer: us\nDescription: -\n"
-        )
-        (root / "DEBIAN").mkdir()
-        (root / "DEBIAN/control").write_text(control)
-        build = [
-            "dpkg-deb",
-            "--root-owner-group",
-            "--build",
-            str(root),
-            str(folder / f"{name}.deb"),
-        ]
-        subprocess.run(build, check=True, capture_output=True)
-    architecture = subprocess.run(
-        ["dpkg", "--print-architecture"], check=True, capture_output=True, text=True
-    ).stdout.strip()
-    index = ""
-    for name in names:
-        file = folder / f"{name}.deb"
-        entry = subprocess.run(
-            ["dpkg-deb", "--field", str(file)], check=True, capture_output=True, text=True
-        )
-        digest = subprocess.run(
-            ["sha256sum", str(file)], check=True, capture_output=True, text=True
-        )
-        index += f"{entry.stdout}Filename: {file.name}\nSize: {file.stat().st_size}\n"
-        index += f"SHA256: {digest.stdout.split()[0]}\n\n"
-    for suite in ("bookworm", "bookworm-backports"):
-        lists = folder / f"dists/{suite}/main/binary-{architecture}"
-        lists.mkdir(parents=True)
-        (lists / "Packages").write_text(index)
-        (lists.parents[1] / "Release").write_text(
-            f"Suite: {suite}\nCodename: {suite}\nArchitectures: {architecture}\nComponents: main\n"
-        )
-    monkeypatch.setattr(Archive, "own", lambda: Archive(f"file:{folder}", "trusted=yes"))
+@contextmanager
+def backports(folder: Path, *names: str) -> Iterator[Archive]:
+    """Yield an archive whose backports have packages of those names."""
+    architecture = run(["dpkg", "--print-architecture"]).strip()
+    with Mirror(folder, architecture) as mirror:
+        for name in names:
+            root = folder / name
+            program(root / "usr/bin" / name, "10.0.2")
+            (root / "DEBIAN").mkdir()
+            (root / "DEBIAN/control").write_text(
+                f"Package: {name}\nVersion: 1\nArchitecture: {architecture}\n"
+                "Maintainer: us\nDescription: -\n"
+            )
+            run(["dpkg-deb", "--root-owner-group", "--build", root, mirror.pool(name, "1")])
+        for suite in ("bookworm", "bookworm-backports"):
+            mirror.publish(suite, *((name, "1") for name in names))
+        yield mirror.archive
 
 
 def test_a_qemu_at_fault_is_replaced_by_the_one_of_backports_once(
-    installed: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    installed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     packages = (qemu.PROGRAM, "qemu-system-common", "qemu-system-data")
-    archive(tmp_path / "archive", monkeypatch, *packages)
 
-    first = emulator.find(Progress())
+    with backports(tmp_path / "archive", *packages) as archive:
+        first = emulator.find(Progress(), archive)
     said = capsys.readouterr().err
-    monkeypatch.delattr(Archive, "own")
-    second = emulator.find(Progress())
+    second = emulator.find(Progress(), archive)
 
     assert emulator.version(first) == "10.0.2"
     assert first == second
@@ -114,14 +90,10 @@ def test_a_qemu_at_fault_is_replaced_by_the_one_of_backports_once(
 
 
 def test_where_there_is_no_newer_one_the_old_one_is_used_and_named(
-    installed: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    installed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    archive(tmp_path / "archive", monkeypatch, qemu.PROGRAM)
-
-    assert emulator.find(Progress()) == installed
+    with backports(tmp_path / "archive", qemu.PROGRAM) as archive:
+        assert emulator.find(Progress(), archive) == installed
 
     assert "7.2.22" in (said := capsys.readouterr().err)
     assert "give no newer one" in said

@@ -14,7 +14,7 @@ from dpm_image.__main__ import main
 from dpm_lab.guests.disk import qcow2
 from dpm_lab.guests.disk.qcow2 import NotSelfContainedError, Qcow2Error
 from dpm_lab.guests.disk.rawdisk import DiskError, exported
-from dpm_lab.guests.qemu.guest import append_to_disk
+from dpm_lab.guests.qemu.prepare import append_to_disk
 from tests.unit.dpm_lab.guests.disks import create, poke
 
 Make = Callable[[Path], Path]

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from dpm_lab import guests
 from dpm_lab.errors import GuestError, UsageError
@@ -52,6 +53,28 @@ class Configuration:
         return f"{_PARAMETERS} rdinit={INITS[self.init]} {own}".strip()
 
 
+@dataclass(frozen=True)
+class Parts:
+    """What a guest is made of.
+
+    Attributes:
+        card: the compiled OSA card
+        made_of: the release that the base system is made of, and why of no better one
+    """
+
+    card: Path
+    kernel: Path
+    archives: tuple[Path, ...]
+    made_of: str
+
+
+def parts(configuration: Configuration, progress: Progress) -> Parts:
+    """Return the parts of a guest, which the cache keeps; what it has not is made."""
+    card = card_module.get(progress)
+    system = base.get(configuration.release, configuration.packages, progress)
+    return Parts(card, system.kernel, (system.archive, layer.get(system)), system.made_of)
+
+
 class Guest(guests.Guest):
     """A guest that has booted. To be used in a ``with`` statement.
 
@@ -67,26 +90,26 @@ class Guest(guests.Guest):
         progress: Progress | None = None,
         console: Callable[[str], None] | None = None,
         boot_timeout: float = BOOT_TIMEOUT,
+        made: Parts | None = None,
     ) -> None:
         """Prepare it: compile the card, make the archives, write the machine's files.
 
         Args:
             console: called with each line of the console
             boot_timeout: seconds after which a guest that does not answer is given up
+            made: its parts (default: `parts`)
         """
         cards.check(configuration.nics)
         parameters = configuration.parameters
         self.progress = progress if progress is not None else Progress(quiet=True)
         self._boot_timeout = boot_timeout
-        card = card_module.get(self.progress)
-        system = base.get(configuration.release, configuration.packages, self.progress)
-        agent = layer.get(system)
-        self.made_of = system.made_of
+        made = parts(configuration, self.progress) if made is None else made
+        self.made_of = made.made_of
         self.nics = configuration.nics
         self._lines: list[str] = []
         self._console = console
-        software = Software(system.kernel, (system.archive, agent), parameters)
-        self.machine = Machine(card, configuration.nics, software, self._console_line)
+        software = Software(made.kernel, made.archives, parameters)
+        self.machine = Machine(made.card, configuration.nics, software, self._console_line)
         try:
             self._channel = Channel(self.machine.disk)
         except BaseException:

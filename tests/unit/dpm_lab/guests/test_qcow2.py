@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-import socket
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from dpm_image.__main__ import main
 from dpm_lab.guests.disk import qcow2
 from dpm_lab.guests.disk.qcow2 import NotSelfContainedError, Qcow2Error
 from dpm_lab.guests.disk.rawdisk import DiskError, exported
@@ -152,58 +150,6 @@ def test_what_is_no_file_keeps_nobody_waiting(tmp_path: Path) -> None:
         qcow2.check(tmp_path / "pipe")
     with pytest.raises(Qcow2Error, match="pipe: not a file"):
         qcow2.read(tmp_path / "pipe")
-
-
-@pytest.fixture
-def server() -> Iterator[socket.socket]:
-    """A port of this machine, that somebody may come to."""
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        listening.listen()
-        listening.setblocking(False)
-        yield listening
-
-
-@pytest.mark.parametrize(
-    "command",
-    [
-        ["verify", "{image}"],
-        ["compare", "{image}", "{image}"],
-        ["boot", "{image}", "--run", "true"],
-        ["boot", "{image}", "--run", "true", "--ipl", "kernel"],
-        ["boot", "{image}", "--console"],
-    ],
-    ids=" ".join,
-)
-def test_no_command_opens_what_an_image_names(
-    command: list[str],
-    tmp_path: Path,
-    server: socket.socket,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    port = server.getsockname()[1]
-    other = f'json:{{"driver": "nbd", "host": "127.0.0.1", "port": "{port}"}}'
-    made = create(image(tmp_path), "-u", "-b", other, "-F", "raw")
-
-    log = ["--log", str(tmp_path / "log")] if command[0] == "boot" else []
-    status = main([*(word.format(image=made) for word in command), *log])
-
-    said = capsys.readouterr()
-    with pytest.raises(BlockingIOError):
-        server.accept()
-    assert status == 1
-    assert "it has a backing file, json:" in said.out + said.err
-
-
-def test_a_disk_that_was_kept_of_another_image_is_refused(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    base, kept = create(tmp_path / "base.qcow2"), on_file(tmp_path)
-
-    status = main(["boot", str(base), "--keep", str(kept), "--log", str(tmp_path / "log")])
-
-    assert status == 1
-    assert "secret.raw, not" in capsys.readouterr().err
 
 
 def test_an_image_that_qemu_itself_refuses_is_an_error(tmp_path: Path) -> None:

@@ -119,9 +119,14 @@ def run(
     lock: IO[str],
     redactor: Redactor,
 ) -> None:
-    """Run ``disk-image-create`` with all its output in `log`; raise :class:`BuildError`.
+    """Run ``disk-image-create`` with all its output in `log`.
 
-    `name` is the log's, `lock` the cache's; it is held as long as a process of the build lives.
+    Args:
+        name: the log's
+        lock: the cache's; it is held as long as a process of the build lives
+
+    Raises:
+        BuildError: it failed; the text has the hook and its last words.
     """
     watch = Watch(progress)
     with signals.held():

@@ -43,7 +43,11 @@ class HostError(ImageError):
 
 
 def check_tools(distribution: str = "debian") -> None:
-    """Raise :class:`HostError` naming the Debian packages of all commands that are missing."""
+    """Look whether all commands are there that a build of `distribution` calls.
+
+    Raises:
+        HostError: some are missing; the text names their Debian packages.
+    """
     tools = TOOLS | BASE_TOOLS.get(distribution, {})
     if foreign():
         tools["update-binfmts"] = "binfmt-support"
@@ -83,7 +87,11 @@ def foreign() -> bool:
 
 
 def enable_emulation(binfmt: Path = BINFMT) -> None:
-    """See to it that the kernel runs s390x programs; raise :class:`HostError` where it cannot."""
+    """See to it that the kernel runs s390x programs.
+
+    Raises:
+        HostError: it does not, whatever was tried.
+    """
     if not foreign() or _enabled(binfmt):
         return
     if not (binfmt / "register").exists():

@@ -53,7 +53,11 @@ class Python:
 
 
 def check(tree: Files) -> str:
-    """Return the versions of Python and pyudev; raise :class:`ImportsError` if one is missing."""
+    """Return the versions of Python and pyudev.
+
+    Raises:
+        ImportsError: one is missing.
+    """
     python = find_python(tree)
     modules = (name.rpartition("/")[2] for name in tree.matching(f"{AGENT}/dpm_guest/*.py"))
     agent = [f"dpm_guest.{name.removesuffix('.py')}" for name in modules]

@@ -1,4 +1,4 @@
-"""One NIC from nothing to its MAC on the true qeth driver, beside other ways (``dpm_lab.osa``)."""
+"""One NIC from nothing to its MAC on the true qeth driver, beside other ways."""
 
 from __future__ import annotations
 
@@ -12,9 +12,8 @@ from bench.measure import Row
 
 
 def rows() -> Iterator[Row]:
-    done = subprocess.run(
-        [sys.executable, "-m", "dpm_lab.osa.bench", "--json"], stdout=subprocess.PIPE, check=True
-    )
+    command = [sys.executable, "-m", "dpm_lab.guests.hercules.bench", "--json"]
+    done = subprocess.run(command, stdout=subprocess.PIPE, check=True)
     found = {name: statistics.median(times) for name, times in json.loads(done.stdout).items()}
     floor, ours, chzdev, znetconf, one, four = found.items()
     for name, seconds in (floor, chzdev, znetconf):

@@ -13,7 +13,7 @@ from dpm_lab import signals
 from dpm_lab.errors import LabError, UsageError
 
 #: Subcommands and their modules, in the order in which ``--help`` lists them.
-COMMANDS = {"osa": "dpm_lab.osa.command", "hmc": "dpm_lab.hmc.command"}
+COMMANDS = {"osa": "dpm_lab.guests.hercules.command", "hmc": "dpm_lab.hmc.command"}
 
 
 class Command(Protocol):
@@ -23,7 +23,7 @@ class Command(Protocol):
         """Add the subcommand's parser; its name is the key in `COMMANDS`."""
 
     def run(self, args: argparse.Namespace) -> int:
-        """Do it. Return the exit status; raise :class:`LabError` for what a person can mend."""
+        """Do it. Return the exit status; raise :class:`LabError` for what a person can fix."""
 
 
 def commands() -> dict[str, Command]:

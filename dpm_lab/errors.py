@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from dpm_lab.plain import plain
+
 
 class LabError(Exception):
     """Base of all errors of ``dpm_lab``; its text says what failed and what to do."""
+
+    def __str__(self) -> str:
+        """Return the text, with what an image or a guest may have put into it made plain."""
+        return plain(super().__str__(), keep="\n\t")
 
 
 class ToolError(LabError):

@@ -1,39 +1,41 @@
-"""The command ``dpm-image``: one subcommand per module, each with ``add_parser`` and ``run``."""
+"""The command ``dpm-image``: one module for each subcommand, with ``add_parser`` and ``run``."""
 
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
 from typing import Protocol, cast
 
-from dpm_image.errors import ImageError
 from dpm_lab import signals
+from dpm_lab.errors import LabError
 
-#: Modules of this package that are subcommands, in the order in which ``--help`` lists them.
-COMMANDS = ("list", "build", "verify", "compare", "boot", "demo")
+#: Subcommands and their modules, in the order in which ``--help`` lists them.
+COMMANDS = {
+    "list": "dpm_image.build.list",
+    "build": "dpm_image.build.command",
+    "verify": "dpm_image.verify.verify",
+    "compare": "dpm_image.compare",
+    "boot": "dpm_image.boot",
+    "demo": "dpm_image.demo",
+}
 
 
 class Command(Protocol):
     """What a subcommand's module has to offer."""
 
     def add_parser(self, subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-        """Add the subcommand's parser; its name is the module's."""
+        """Add the subcommand's parser; its name is the key in `COMMANDS`."""
 
     def run(self, args: argparse.Namespace) -> int:
-        """Do it. Return the exit status; raise :class:`ImageError` for what a person can mend."""
+        """Do it. Return the exit status; raise :class:`LabError` for what a person can fix."""
 
 
 def commands() -> dict[str, Command]:
     """Return the subcommands that this installation has, by name."""
-    return {
-        name: cast(Command, import_module(f"dpm_image.{name}"))
-        for name in COMMANDS
-        if importlib.util.find_spec(f"dpm_image.{name}")
-    }
+    return {name: cast(Command, import_module(module)) for name, module in COMMANDS.items()}
 
 
 def parser(available: dict[str, Command]) -> argparse.ArgumentParser:
@@ -56,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         with signals.ending():
             return available[args.command].run(args)
-    except ImageError as error:
+    except LabError as error:
         print(f"dpm-image {args.command}: {error}", file=sys.stderr)
         return 1
     except signals.Ended as end:

@@ -7,26 +7,25 @@ import codecs
 import shlex
 import socket
 import sys
+import tempfile
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TypeVar
 
-from dpm_image import metadata, qemu
+from dpm_image.disk.bootentry import extract
 from dpm_image.errors import ImageError
-from dpm_image.instance import Step
-from dpm_image.nics import GuestNic, machine_nics, read_nic, read_tuples
-from dpm_image.plain import plain
-from dpm_image.progress import Progress
-from dpm_image.qemu import LEAN_CPU
-from dpm_image.session import (
-    TIMEOUT,
-    Outcome,
-    Request,
-    boot,
-    boot_interactively,
-    machine_for,
-)
-from dpm_image.verdict import ADDRESSES, INTERFACES, STATUS, STATUS_JSON, judge
+from dpm_lab import signals
+from dpm_lab.errors import LabError
+from dpm_lab.guests.qemu import machine as qemu
+from dpm_lab.guests.qemu import metadata
+from dpm_lab.guests.qemu.guest import Outcome, boot, boot_interactively
+from dpm_lab.guests.qemu.machine import LEAN_CPU
+from dpm_lab.guests.qemu.nics import GuestNic, machine_nics, read_nic, read_tuples
+from dpm_lab.guests.qemu.prepare import TIMEOUT, Request, Step, machine_for
+from dpm_lab.guests.qemu.verdict import ADDRESSES, INTERFACES, STATUS, STATUS_JSON, judge
+from dpm_lab.plain import plain
+from dpm_lab.progress import Progress
 
 _DESCRIPTION = """\
 Boots IMAGE in QEMU, as a DPM partition would: its NICs are virtio-ccw devices at their device
@@ -176,31 +175,40 @@ def run(args: argparse.Namespace) -> int:
     """Boot as the options say."""
     if args.console and args.run:
         args.parser.error("--console and --run exclude each other: type the command there")
-    request = request_from(args)
     if args.dry_run:
-        print(shlex.join(planned(request, interactive=args.console)))
+        print(shlex.join(planned(args)))
         return 0
-    progress = Progress()
+    with ExitStack() as stack:
+        direct, progress = None, Progress()
+        if args.ipl == "kernel":
+            progress.line(f"taking kernel and initial RAM disk out of {args.image.name}")
+            stack.enter_context(signals.ending())
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="dpm-image-"))
+            direct = extract(args.image, Path(folder))
+        return _run(args, request_from(args, direct), progress)
+
+
+def _run(args: argparse.Namespace, request: Request, progress: Progress) -> int:
     if request.ssh_port is not None:
         progress.line(f"the guest's SSH server: ssh -p {request.ssh_port} USER@127.0.0.1")
     if args.console:
         return boot_interactively(request, progress)
     if args.run:
-        write = _writer()
-        outcome = boot(request, progress, lambda _step, data: write(data))
+        write = writer()
+        outcome = boot(request, progress, lambda _, data: write(data))
         return outcome.steps["run"].code
     outcome = boot(request, progress)
     return show(request.nics, outcome)
 
 
-def request_from(args: argparse.Namespace) -> Request:
+def request_from(args: argparse.Namespace, direct: qemu.DirectKernel | None) -> Request:
     """Return what the parsed options ask for."""
     params = args.tuples or tuple(args.nic or ())
     return Request(
         image=args.image,
         nics=machine_nics(params, args.firmware_mac, args.absent),
         steps=[Step("run", args.run)] if args.run else LOOK,
-        ipl=args.ipl,
+        direct=direct,
         append=args.append,
         user_data=_read(args.user_data) if args.user_data else "",
         ssh_keys=[_read(path).strip() for path in args.ssh_key],
@@ -216,14 +224,12 @@ def request_from(args: argparse.Namespace) -> Request:
     )
 
 
-def planned(request: Request, *, interactive: bool) -> list[str]:
+def planned(args: argparse.Namespace) -> list[str]:
     """Return QEMU's command line with names in place of the files that a boot would make."""
-    direct = None
-    if request.ipl == "kernel":
-        parameters = f"<parameters of the image> {request.parameters}".strip()
-        direct = qemu.DirectKernel(Path("kernel"), Path("initrd"), parameters)
+    kernel = qemu.DirectKernel(Path("kernel"), Path("initrd"), "<parameters of the image>")
+    request = request_from(args, kernel if args.ipl == "kernel" else None)
     log = request.log or Path("console.log")
-    words = qemu.command(machine_for(request, Path(), log, direct, interactive=interactive))
+    words = qemu.command(machine_for(request, Path(), log, interactive=args.console))
     return words if request.config_drive else [*metadata.entering("<metadata service>"), *words]
 
 
@@ -258,7 +264,7 @@ def _typed(read: Callable[[str], T]) -> Callable[[str], T]:
     def typed(text: str) -> T:
         try:
             return read(text)
-        except ImageError as error:
+        except LabError as error:
             raise argparse.ArgumentTypeError(str(error)) from error
 
     return typed
@@ -277,7 +283,7 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _writer() -> Callable[[bytes], None]:
+def writer() -> Callable[[bytes], None]:
     """Return what writes a command's output: as it is, but to a terminal no more than text."""
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
 

@@ -18,10 +18,10 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from dpm_image.apart import apart
-from dpm_image.plain import plain
-from dpm_image.rawdisk import DiskError, exported, partitions, root_partition
-from dpm_image.rootfs import mounted, probe
+from dpm_image.disk.rootfs import mounted, probe
+from dpm_lab.guests.disk.apart import apart
+from dpm_lab.guests.disk.rawdisk import DiskError, exported, partitions, root_partition
+from dpm_lab.plain import plain
 
 # Reasons stand below what they explain.
 _UNDER = " " * 9
@@ -104,7 +104,8 @@ NAMED = (
 def read(image: Path) -> Tree:
     """Return what is in the qcow2 `image`, which is not written to. Needs root, for the mount.
 
-    Raises :class:`dpm_image.errors.ImageError`: it cannot be opened.
+    Raises:
+        LabError: it cannot be opened.
     """
     found: dict[str, Entry] = {}
     with apart(), exported(image) as disk:
@@ -127,7 +128,8 @@ def read(image: Path) -> Tree:
 def tree(root: Path, largest: int = sys.maxsize) -> dict[str, Entry]:
     """Return what is below the folder `root`, and the folder itself as ``/``.
 
-    Raises :class:`dpm_image.errors.ImageError`: a file has more bytes than `largest`.
+    Raises:
+        ImageError: a file has more bytes than `largest`.
     """
     found = {"/": _entry(str(root), largest)}
     start = len(str(root))

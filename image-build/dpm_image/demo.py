@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 
 from dpm_image.boot import LOOK, show
-from dpm_image.build import build
-from dpm_image.nics import GuestNic, machine_nics, read_tuples
-from dpm_image.progress import Progress
-from dpm_image.qemu import LEAN_CPU
-from dpm_image.session import TIMEOUT, Request, boot
+from dpm_image.build.build import build
+from dpm_lab.guests.qemu.guest import boot
+from dpm_lab.guests.qemu.machine import LEAN_CPU
+from dpm_lab.guests.qemu.nics import GuestNic, machine_nics, read_tuples
+from dpm_lab.guests.qemu.prepare import TIMEOUT, Request
+from dpm_lab.progress import Progress
 
 #: Two ports of one adapter and the first of another; device numbers as a partition would have.
 TUPLES = "0001,0,0a0000000011;0004,1,0a0000000012;0a00,0,0a0000000013;"

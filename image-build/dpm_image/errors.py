@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from dpm_image.plain import plain
+from dpm_lab.errors import LabError
 
 
-class ImageError(Exception):
+class ImageError(LabError):
     """Base of all errors of ``dpm_image``; its text says what failed and what to do."""
-
-    def __str__(self) -> str:
-        """Return the text, with what an image or a guest may have put into it made plain."""
-        return plain(super().__str__(), keep="\n\t")

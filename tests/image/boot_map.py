@@ -1,6 +1,6 @@
 """Says which files of ``/boot`` the boot map on a disk loads; runs in a guest of the tests, too.
 
-The map is read by :mod:`dpm_image.bootrecord`, which comes along. What is loaded is compared as it
+The map is read by ``bootrecord``, which comes along. What is loaded is compared as it
 lies on the disk, so a map that names the blocks of a file that has gone is seen.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from dpm_image import bootrecord
+from dpm_lab.guests.disk import bootrecord
 
 #: zipl leaves the first part of an image out, which is code for other ways to boot
 #: (s390-tools, zipl/src/bootmap.c: the address of the kernel is also its place in the file).

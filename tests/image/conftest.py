@@ -10,11 +10,12 @@ from typing import TypeVar
 
 import pytest
 
-from dpm_image import emulator
-from dpm_image.build import Options, build
+from dpm_image.build.build import build
+from dpm_image.build.plan import Options
 from dpm_image.errors import ImageError
-from dpm_image.progress import Progress
 from dpm_lab.debian.releases import ArchiveError
+from dpm_lab.guests.qemu import emulator
+from dpm_lab.progress import Progress
 from tests.image.el_base import RELEASES, ElBase, el_base
 
 KEY = "a-key-that-nobody-may-see"

@@ -23,15 +23,12 @@ What is not of the same age, or not Debian's at all, is put right:
 
 from __future__ import annotations
 
-import fcntl
-import os
-import shutil
-import subprocess
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from dpm_image import host, inputs
-from dpm_image.build import cache_folder
+from dpm_image.build import host, inputs
+from dpm_lab import cache
 from dpm_lab.debian.releases import (
     BACKPORTED_KERNEL,
     BACKPORTS,
@@ -42,6 +39,7 @@ from dpm_lab.debian.releases import (
     choose,
 )
 from dpm_lab.debian.system import System
+from dpm_lab.process import ask, run
 from dpm_lab.source import CHECKOUT
 from tests import notes
 from tests.image import el_policy
@@ -142,51 +140,33 @@ class ElBase:
 def el_base(release: str) -> ElBase:
     """Return the guest image in the shape of EL `release`, made if the cache has none."""
     host.enable_emulation()
-    top = cache_folder() / "el-base"
-    top.mkdir(parents=True, exist_ok=True)
-    with (top / f"{release}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        choice = choose(
-            RELEASES[release],
-            is_made=lambda debian: _folder(top, release, debian).is_dir(),
-            missing=_system(release).missing,
-        )
-        folder = _folder(top, release, choice.release)
-        base = ElBase(release, folder / f"el-{release}-s390x.qcow2", folder / "el-base.repo")
-        if not folder.exists():
-            # One name for each release: what an interrupted one left is swept away by the next.
-            place = top / f"{release}.part"
-            shutil.rmtree(place, ignore_errors=True)
-            place.mkdir()
-            _make(release, choice.release, place, base)
-            shutil.rmtree(place)
-            for old in top.glob(f"{release}-*"):
-                if old != folder:
-                    shutil.rmtree(old)
+    choice = choose(
+        RELEASES[release],
+        is_made=lambda debian: _folder(release, debian).is_dir(),
+        missing=_system(release).missing,
+    )
+    folder = _folder(release, choice.release)
+    base = ElBase(release, folder / f"el-{release}-s390x.qcow2", folder / "el-base.repo")
+    with cache.made_once(folder, instead_of=f"{release}-*") as new:
+        if new is not None:
+            with tempfile.TemporaryDirectory(prefix="work-", dir=new) as place:
+                _make(release, choice.release, Path(place), new, base)
     told = (folder / _MADE_OF).read_text(encoding="utf-8")
     notes.add(f"the shape of EL {release}: Debian {choice}; {told}")
     return base
 
 
-def _folder(top: Path, release: str, debian: Release) -> Path:
-    made_of = inputs.key(
-        {
-            "data": inputs.digest(_DATA),
-            "program": inputs.digest(Path(__file__)),
-            "policy": inputs.digest(Path(el_policy.__file__)),
-            "release": release,
-            "debian": repr(debian),
-        }
-    )
-    return top / f"{release}-{made_of}"
+def _folder(release: str, debian: Release) -> Path:
+    programs = (cache.program(file) for file in (__file__, el_policy.__file__))
+    key = cache.key(inputs.digest(_DATA), *programs, repr(debian))
+    return cache.folder("el-base", f"{release}-{key}")
 
 
-def _make(release: str, debian: Release, place: Path, base: ElBase) -> None:
-    root, done = place / "root", place / "done"
-    done.mkdir()
-    policy = el_policy.policy(place.parent, _DATA / "policy.cil")
+def _make(release: str, debian: Release, place: Path, done: Path, base: ElBase) -> None:
+    root = place / "root"
+    policy = el_policy.policy(_DATA / "policy.cil")
     _system(release).make(debian, root)
-    _run([str(_DATA / "after-packages"), str(root), release, str(policy)])
+    run([str(_DATA / "after-packages"), str(root), release, str(policy)])
     (done / _MADE_OF).write_text(_versions(root), encoding="utf-8")
     _compile_python(root)
     (root / "etc/yum.repos.d").mkdir(exist_ok=True)
@@ -199,17 +179,16 @@ def _make(release: str, debian: Release, place: Path, base: ElBase) -> None:
     known = ["rpm", "--root", str(root), "--dbpath", "/var/lib/rpm", "--nodeps", "--nosignature"]
     versioned = f"kernel-core-{'-'.join(_in_rpms_words(kernel))}"
     first = [f"{name}.noarch.rpm" for name in (f"redhat-release-{release}-1", versioned)]
-    _run([*known, "--noscripts", "-i", *(str(packages / name) for name in first)])
+    run([*known, "--noscripts", "-i", *(str(packages / name) for name in first)])
     (done / base.repositories.name).write_text(
         f"[el-base]\nname=Empty packages\nbaseurl=file:///{_REPOSITORY}\nenabled=1\ngpgcheck=0\n"
     )
     _disk(root, done / base.image.name, place)
-    done.rename(base.image.parent)
 
 
 def _versions(root: Path) -> str:
     form = "--showformat=${Package} ${Version}, "
-    return _run(["dpkg-query", f"--root={root}", "--show", form, *_TOLD]).removesuffix(", ")
+    return run(["dpkg-query", f"--root={root}", "--show", form, *_TOLD]).removesuffix(", ")
 
 
 def _compile_python(root: Path) -> None:
@@ -224,7 +203,7 @@ def _compile_python(root: Path) -> None:
     paths = [str(prefix / "usr/lib/python3/dist-packages" / name) for name in packages]
     there = [path for path in paths if (root / path.removeprefix(str(prefix)).lstrip("/")).exists()]
     command += ["-m", "compileall", "-q", "-j", "2", "-s", str(prefix), "-p", "/"]
-    subprocess.run([*command, *there], check=False, capture_output=True)
+    ask([*command, *there])
 
 
 def _stub_packages(release: str, packages: Path, place: Path, kernel: str) -> None:
@@ -245,7 +224,7 @@ def _stub_packages(release: str, packages: Path, place: Path, kernel: str) -> No
         spec = place / f"kernel-{number}.spec"
         spec.write_text(_kernel_spec(name, kernel))
         _rpmbuild(spec, packages, place)
-    _run(["createrepo_c", "--quiet", str(packages)])
+    run(["createrepo_c", "--quiet", str(packages)])
 
 
 def _kernel_spec(name: str, twin: str) -> str:
@@ -287,18 +266,18 @@ def _in_rpms_words(kernel: str) -> tuple[str, str]:
 def _rpmbuild(spec: Path, packages: Path, place: Path) -> None:
     define = ["--define", f"_topdir {place / 'rpmbuild'}", "--define", f"_rpmdir {packages}"]
     define += ["--define", "_rpmfilename %%{NAME}-%%{VERSION}-%%{RELEASE}.%%{ARCH}.rpm"]
-    _run(["rpmbuild", "--quiet", *define, "-bb", str(spec)])
+    run(["rpmbuild", "--quiet", *define, "-bb", str(spec)])
 
 
 def _disk(root: Path, image: Path, place: Path) -> None:
     """Write the root into an ext4 file system in the only partition of a qcow2."""
     raw = place / "disk.raw"
-    used = int(_run(["du", "-s", "-x", "--block-size=1M", str(root)]).split()[0])
+    used = int(run(["du", "-s", "-x", "--block-size=1M", str(root)]).split()[0])
     size = used * 5 // 4 + 200
     with raw.open("wb") as disk:
         disk.truncate((size + 1) * _MIB)
-    _run(["sfdisk", "--quiet", "--no-tell-kernel", str(raw)], b"label: dos\n1MiB,,83\n")
-    _run(
+    run(["sfdisk", "--quiet", "--no-tell-kernel", raw], given="label: dos\n1MiB,,83\n")
+    run(
         [
             "mkfs.ext4",
             "-q",
@@ -316,20 +295,4 @@ def _disk(root: Path, image: Path, place: Path) -> None:
     # The first thing on a disk that zipl was at, by which a build knows s390x images.
     with raw.open("r+b") as disk:
         disk.write(b"zIPL")
-    _run(["qemu-img", "convert", "-q", "-O", "qcow2", str(raw), str(image)])
-
-
-def _run(command: list[str], text: bytes | None = None) -> str:
-    """Run a command; return what it says, or fail with it."""
-    environment = {**os.environ, "PATH": host.search_path(), "LC_ALL": "C.UTF-8"}
-    try:
-        answer = subprocess.run(
-            command, check=False, input=text, capture_output=True, env=environment
-        )
-    except FileNotFoundError as error:
-        raise AssertionError(
-            f"{error.filename} is missing: see tools/debian-packages.txt"
-        ) from error
-    words = answer.stderr.decode(errors="replace")
-    assert answer.returncode == 0, f"{command[0]} failed: {words[-2000:]}"
-    return answer.stdout.decode(errors="replace")
+    run(["qemu-img", "convert", "-q", "-O", "qcow2", str(raw), str(image)])

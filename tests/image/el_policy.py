@@ -8,28 +8,26 @@ Unlike EL 10's, it does not confine ``kernel_t``.
 
 from __future__ import annotations
 
-import fcntl
-import os
-import shutil
-import subprocess
+import tempfile
 from pathlib import Path
 
-from dpm_image import inputs
+from dpm_lab import cache
 from dpm_lab.debian.releases import BOOKWORM, ArchiveError
 from dpm_lab.debian.system import System
+from dpm_lab.process import run
 
 #: Where the policy's root has the policy.
 _PLACE = "etc/selinux/default"
 
 
-def policy(top: Path, local: Path) -> Path:
-    """Return the folder of the policy with the module `local`, made below `top` if it is not there.
+def policy(local: Path) -> Path:
+    """Return the folder of the policy with the module `local`, made if the cache has none.
 
     Compiling it takes seconds here and minutes in emulation, and what comes out does not depend on
     the machine, but for the files ``*.bin``.
     """
     system = System(
-        _architecture(),
+        run(["dpkg", "--print-architecture"]).strip(),
         "minbase",
         ("selinux-policy-default",),
         (
@@ -39,27 +37,16 @@ def policy(top: Path, local: Path) -> Path:
             f'--customize-hook=chroot "$1" semodule -n -s default -i /tmp/{local.name}',
         ),
     )
-    made_of = {"system": repr(system.packages), "debian": repr(BOOKWORM)}
-    made_of |= {"local": inputs.digest(local), "program": inputs.digest(Path(__file__))}
-    place = top / f"policy-{inputs.key(made_of)}"
-    with (top / "policy.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not place.exists():
+    key = cache.key(
+        repr(system.packages), repr(BOOKWORM), local.read_text(), cache.program(__file__)
+    )
+    place = cache.folder("el-base", f"policy-{key}")
+    with cache.made_once(place, instead_of="policy-*") as new:
+        if new is not None:
             if wrong := system.missing(BOOKWORM):
                 raise ArchiveError(f"Debian's archive cannot give an SELinux policy: {wrong}")
-            root = top / "policy.part"
-            shutil.rmtree(root, ignore_errors=True)
-            system.make(BOOKWORM, root)
-            for old in top.glob("policy-*"):
-                shutil.rmtree(old)
-            (root / _PLACE).rename(place)
-            shutil.rmtree(root)
-    os.utime(place)
+            with tempfile.TemporaryDirectory(prefix="work-", dir=new) as root:
+                system.make(BOOKWORM, Path(root))
+                for file in (Path(root) / _PLACE).iterdir():
+                    file.rename(new / file.name)
     return place
-
-
-def _architecture() -> str:
-    answer = subprocess.run(
-        ["dpkg", "--print-architecture"], check=True, capture_output=True, text=True
-    )
-    return answer.stdout.strip()

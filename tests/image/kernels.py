@@ -11,8 +11,8 @@ import base64
 from dataclasses import dataclass
 from pathlib import Path
 
-from dpm_image import bootrecord
-from dpm_image.instance import Step
+from dpm_lab.guests.disk import bootrecord
+from dpm_lab.guests.qemu.prepare import Step
 
 #: Later kernels of each release, the newer one last. Compared as text, the older one is the newer.
 LATER = {
@@ -25,7 +25,7 @@ MARK = "dpm.last_kernel=1"
 
 _FOLDER = "/run/boot-map"
 
-#: What :mod:`dpm_image.bootrecord` imports, in so many words.
+#: What :mod:`dpm_lab.guests.disk.bootrecord` imports, in so many words.
 _RAWDISK = "SECTOR = 512\nclass DiskError(Exception): pass\n"
 
 #: The new kernel is newest in ``/boot`` before zipl reads it; what the page cache has of the disk,
@@ -86,14 +86,20 @@ def loaded(answer: str) -> list[str]:
     return [name for name in names if name.startswith("vmlinuz-")]
 
 
+def append_archive(initrd: Path, archive: Path) -> None:
+    """Append a cpio archive that the kernel unpacks over those of an initial RAM disk."""
+    # The kernel takes archives one after the other, each at a multiple of four bytes.
+    with initrd.open("ab") as file:
+        file.write(b"\0" * (-file.tell() % 4) + archive.read_bytes())
+
+
 def _reader() -> str:
     files = {
         "boot_map.py": Path(__file__).with_name("boot_map.py").read_text(encoding="utf-8"),
-        "dpm_image/__init__.py": "",
-        "dpm_image/rawdisk.py": _RAWDISK,
-        "dpm_image/bootrecord.py": Path(bootrecord.__file__).read_text(encoding="utf-8"),
+        "dpm_lab/guests/disk/rawdisk.py": _RAWDISK,
+        "dpm_lab/guests/disk/bootrecord.py": Path(bootrecord.__file__).read_text(encoding="utf-8"),
     }
-    lines = [f"mkdir -p {_FOLDER}/dpm_image"]
+    lines = [f"mkdir -p {_FOLDER}/dpm_lab/guests/disk"]
     for name, text in files.items():
         coded = base64.b64encode(text.encode()).decode("ascii")
         lines.append(f"echo {coded} | base64 --decode >{_FOLDER}/{name}")

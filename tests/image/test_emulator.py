@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from dpm_image import emulator, qemu
+from dpm_lab.guests.qemu import emulator
+from dpm_lab.guests.qemu import machine as qemu
 
 pytestmark = pytest.mark.image
 

@@ -20,14 +20,15 @@ from pathlib import Path
 import pytest
 
 from dpm_image.boot import LOOK
-from dpm_image.build import build
-from dpm_image.follow import BootError
-from dpm_image.instance import Step
-from dpm_image.nics import GuestNic, machine_nics, read_tuples
-from dpm_image.progress import Progress
-from dpm_image.qemu import LEAN_CPU
-from dpm_image.session import Outcome, Request, boot
-from dpm_image.verdict import judge
+from dpm_image.build.build import build
+from dpm_image.disk.bootentry import extract
+from dpm_lab.guests.qemu.follow import BootError
+from dpm_lab.guests.qemu.guest import Outcome, boot
+from dpm_lab.guests.qemu.machine import LEAN_CPU
+from dpm_lab.guests.qemu.nics import GuestNic, machine_nics, read_tuples
+from dpm_lab.guests.qemu.prepare import Request, Step
+from dpm_lab.guests.qemu.verdict import judge
+from dpm_lab.progress import Progress
 
 pytestmark = [pytest.mark.image, pytest.mark.slow]
 
@@ -103,11 +104,12 @@ def disk(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def first(disk: Path) -> Boot:
     nics = machine_nics(read_tuples(TUPLES))
+    image = build()
     request = Request(
-        build(),
+        image,
         nics,
         (*STEPS, AGAIN),
-        ipl="kernel",
+        direct=extract(image, disk.parent),
         append="quiet",
         disk_size="9G",
         keep=disk,
@@ -120,9 +122,7 @@ def first(disk: Path) -> Boot:
 @pytest.fixture(scope="module")
 def restart(first: Boot, disk: Path) -> Boot:
     nics = machine_nics(read_tuples(AGAIN_TUPLES), absent=[ABSENT])
-    request = Request(
-        build(), nics, STEPS, ipl="disk", append="nova.dpm=kept", keep=disk, timeout=TIMEOUT
-    )
+    request = Request(build(), nics, STEPS, append="nova.dpm=kept", keep=disk, timeout=TIMEOUT)
     return Boot(nics, boot(request, Progress()))
 
 

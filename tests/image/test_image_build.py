@@ -15,10 +15,12 @@ from pathlib import Path
 
 import pytest
 
-from dpm_image import rawdisk, verify
+import dpm_lab.cache
 from dpm_image.__main__ import main
-from dpm_image.build import build, cache_folder
-from dpm_image.sweep import processes_below
+from dpm_image.build.build import build
+from dpm_image.build.sweep import processes_below
+from dpm_image.verify import verify
+from dpm_lab.guests.disk import rawdisk
 
 pytestmark = [pytest.mark.image, pytest.mark.slow]
 
@@ -91,8 +93,8 @@ def test_a_build_leaves_no_mount_and_no_loop_device(image: Path) -> None:
     mounts = Path("/proc/self/mountinfo").read_text()
     loops = subprocess.run(["losetup", "--list"], check=True, capture_output=True, text=True)
 
-    assert str(cache_folder()) not in mounts
-    assert str(cache_folder()) not in loops.stdout
+    assert str(dpm_lab.cache.folder()) not in mounts
+    assert str(dpm_lab.cache.folder()) not in loops.stdout
 
 
 def test_a_spoilt_image_is_refused_and_each_fault_is_named(
@@ -156,7 +158,7 @@ def test_an_interrupted_build_leaves_nothing(image: Path, tmp_path: Path) -> Non
     # A cache of its own, but for the base system, which is there for sure once the image is.
     cache = tmp_path / "nova-dpm"
     cache.mkdir()
-    (cache / "base").symlink_to(cache_folder() / "base")
+    (cache / "base").symlink_to(dpm_lab.cache.folder() / "base")
     words = tmp_path / "said"
     with words.open("wb") as sink:
         building = subprocess.Popen(

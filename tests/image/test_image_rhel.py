@@ -16,9 +16,11 @@ from pathlib import Path
 
 import pytest
 
-from dpm_image import host, verify
-from dpm_image.bootentry import extract
-from dpm_image.build import Options, plan
+from dpm_image.build import host
+from dpm_image.build.plan import Options, plan
+from dpm_image.disk.bootentry import extract
+from dpm_image.verify import verify
+from dpm_lab import process
 from dpm_lab.source import CHECKOUT
 from tests.image.conftest import KEY, ByRelease
 from tests.image.el_base import ElBase
@@ -70,7 +72,7 @@ def test_each_file_has_the_label_that_the_policy_gives_it(el_image: Path) -> Non
         contexts = f"{root}/etc/selinux/targeted/contexts/files/file_contexts"
         # -m: a machine without SELinux does not say which of its mounts have labels.
         command = ["setfiles", "-n", "-v", "-F", "-m", "-r", root, contexts, root]
-        environment = {**os.environ, "PATH": host.search_path()}
+        environment = {**os.environ, "PATH": process.search_path()}
         answer = subprocess.run(
             command, check=False, capture_output=True, text=True, env=environment
         )

@@ -12,13 +12,15 @@ from pathlib import Path
 
 import pytest
 
+import dpm_lab.cache
 from dpm_image import compare
 from dpm_image.__main__ import main
-from dpm_image.apart import apart
-from dpm_image.build import Options, build, cache_folder, plan
+from dpm_image.build.build import build
+from dpm_image.build.plan import Options, plan
 from dpm_image.compare import Entry, Tree
-from dpm_image.rawdisk import exported
-from dpm_image.rootfs import mounted
+from dpm_image.disk.rootfs import mounted
+from dpm_lab.guests.disk.apart import apart
+from dpm_lab.guests.disk.rawdisk import exported
 from tests.image.test_image_build import changed
 
 pytestmark = [pytest.mark.image, pytest.mark.slow]
@@ -93,7 +95,7 @@ def two_builds(image: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[B
 
     The mirror is an input too: where it moved on meanwhile, both are built anew.
     """
-    folder = cache_folder() / "second-builds"
+    folder = dpm_lab.cache.folder() / "second-builds"
     file = folder / f"{image.stem}.json"
     first, second = seen(image), kept(file)
     if second is None or first.packages != second.packages:

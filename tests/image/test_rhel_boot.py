@@ -14,12 +14,14 @@ from pathlib import Path
 import pytest
 
 from dpm_image.boot import LOOK
-from dpm_image.instance import Step
-from dpm_image.nics import GuestNic, machine_nics, read_tuples
-from dpm_image.progress import Progress
-from dpm_image.session import Outcome, Request, boot
-from dpm_image.verdict import judge
-from dpm_lab.osa.cpio import Archive
+from dpm_image.disk.bootentry import extract
+from dpm_lab.guests.hercules.cpio import Archive
+from dpm_lab.guests.qemu.guest import Outcome, boot
+from dpm_lab.guests.qemu.machine import DirectKernel
+from dpm_lab.guests.qemu.nics import GuestNic, machine_nics, read_tuples
+from dpm_lab.guests.qemu.prepare import Request, Step
+from dpm_lab.guests.qemu.verdict import judge
+from dpm_lab.progress import Progress
 from tests.image import kernels
 from tests.image.conftest import ByRelease
 from tests.image.el_base import RELEASES
@@ -127,6 +129,13 @@ def fake_ipl(file: Path) -> Path:
     return file
 
 
+def kernel_with_fake_ipl(image: Path, folder: Path) -> DirectKernel:
+    """Return the image's kernel and initial RAM disk, with what that is told by."""
+    kernel = extract(image, folder)
+    kernels.append_archive(kernel.initrd, fake_ipl(folder / "fake-ipl.cpio"))
+    return kernel
+
+
 def start(request: Request) -> Boot:
     """Boot, and return what became of it."""
     assert request.keep is not None
@@ -140,10 +149,9 @@ def first_boot(release: str, image: Path, folder: Path) -> Request:
         image,
         machine_nics(read_tuples(TUPLES)),
         (*(STEPS_9 if is_9 else STEPS), *kernels.life(release).steps),
-        ipl="kernel" if is_9 else "disk",
+        direct=kernel_with_fake_ipl(image, folder) if is_9 else None,
         append=APPENDED,
         disk_size="4G",
-        initrd_overlay=fake_ipl(folder / "fake-ipl.cpio") if is_9 else None,
         keep=folder / f"{release}.qcow2",
         timeout=TIMEOUT,
     )

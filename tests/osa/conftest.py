@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from dpm_lab.osa.guest import Configuration, Guest
+from dpm_lab.guests.hercules.guest import Configuration, Guest
 from tests.osa.nics import NICS, TUPLES, reset
 
 

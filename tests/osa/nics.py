@@ -5,14 +5,15 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from dpm_lab.osa.cards import Nic, row
-from dpm_lab.osa.guest import Guest
+from dpm_lab.guests import tuples
+from dpm_lab.guests.hercules.cards import Nic, row
+from dpm_lab.guests.hercules.guest import Guest
 
-NICS = row(4)
 #: Wanted port of each; the cards have ports 0 and 1.
 PORTS = (1, 0, 1, 0)
 MACS = tuple(f"0a00000000{number}" for number in (11, 12, 13, 14))
-TUPLES = "".join(nic.tuple(port, mac) for nic, port, mac in zip(NICS, PORTS, MACS, strict=True))
+NICS = tuple(map(Nic.asking, row(4), PORTS, MACS))
+TUPLES = tuples(NICS)
 
 #: Seconds.
 _PATIENCE = 600.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dpm_lab.osa.guest import Guest
+from dpm_lab.guests.hercules.guest import Guest
 
 pytestmark = [pytest.mark.osa, pytest.mark.slow]
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from dpm_lab.osa.guest import Guest
+from dpm_lab.guests import tuples
+from dpm_lab.guests.hercules.guest import Guest
 from tests.osa.nics import MACS, NICS, assert_as_wanted, colons, states
 
 pytestmark = [pytest.mark.osa, pytest.mark.slow]
@@ -97,7 +98,7 @@ def test_the_mac_of_a_bonds_port_is_the_bonds_and_stays(guest: Guest) -> None:
 def test_a_mac_that_another_nic_of_the_card_has_is_said_with_its_cure(guest: Guest) -> None:
     """Two partitions with one MAC, such as a server that was evacuated and is still there."""
     guest.check("dpm-guest configure 0600")
-    guest.put("/run/cmdline", NICS[1].tuple(0, MACS[0]))
+    guest.put("/run/cmdline", tuples([NICS[1].asking(0, MACS[0])]))
 
     result = guest.run("dpm-guest --cmdline /run/cmdline configure")
 

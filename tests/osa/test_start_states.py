@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from dpm_lab.osa.guest import Guest
+from dpm_lab.guests import tuples
+from dpm_lab.guests.hercules.guest import Guest
 from tests.osa.nics import NICS, assert_as_wanted, states
 
 pytestmark = [pytest.mark.osa, pytest.mark.slow]
@@ -87,7 +88,7 @@ def test_a_nic_with_the_right_port_keeps_its_interface_while_its_mac_is_mended(
 
 
 def test_nics_that_are_ignored_are_freed(guest: Guest) -> None:
-    last = NICS[-1].devno + 2
+    last = NICS[-1].bus_id.number + 2
     guest.check(
         f"echo add {NICS[0].bus_id}-0.0.{last:04x} > /proc/cio_ignore;"
         " echo purge > /proc/cio_ignore; udevadm settle"
@@ -101,9 +102,8 @@ def test_nics_that_are_ignored_are_freed(guest: Guest) -> None:
 
 
 def test_a_port_that_the_card_does_not_have_is_said_and_costs_only_its_nic(guest: Guest) -> None:
-    guest.put(
-        "/run/cmdline", f"{NICS[0].tuple(7, '0a0000000011')}{NICS[1].tuple(0, '0a0000000012')}"
-    )
+    asked = (NICS[0].asking(7, "0a0000000011"), NICS[1].asking(0, "0a0000000012"))
+    guest.put("/run/cmdline", tuples(asked))
 
     result = guest.run("dpm-guest --cmdline /run/cmdline configure")
 
@@ -113,7 +113,7 @@ def test_a_port_that_the_card_does_not_have_is_said_and_costs_only_its_nic(guest
 
 
 def test_a_mac_that_no_card_takes_is_said_and_the_nic_is_up_all_the_same(guest: Guest) -> None:
-    guest.put("/run/cmdline", NICS[1].tuple(0, "001122334455"))
+    guest.put("/run/cmdline", tuples([NICS[1].asking(0, "001122334455")]))
 
     result = guest.run("dpm-guest --cmdline /run/cmdline configure")
 

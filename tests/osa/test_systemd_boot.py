@@ -13,19 +13,20 @@ from dataclasses import replace
 import pytest
 
 from dpm_lab.debian.releases import ArchiveError
-from dpm_lab.osa.base import ANY_NEWER
-from dpm_lab.osa.cards import Nic
-from dpm_lab.osa.guest import Configuration, Guest
+from dpm_lab.guests import tuples
+from dpm_lab.guests.hercules.base import ANY_NEWER
+from dpm_lab.guests.hercules.cards import Nic
+from dpm_lab.guests.hercules.guest import Configuration, Guest
 from tests import notes
 from tests.osa.nics import NICS, TUPLES, State, assert_as_wanted, colons, states
 
 pytestmark = [pytest.mark.osa, pytest.mark.slow]
 
-SILENT = Nic(0x0700, silent=True)
-LATER = Nic(0x0900, delay=1.0)
-UNNAMED = Nic(0x0A00)
-LATER_UNNAMED = Nic(0x1003)
 LATER_MAC = "0a0000000019"
+SILENT = Nic.parse("0700,silent").asking(0, "0a0000000017")
+LATER = Nic.parse("0900,delay=1").asking(1, LATER_MAC)
+UNNAMED = Nic.parse("0a00")
+LATER_UNNAMED = Nic.parse("1003")
 _PLAIN = "--quiet --plain --no-legend"
 _UNTIL_DONE = (
     'until [ "$(systemctl is-active dpm-guest.service)" != activating ]; do sleep 1; done;'
@@ -40,8 +41,7 @@ def guests() -> Iterator[dict[str, Guest | ArchiveError]]:
     Debian 12: a silent card among four, default names. A newer one: all devices ignored, the
     kernel's own names, and only udev to load the driver.
     """
-    parameters = TUPLES.replace(NICS[3].tuple(0, "0a0000000014"), "")
-    parameters += SILENT.tuple(0, "0a0000000017") + LATER.tuple(1, LATER_MAC)
+    parameters = tuples((*NICS[:3], SILENT, LATER))
     bookworm = Configuration((*NICS[:3], SILENT, UNNAMED), parameters, init="systemd")
     parameters = f"cio_ignore=all net.ifnames=0 systemd.mask=modprobe@qeth.service {TUPLES}"
     newer = Configuration(NICS, parameters, release=ANY_NEWER, init="systemd")

@@ -16,10 +16,9 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-from dpm_image.build import cache_folder
+from dpm_lab import cache
 from dpm_lab.debian.releases import BULLSEYE, FORKY, TRIXIE, Release, choose
 from dpm_lab.debian.system import System
-from dpm_lab.osa import cache
 from dpm_lab.process import run
 from tests import notes
 from tests.packaging import TOP
@@ -119,7 +118,7 @@ def get(kind: str) -> Root:
 
 def _folder(kind: str, release: Release) -> Path:
     key = cache.key(repr(release), repr(_SYSTEMS[kind]), *_wheels(kind))
-    return cache_folder() / "packaging" / f"root-{release.name}-{key}"
+    return cache.folder("packaging", f"root-{release.name}-{key}")
 
 
 def _wheels(kind: str) -> tuple[str, ...]:

@@ -39,7 +39,7 @@ ELSEWHERE = {
 }
 
 _NAME = re.compile(r"[a-z][a-z0-9._+-]*[a-z0-9]")
-_DOORS = {"run", "_run", "_try", "as_root", "_root_command", "_which"}
+_DOORS = {"run", "_run", "_try", "as_root", "_root_command", "ask"}
 _MODULES = {"subprocess", "shutil"}
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -215,7 +215,7 @@ def test_a_program_that_is_called_by_name_is_installed_by_the_lists() -> None:
 
 
 def test_what_a_build_asks_for_is_in_the_list() -> None:
-    from dpm_image import host
+    from dpm_image.build import host
 
     packages = {*host.TOOLS.values()}.union(*(one.values() for one in host.BASE_TOOLS.values()))
 

@@ -63,7 +63,7 @@ def _run(options: Options) -> int:
     if os.geteuid() and not options.dry_run:
         raise DpmGuestError(f"{options.command} has to be run as root (or with --dry-run)")
     if options.command == "setmac":
-        from dpm_guest.setmac import setmac
+        from dpm_guest.mac import setmac
 
         return setmac(_read(options, tree), options.operands[0], tree, console, options.dry_run)
     if options.command == "retry":
@@ -95,7 +95,8 @@ def _look(options: Options, tree: Sysfs, console: Console) -> int:
 
 
 def _retry(options: Options, tree: Sysfs, console: Console) -> int:
-    from dpm_guest.retry import remembered, retry
+    from dpm_guest.markers import remembered
+    from dpm_guest.retry import retry
 
     if options.dry_run:
         left = remembered()

@@ -89,6 +89,28 @@ def test_finds_nothing_inside_other_parameters(line: str) -> None:
     assert parse(line).nics == ()
 
 
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        # a pair holds blanks together, wherever in a word it is
+        ('x="1 0001,0; 2" 0004,0;', ["0004,0;"]),
+        ('"x=1 0001,0; 2" 0004,0;', ["0004,0;"]),
+        ('x="1"2" 0001,0; 0004,0;', ["0001,0;", "0004,0;"]),
+        # one that has no other does not hold the rest of the line
+        ('x="1 0001,0; 0004,0;', ["0001,0;", "0004,0;"]),
+        ('x="1" 0001,0; y="2 0004,0;', ["0001,0;", "0004,0;"]),
+    ],
+)
+def test_quotes_are_read_in_pairs(line: str, expected: list[str]) -> None:
+    assert [str(found) for found in parse(line).nics] == expected
+
+
+@pytest.mark.parametrize("word", ['0001,0;"', '0001,"0;', '0001,0"x y";', '"0001,0;"', 'x"0001,0;'])
+def test_a_word_with_a_quote_in_it_is_never_read(word: str) -> None:
+    """A driver writes none, so what it would mean is a guess."""
+    assert parse(f"ro {word} 0004,0;").nics == (nic("0004"),)
+
+
 # lib/ctype.c of the kernel: bytes 9 to 13, 32 and 160 have the bit _S.
 KERNELS_BLANKS = frozenset([*range(9, 14), 32, 160])
 

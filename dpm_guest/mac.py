@@ -10,7 +10,6 @@ from __future__ import annotations
 from dpm_guest.console import Console, words
 from dpm_guest.errors import InterfaceError, InvalidIdError
 from dpm_guest.ids import CcwId
-from dpm_guest.netdev import set_mac
 from dpm_guest.sysfs import Sysfs
 
 TYPE_CHECKING = False
@@ -43,6 +42,8 @@ def tell_udev(nics: Iterable[NicParams], console: Console) -> bool:
 
 def put_right(job: Job, device: Device) -> None:
     """Set the MAC of a NIC that has another one; `job` gets to know what became of it."""
+    from dpm_guest.netdev import set_mac  # which only those pay for who set one
+
     mac = job.nic.mac
     assert mac is not None, "a NIC that may have any has no wrong one"
     try:
@@ -128,6 +129,8 @@ def setmac(wanted: Wanted, name: str, tree: Sysfs, console: Console, dry_run: bo
     if dry_run:
         print(f"{where}: MAC {device.mac} would become {nic.mac}")
         return 1
+    from dpm_guest.netdev import set_mac
+
     try:
         set_mac(device.ifindex, nic.mac)
     except InterfaceError as error:

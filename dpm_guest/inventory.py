@@ -60,7 +60,7 @@ _UDEV = re.compile(r"E:(ID_NET_|ID_PATH|ID_RENAMING|SYSTEMD_|NM_)[A-Z_]*=")
 _SYSINFO = ("Manufacturer", "Type", "Model", "LPAR Characteristics", "VM00 Control Program")
 
 _MOST_NAMES = 256
-_SECONDS, _SECONDS_IN_ALL = 5.0, 90.0
+SECONDS, _SECONDS_IN_ALL = 5.0, 90.0
 _PROGRAMS = ("udevadm", "NetworkManager", "cloud-init", "chzdev")
 _JOURNAL = (
     "journalctl -b -q --no-pager -o short-monotonic --no-hostname -n 400 -u dpm-guest.service "
@@ -134,7 +134,7 @@ class Inventory:
     def _peek(self, path: str) -> str:
         """The text of a small file; '' where it can't be read."""
         try:
-            return _text(self._within(_SECONDS, lambda: _contents(path, 4096))).strip()
+            return _text(self._within(SECONDS, lambda: contents(path, 4096))).strip()
         except OSError:
             return ""
 
@@ -147,7 +147,7 @@ class Inventory:
         try:
             if folder in self._silent:
                 raise TimeoutError("another one there did not answer")
-            self._put(name, clean(self._within(_SECONDS, lambda: _contents(path, most))))
+            self._put(name, clean(self._within(SECONDS, lambda: contents(path, most))))
         except OSError as error:
             if error.errno is None and isinstance(error, TimeoutError):
                 self._silent.add(folder)
@@ -241,7 +241,7 @@ class Inventory:
 
     def _permanent(self, name: str) -> str:
         try:
-            mac = self._within(_SECONDS, lambda: permanent_mac(name))
+            mac = self._within(SECONDS, lambda: permanent_mac(name))
         except OSError as error:
             return words(error)
         return self._private.mac(mac) if mac else "none"
@@ -327,7 +327,7 @@ class Inventory:
         return names[:_MOST_NAMES]
 
 
-def _contents(path: str, most: int) -> bytes:
+def contents(path: str, most: int) -> bytes:
     """The beginning of a regular file; pipes and devices are not even opened."""
     if not stat.S_ISREG(os.stat(path).st_mode):
         raise OSError("no regular file")

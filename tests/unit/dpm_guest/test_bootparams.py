@@ -95,9 +95,11 @@ def test_finds_nothing_inside_other_parameters(line: str) -> None:
         # a pair holds blanks together, wherever in a word it is
         ('x="1 0001,0; 2" 0004,0;', ["0004,0;"]),
         ('"x=1 0001,0; 2" 0004,0;', ["0004,0;"]),
+        ('root=LABEL=root x="1 0001,0; 2" 0004,0;', ["0004,0;"]),
         ('x="1"2" 0001,0; 0004,0;', ["0001,0;", "0004,0;"]),
         # one that has no other does not hold the rest of the line
         ('x="1 0001,0; 0004,0;', ["0001,0;", "0004,0;"]),
+        ('xy="1 0001,0; 0004,0;', ["0001,0;", "0004,0;"]),
         ('x="1" 0001,0; y="2 0004,0;', ["0001,0;", "0004,0;"]),
     ],
 )

@@ -432,15 +432,15 @@ def test_a_card_that_never_answers_costs_only_its_attribute(
     guest: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In place of an attribute whose read blocks in the kernel."""
-    forever, read = threading.Event(), inventory._contents
+    forever, read = threading.Event(), inventory.contents
 
-    def contents(path: str, most: int) -> bytes:
+    def silent(path: str, most: int) -> bytes:
         if path.endswith("card_type"):
             forever.wait()
         return read(path, most)
 
-    monkeypatch.setattr(inventory, "_contents", contents)
-    monkeypatch.setattr(inventory, "_SECONDS", 0.1)
+    monkeypatch.setattr(inventory, "contents", silent)
+    monkeypatch.setattr(inventory, "SECONDS", 0.1)
 
     assert run(guest, "report", "r") == 0
     forever.set()

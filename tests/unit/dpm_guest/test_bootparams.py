@@ -327,6 +327,8 @@ def test_the_limit_counts_what_was_there_before() -> None:
         TooLongError, match="need 257 characters, of which 240 for NICs and 17 for what"
     ):
         compose("x" * 16, nics)
+    with pytest.raises(TooLongError, match="271 characters, of which 20 for NICs and 251 for what"):
+        compose("x" * 250, nics[:1])
 
 
 @pytest.mark.parametrize(

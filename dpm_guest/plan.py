@@ -49,11 +49,11 @@ def _not_there(nic: NicParams, device: Device) -> str | None:
 
 
 def _no_interface(nic: NicParams, device: Device) -> str | None:
+    if device.kind == VIRTIO and not device.online:
+        return "offline"
     if device.interface:
         return None
-    if device.online:
-        return "no interface"
-    return "offline" if device.kind == VIRTIO else ""
+    return "no interface" if device.online else ""
 
 
 def _other_mac(nic: NicParams, device: Device) -> str | None:
@@ -113,7 +113,7 @@ _STEPS = {
         "waiting for its interface",
         "see dmesg; is the driver for it (qeth_l2, virtio_net) in the image?",
         _no_interface,
-        lambda nic, it: {"interface": "new"},
+        lambda nic, it: {"online": True, "interface": it.interface or "new"},
     ),
     UDEV: _Step(
         "waiting for udev to finish with its interface",

@@ -380,5 +380,8 @@ def test_nic_params_are_values() -> None:
 
     assert one == nic("0001", 1, "0A0000000011")
     assert len({one, nic("0001", 1, "0a0000000011"), nic("0001", 1)}) == 2
+    for number, other in (("0000", "0a0000000011"), ("0002", "0a0000000011"), ("0001", None)):
+        assert one != nic(number, 1, other)
+    assert one not in (nic("0001", 0, "0a0000000011"), nic("0001", 2, "0a0000000011"), str(one))
     with pytest.raises(AttributeError):
         one.port = 2

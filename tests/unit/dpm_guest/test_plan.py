@@ -17,6 +17,7 @@ RIGHT = {
     "kind": QETH, "grouped": True, "layer2": 1, "port": 1, "online": True,
     "interface": "enc600", "mac": NIC.mac,
 }  # fmt: skip
+UNKNOWN = "the kernel does not say yet what it is"
 GROUPED = {**RIGHT, "layer2": -1, "port": 0, "online": False, "interface": None, "mac": None}
 
 
@@ -62,6 +63,8 @@ def device(**attributes: Any) -> Device:
         ),
         ({"kind": VIRTIO, "online": True, "interface": "enc600", "mac": NIC.mac}, (), ()),
         ({"kind": VIRTIO, "online": True}, ("interface", "mac"), ("no interface",)),
+        ({"kind": VIRTIO}, ("interface", "mac"), ("offline",)),
+        ({}, ("appear", "group", "layer2", "port", "online", "mac"), (UNKNOWN,)),
     ],
 )
 def test_steps_and_reasons_follow_from_what_is(
@@ -70,6 +73,7 @@ def test_steps_and_reasons_follow_from_what_is(
     found = device(**attributes)
 
     assert plan.steps(NIC, found) == steps
+    assert plan.next_step(NIC, found) == next((step for step in steps if step != plan.MAC), None)
     assert plan.differences(NIC, found) == reasons
     assert plan.is_right(NIC, found) is (not reasons)
 
@@ -107,3 +111,15 @@ def test_every_step_has_words_and_something_to_look_at() -> None:
     for step in (*plan.steps(NIC, device(missing=ID.triple)), plan.OFFLINE, plan.INTERFACE):
         assert plan.describe(step, NIC)
         assert "{" not in plan.cure(step, NIC)
+
+
+def test_a_mac_that_no_card_takes_is_not_announced_but_explained() -> None:
+    nic = NicParams(ID, 1, Mac.parse("010000000011"))
+
+    assert "multicast MAC" in plan.describe(plan.MAC, nic)
+    assert plan.describe(plan.PORT, nic) == "setting port 1"
+    assert plan.describe(plan.MAC, NIC) == "setting the MAC 0a:00:00:00:00:11"
+    assert not plan.curable(nic, device(**RIGHT))
+    assert plan.curable(nic, device(**GROUPED))
+    assert plan.curable(NIC, device(**RIGHT))
+    assert not plan.curable(NIC, device(kind="3990/e9"))

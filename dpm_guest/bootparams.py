@@ -259,10 +259,13 @@ def _begins_like_a_tuple(token: str) -> bool:
     head, comma, rest = token.partition(";")[0].partition(",")
     parts = head.lower().removeprefix("0x").split(".")
     digits = "".join(parts)
-    return (
-        bool(comma and "=" not in rest and len(parts) in (1, 3) and 0 < len(digits) <= 8)
+    return bool(
+        comma
         and all(parts)
+        and len(parts) in (1, 3)
+        and len(digits) <= 8
         and HEX_DIGITS.issuperset(digits)
+        and "=" not in rest
         and '"' not in token
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from dpm_guest.bootparams import NicParams, parse
+from dpm_guest.bootparams import NicParams
 from dpm_guest.console import Console, discard, words
 from dpm_guest.errors import DpmGuestError, InvalidIdError, UsageError
 from dpm_guest.ids import CcwId
@@ -63,7 +63,7 @@ def _run(options: Options) -> int:
     if os.geteuid() and not options.dry_run:
         raise DpmGuestError(f"{options.command} has to be run as root (or with --dry-run)")
     if options.command == "setmac":
-        from dpm_guest.setmac import setmac
+        from dpm_guest.mac import setmac
 
         return setmac(_read(options, tree), options.operands[0], tree, console, options.dry_run)
     if options.command == "retry":
@@ -95,7 +95,8 @@ def _look(options: Options, tree: Sysfs, console: Console) -> int:
 
 
 def _retry(options: Options, tree: Sysfs, console: Console) -> int:
-    from dpm_guest.retry import remembered, retry
+    from dpm_guest.markers import remembered
+    from dpm_guest.retry import retry
 
     if options.dry_run:
         left = remembered()
@@ -120,10 +121,11 @@ def _asked(operand: str) -> tuple[CcwId, NicParams | None]:
     bus_id = CcwId.parse(name)
     if not comma:
         return bus_id, None
-    parsed = parse(f"{bus_id.devno},{rest.rstrip(';')};", only_tuples=True)
-    if parsed.damaged:
-        raise InvalidIdError(parsed.damaged[0])
-    nic = parsed.nics[0]
+    text = f"{bus_id.devno},{rest.rstrip(';')};"
+    try:
+        nic = NicParams.parse(text)
+    except InvalidIdError as error:
+        raise InvalidIdError(f"{text!r}: {error}") from error
     return bus_id, NicParams(bus_id, nic.port, nic.mac)
 
 

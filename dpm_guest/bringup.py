@@ -100,9 +100,7 @@ def bring_up(nic: NicParams, shared: Shared, progress: Callable[[str], None]) ->
             continue
         tries += 1
         if tries >= _TRIES.get(step, _OTHER_TRIES):
-            raise BringUpError(
-                f"{plan.describe(step, nic)} failed: {reason}; {plan.look_at(step, nic)}"
-            )
+            raise BringUpError(f"{plan.describe(step, nic)} failed: {reason}", plan.cure(step, nic))
         shared.pause(min(_FIRST_PAUSE * 1.5**tries, _LONGEST_PAUSE))
     raise BringUpError("somebody else changes the device all the time")
 
@@ -135,8 +133,8 @@ def _do(step: str, nic: NicParams, shared: Shared) -> None:
         holder = tree.holder(nic.bus_id)
         if holder:
             raise BringUpError(
-                f"its devices belong to the device {holder} already; if nobody needs that one, "
-                f"write 1 to /sys/bus/ccwgroup/devices/{holder}/ungroup"
+                f"its devices belong to the device {holder} already",
+                f"if nobody needs that one, write 1 to /sys/bus/ccwgroup/devices/{holder}/ungroup",
             )
         _load_qeth(shared)
         sysfs.write(f"{tree.qeth_driver}/group", ",".join(nic.bus_id.triple))
@@ -182,7 +180,7 @@ def _load_qeth(shared: Shared) -> None:
     while not os.path.isdir(shared.tree.qeth_driver):
         if time.monotonic() > end:
             raise BringUpError(
-                f"loading the module qeth failed (modprobe ended with {code}); "
-                f"is it in the image? see 'modinfo qeth'"
+                f"loading the module qeth failed (modprobe ended with {code})",
+                "is it in the image? see 'modinfo qeth'",
             )
         shared.pause(_LONGEST_PAUSE)

@@ -7,7 +7,9 @@ from dpm_guest.bootparams import NicParams
 from dpm_guest.console import Console
 from dpm_guest.errors import UnnamedError
 from dpm_guest.ids import CcwId
-from dpm_guest.jobs import MARKERS, bring_right, touch
+from dpm_guest.jobs import bring_right
+from dpm_guest.markers import BOOT_IS_DONE, forget, mark, remember
+from dpm_guest.outcome import say_steps
 from dpm_guest.sysfs import Sysfs
 
 TYPE_CHECKING = False
@@ -15,10 +17,6 @@ if TYPE_CHECKING:
     from dpm_guest.wanted import Wanted
 
     Asked = tuple[CcwId, NicParams | None]
-
-BOOT_IS_DONE = f"{MARKERS}/done"
-"""Made when all NICs of the boot were seen to; what comes from then on has come later. Not where
-nothing is to be done with devices that come and have no marker, so that udev starts nothing."""
 
 
 def configure(
@@ -63,7 +61,7 @@ def configure(
     elif not nics:
         console.notice("no NIC on the kernel command line")
     if dry_run:
-        return _dry_run(nics, tree) or (1 if wanted.damaged or refused else 0)
+        return say_steps(nics, tree) or (1 if wanted.damaged or refused else 0)
     failed = bring_right(nics, wanted, tree, console, timeout)
     if unit:
         _leave_the_rest(nics, failed, wanted, tree, console=console, at_boot=not asked)
@@ -122,9 +120,7 @@ def _leave_the_rest(
     """Have the background see to what may still become right, and in a boot to NICs that are there
     and that nobody names: one that was added before a reboot from inside, which reads no new
     boot parameters."""
-    from dpm_guest import retry
-
-    retry.forget(nic.bus_id for nic in nics if nic not in failed)
+    forget(nic.bus_id for nic in nics if nic not in failed)
     left = [nic.bus_id for nic in failed if plan.curable(nic, tree.device(nic.bus_id))]
     if at_boot:
         if not wanted.no_auto:
@@ -132,23 +128,8 @@ def _leave_the_rest(
 
             left += find(tree, wanted)[0]
         if wanted.files or not wanted.no_auto:
-            touch(BOOT_IS_DONE, "NICs that come later", console)
-    if retry.remember(left, console):
-        retry.start_unit()
+            mark(BOOT_IS_DONE, "NICs that come later will be left alone", console)
+    if remember(left, console):
+        from dpm_guest.retry import start_unit
 
-
-def _dry_run(nics: list[NicParams], tree: Sysfs) -> int:
-    """Say what would be done; 1 if there is anything."""
-    code = 0
-    for nic in nics:
-        device = tree.device(nic.bus_id)
-        if not plan.is_network_device(device):
-            steps = [f"nothing: it is no network device but {device.kind}"]
-            code = 1
-        else:
-            steps = [plan.describe(step, nic) for step in plan.steps(nic, device)]
-            if nic.mac is not None and plan.wrong_mac(nic, device):
-                steps.append(nic.mac.why_unusable() or f"setting the MAC {nic.mac}")
-            code = 1 if steps else code
-        print(f"{nic.bus_id}: {', '.join(steps) or 'already right'}")
-    return code
+        start_unit()

@@ -2,7 +2,16 @@
 
 
 class DpmGuestError(Exception):
-    """Base of all errors raised by this package. Its text is one sentence meant for a person."""
+    """Base of all errors raised by this package; as a text, a sentence meant for a person.
+
+    Args:
+        text: what is wrong, with which values
+        cure: what to do or to look at, '' where that is not known; whoever shows the error shows it
+    """
+
+    def __init__(self, text: str, cure: str = "") -> None:
+        super().__init__(f"{text}; {cure}" if cure else text)
+        self.cure = cure
 
 
 class InvalidIdError(DpmGuestError):

@@ -21,11 +21,11 @@ from dpm_guest.ids import CcwId
 from dpm_guest.netdev import permanent_mac
 from dpm_guest.private import Private, shape
 from dpm_guest.process import output
-from dpm_guest.sysfs import Sysfs, bus_ids_in, names_in
+from dpm_guest.sysfs import QETH, VIRTIO, Sysfs, bus_ids_in, kind_of, names_in
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
     from typing import TypeVar
 
     from dpm_guest.options import Options
@@ -36,35 +36,31 @@ ROOT = ""
 """Before ``/etc`` and ``/run``; tests have their own."""
 
 
-def _names(text: str) -> list[str]:
-    return text.split()
-
-
 # Attributes whose values are the kernel's own words and numbers.
-_GROUP = _names(
+_GROUP = (
     "state chpid card_type inbuf_size portno priority_queueing buffer_count layer2 isolation "
     "hw_trap performance_stats sniffer online"
 )
-_SUBCHANNEL = _names("chpids pimpampom type")
-_CCW = _names("availability cutype devtype modalias online")
-_CHANNEL_PATH = _names("status type shared")
-_INTERFACE = _names(
+_SUBCHANNEL = "chpids pimpampom type"
+_CCW = "availability cutype devtype modalias online"
+_CHANNEL_PATH = "status type shared"
+_INTERFACE = (
     "addr_assign_type addr_len carrier dev_id dev_port flags ifindex iflink link_mode mtu "
     "name_assign_type operstate type"
 )
-_PCI = _names("class device vendor pft port uid uid_is_unique vfn")
-_IPL = _names("ipl_type has_secure secure")
+_PCI = "class device vendor pft port uid uid_is_unique vfn"
+_IPL = "ipl_type has_secure secure"
 
 # Reading these asks the card or the firmware (drivers/s390/net/qeth_core_sys.c, qeth_ethtool.c,
 # qeth_l2_sys.c; drivers/s390/cio/chp.c, chp_configure_show).
-_ASKS = _names("switch_attrs bridge_role bridge_state speed duplex configure")
-_LINKS = _names("cdev0 cdev1 cdev2 driver group_device device master")
+_ASKS = "switch_attrs bridge_role bridge_state speed duplex configure"
+_LINKS = "cdev0 cdev1 cdev2 driver group_device device master"
 _VALUE = re.compile(r"[\w .:,()/-]{0,80}", re.ASCII)
 _UDEV = re.compile(r"E:(ID_NET_|ID_PATH|ID_RENAMING|SYSTEMD_|NM_)[A-Z_]*=")
 _SYSINFO = ("Manufacturer", "Type", "Model", "LPAR Characteristics", "VM00 Control Program")
 
 _MOST_NAMES = 256
-_SECONDS, _SECONDS_IN_ALL = 5.0, 90.0
+SECONDS, _SECONDS_IN_ALL = 5.0, 90.0
 _PROGRAMS = ("udevadm", "NetworkManager", "cloud-init", "chzdev")
 _JOURNAL = (
     "journalctl -b -q --no-pager -o short-monotonic --no-hostname -n 400 -u dpm-guest.service "
@@ -138,7 +134,7 @@ class Inventory:
     def _peek(self, path: str) -> str:
         """The text of a small file; '' where it can't be read."""
         try:
-            return _text(self._within(_SECONDS, lambda: _contents(path, 4096))).strip()
+            return _text(self._within(SECONDS, lambda: contents(path, 4096))).strip()
         except OSError:
             return ""
 
@@ -151,13 +147,13 @@ class Inventory:
         try:
             if folder in self._silent:
                 raise TimeoutError("another one there did not answer")
-            self._put(name, clean(self._within(_SECONDS, lambda: _contents(path, most))))
+            self._put(name, clean(self._within(SECONDS, lambda: contents(path, most))))
         except OSError as error:
             if error.errno is None and isinstance(error, TimeoutError):
                 self._silent.add(folder)
             self._say(name, f"not read: {words(error)}")
 
-    def _folder(self, path: str, attributes: list[str], texts: Sequence[str] = ()) -> None:
+    def _folder(self, path: str, attributes: str, texts: str = "") -> None:
         """Take the attributes of a folder below ``/sys``, and name what else is in it."""
         real = os.path.realpath(f"{self._sys}/{path}")
         below = os.path.relpath(real, self._sys)
@@ -167,15 +163,15 @@ class Inventory:
         others = []
         for name in self._first(names_in(real), f"sys/{self._private.path(below)}"):
             file, member = f"{real}/{name}", self._private.path(f"sys/{below}/{name}")
-            if name in _LINKS:
+            if name in _LINKS.split():
                 self._link(f"{below}/{name}")
-            elif name in attributes:
+            elif name in attributes.split():
                 self._take(member, file, self._value)
-            elif name in texts:
+            elif name in texts.split():
                 self._take(member, file, self._text)
             elif name == "if_name":
                 self._take(member, file, lambda data: self._interface_name(_text(data)))
-            elif name in _ASKS:
+            elif name in _ASKS.split():
                 self._say(member, "not read: that would ask the card or the firmware")
             else:
                 others.append(os.path.basename(member) + "/" * os.path.isdir(file))
@@ -206,7 +202,7 @@ class Inventory:
     def _devices(self) -> None:
         for bus_id in self._first(bus_ids_in(f"{self._sys}/bus/ccwgroup/devices"), "ccwgroup"):
             self._link(f"bus/ccwgroup/devices/{bus_id}")
-            self._folder(f"bus/ccwgroup/devices/{bus_id}", _GROUP, ["portname", "hsuid"])
+            self._folder(f"bus/ccwgroup/devices/{bus_id}", _GROUP, "portname hsuid")
             self._udev(f"+ccwgroup:{bus_id}")
         ccw = "bus/ccw/devices"
         found = [one for one in bus_ids_in(f"{self._sys}/{ccw}") if self._is_network(one)]
@@ -219,13 +215,9 @@ class Inventory:
             self._link(f"bus/ccw/drivers/qeth/{bus_id}")
 
     def _is_network(self, bus_id: CcwId) -> bool:
-        """OSA and HiperSockets, not FCP (``zfcp_ccw.c``: 1731/03); virtio with interfaces."""
-        ccw = self._tree.ccw(bus_id)
-        kind, _, model = self._peek(f"{ccw}/cutype").partition("/")
-        virtio = (name for name in names_in(ccw) if name.startswith("virtio"))
-        return (kind == "1731" and model != "03") or (
-            kind == "3832" and any(os.path.isdir(f"{ccw}/{name}/net") for name in virtio)
-        )
+        """A NIC's, or one of a model of its control unit that nobody knows yet."""
+        kind = kind_of(self._peek(f"{self._tree.ccw(bus_id)}/cutype"))
+        return kind in (QETH, VIRTIO) or kind.startswith("1731/")
 
     def _channel_paths(self) -> None:
         names = [name for name in names_in(f"{self._sys}/devices/css0") if name.startswith("chp")]
@@ -238,7 +230,7 @@ class Inventory:
         names = [name for name in names_in(folder) if os.path.isdir(f"{folder}/{name}")]
         for name in self._first(names, "interfaces"):
             self._link(f"class/net/{name}")
-            self._folder(f"class/net/{name}", _INTERFACE, ["address"])
+            self._folder(f"class/net/{name}", _INTERFACE, "address")
             self._udev(f"n{self._peek(f'{folder}/{name}/ifindex')}")
             if self._sys == "/sys":
                 permanent.append(f"{self._private.interface(name)} {self._permanent(name)}\n")
@@ -249,7 +241,7 @@ class Inventory:
 
     def _permanent(self, name: str) -> str:
         try:
-            mac = self._within(_SECONDS, lambda: permanent_mac(name))
+            mac = self._within(SECONDS, lambda: permanent_mac(name))
         except OSError as error:
             return words(error)
         return self._private.mac(mac) if mac else "none"
@@ -276,11 +268,12 @@ class Inventory:
 
     def _firmware(self) -> None:
         firmware = f"{self._sys}/firmware"
-        self._folder("firmware", [])
-        self._folder("firmware/ocf", [])
-        self._folder("firmware/ipl", _IPL, ["scp_data", "parm"])
+        self._folder("firmware", "")
+        self._folder("firmware/ocf", "")
+        self._folder("firmware/ipl", _IPL, "scp_data parm")
         actions = "firmware/shutdown_actions"
-        self._folder(actions, [n for n in names_in(f"{self._sys}/{actions}") if n[:3] == "on_"])
+        names = names_in(f"{self._sys}/{actions}")
+        self._folder(actions, " ".join(name for name in names if name.startswith("on_")))
         self._take(
             "firmware-devices",
             f"{firmware}/sclp_sd/config/data",
@@ -334,7 +327,7 @@ class Inventory:
         return names[:_MOST_NAMES]
 
 
-def _contents(path: str, most: int) -> bytes:
+def contents(path: str, most: int) -> bytes:
     """The beginning of a regular file; pipes and devices are not even opened."""
     if not stat.S_ISREG(os.stat(path).st_mode):
         raise OSError("no regular file")

@@ -9,13 +9,12 @@ from __future__ import annotations
 import os
 import time
 
-from dpm_guest import plan, udevlink
+from dpm_guest import mac, plan
 from dpm_guest.bootparams import NicParams
-from dpm_guest.console import Console, words
-from dpm_guest.errors import InterfaceError
-from dpm_guest.ids import Mac
-from dpm_guest.netdev import set_mac
-from dpm_guest.sysfs import Device, Sysfs
+from dpm_guest.console import Console
+from dpm_guest.markers import mark
+from dpm_guest.outcome import gave_up, tell
+from dpm_guest.sysfs import Sysfs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,12 +22,6 @@ if TYPE_CHECKING:
 
     from dpm_guest.bringup import Shared
     from dpm_guest.wanted import Wanted
-
-MARKERS = "/run/dpm-guest"
-"""A file for each NIC, named by its bus id. ``80-dpm-guest.rules`` acts only on devices that have
-one, so that nothing is started a device while this command is still at work at boot."""
-
-_ROUNDS = 3  # how often a MAC that somebody else changes is set back before we say so and stop
 
 
 class Job:
@@ -81,31 +74,17 @@ def bring_right(
     clock = Clock(timeout)
     jobs = [Job(nic) for nic in nics]
     named = tuple(job.nic for job in jobs if wanted.named(job.nic.bus_id))
-    links_changed = _write_links([job.nic for job in jobs], console)
-    to_do = [job for job in jobs if _differs(job, tree)]
+    links_changed = mac.tell_udev([job.nic for job in jobs], console)
+    to_do = [job for job in jobs if not plan.is_right(job.nic, tree.device(job.nic.bus_id))]
     if to_do:
         _work(to_do, links_changed, tree, console, clock)
-    _write_markers(named, console)
-    _last_look(jobs, tree, console, clock)
-    return tuple(job.nic for job in jobs if not _report(job, job.nic in named, tree, console))
-
-
-def _differs(job: Job, tree: Sysfs) -> bool:
-    return bool(plan.differences(job.nic, tree.device(job.nic.bus_id), ignored=False))
-
-
-def _write_links(nics: list[NicParams], console: Console) -> bool:
-    """Tell udev the MACs, NIC by NIC; say whether anything changed."""
-    policy = udevlink.naming_policy()
-    changed = False
-    for nic in nics:
-        try:
-            changed = udevlink.write(nic, policy) or changed
-        except OSError as error:
-            console.warning(
-                f"{nic.bus_id}: udev can't be told the MAC: {error.filename}: {words(error)}"
-            )
-    return changed
+    # From its marker on, a NIC that udev announces gets its MAC by 80-dpm-guest.rules; one that was
+    # announced before is seen by the last look. In another order a change between the two would be
+    # seen by nobody.
+    for nic in named:
+        mark(nic.bus_id, f"{nic.bus_id}, when it comes back, will be left alone", console)
+    mac.last_look(jobs, tree, console, clock)
+    return tuple(job.nic for job in jobs if not tell(job, job.nic in named, tree, console))
 
 
 def _work(
@@ -144,7 +123,7 @@ def _work(
         left = clock.left()
         if not left:
             shared.stop.set()
-            _time_is_over([job for job in to_do if not job.done], console, clock)
+            gave_up([job for job in to_do if not job.done], console, clock.waited())
             return
         # An event wakes us; the look after half a second is for one that was lost.
         watcher.wait(min(left, 0.5))
@@ -168,9 +147,9 @@ def _one_nic(job: Job, shared: Shared, clock: Clock, wake: int) -> None:
         _wake(wake)
         shared.wait_for(shared.named[job.nic.bus_id])
         device = shared.tree.device(job.nic.bus_id)
-        if job.nic.mac is not None and plan.wrong_mac(job.nic, device):
+        if plan.wrong_mac(job.nic, device):
             progress(plan.MAC)
-            _set_mac(job, job.nic.mac, device)
+            mac.put_right(job, device)
     except Stopped:
         return  # the main thread says where it stands
     except BringUpError as error:
@@ -187,94 +166,3 @@ def _wake(wake: int) -> None:
         os.write(wake, b"x")
     except BlockingIOError:
         pass  # so full that the main thread wakes anyway
-
-
-def _set_mac(job: Job, mac: Mac, device: Device) -> None:
-    reason = mac.why_unusable()
-    try:
-        if reason:
-            raise InterfaceError(f"{reason}: no card takes it")
-        set_mac(device.ifindex, mac)
-        job.mac_set = job.touched = True
-    except InterfaceError as error:
-        job.failure = f"setting the MAC of {device.interface} failed: {error}"
-
-
-def _time_is_over(jobs: list[Job], console: Console, clock: Clock) -> None:
-    """Say of each unfinished NIC where it stands."""
-    for job in jobs:
-        step = job.step or plan.APPEAR
-        said = f"{plan.describe(step, job.nic)}: gave up after {clock.waited():.0f} s"
-        if step == plan.UDEV:
-            console.warning(f"{job.nic.bus_id}: {said}; {plan.look_at(step, job.nic)}")
-        else:
-            job.failure = f"{said}; {plan.look_at(step, job.nic)}"
-
-
-def _last_look(jobs: list[Job], tree: Sysfs, console: Console, clock: Clock) -> None:
-    """Set the MACs that somebody changed after we were done, or that udev kept us waiting for."""
-    for _ in range(_ROUNDS):
-        wrong = []
-        for job in jobs:
-            device = tree.device(job.nic.bus_id)
-            if job.nic.mac is None or device.mac is None or job.failure:
-                continue
-            if not plan.wrong_mac(job.nic, device):
-                continue
-            if job.done or not job.step:
-                console.warning(
-                    f"{job.nic.bus_id}: somebody changed the MAC of {device.interface} to "
-                    f"{device.mac}; setting it back"
-                )
-            wrong.append((job, job.nic.mac, device))
-        if not wrong:
-            return
-        _set_in_time(wrong, clock)
-
-
-def _set_in_time(wrong: list[tuple[Job, Mac, Device]], clock: Clock) -> None:
-    """Set MACs, but don't wait past the end of all time for a card that does not answer."""
-    import threading
-
-    for job, mac, device in wrong:
-        thread = threading.Thread(target=_set_mac, args=(job, mac, device), daemon=True)
-        thread.start()
-        thread.join(max(1.0, clock.left()))
-        if thread.is_alive():
-            job.failure = f"{plan.describe(plan.MAC, job.nic)}: the card does not answer"
-
-
-def _report(job: Job, named: bool, tree: Sysfs, console: Console) -> bool:
-    """Say what became of a NIC, and whether it is as wanted."""
-    nic = job.nic
-    device = tree.device(nic.bus_id)
-    ignored = any(map(tree.ignored, device.missing))
-    reason = job.failure or "; ".join(plan.differences(nic, device, ignored))
-    if reason:
-        console.error(f"{nic.bus_id}: {reason}")
-        return False
-    done = "configured" if job.touched else "already right"
-    whose = ", MAC set by dpm-guest" if job.mac_set else ""
-    port = f"port {device.port}, " if device.port is not None else ""
-    master = f", port of {device.master}, whose MAC it has" if device.master else ""
-    why = "" if named else "; nobody names it, so these are its port and MAC until the next start"
-    console.notice(
-        f"{nic.bus_id} {device.interface}: {port}MAC {device.mac}: {done}{whose}{master}{why}"
-    )
-    return True
-
-
-def _write_markers(nics: tuple[NicParams, ...], console: Console) -> None:
-    """Let the rules know the NICs. The files are empty: those fit into a full ``/run``, too."""
-    for nic in nics:
-        touch(f"{MARKERS}/{nic.bus_id}", f"{nic.bus_id}, when it comes back,", console)
-
-
-def touch(path: str, whose: str, console: Console) -> None:
-    """Make a marker. Where that is not possible, say who will be left alone."""
-    try:
-        os.makedirs(MARKERS, exist_ok=True)
-        with open(path, "w", encoding="ascii"):
-            pass
-    except OSError as error:
-        console.warning(f"{whose} will be left alone: {error.filename}: {words(error)}")

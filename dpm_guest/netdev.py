@@ -58,7 +58,7 @@ def set_mac(ifindex: int, mac: Mac) -> None:
     _, kind, _, _, _ = _NLMSGHDR.unpack_from(answer)
     code = struct.unpack_from("=i", answer, _NLMSGHDR.size)[0] if kind == _NLMSG_ERROR else 0
     if code:
-        raise InterfaceError(refusal(mac, -code))
+        raise refusal(mac, -code)
 
 
 def permanent_mac(interface: str) -> Mac | None:
@@ -80,8 +80,8 @@ def permanent_mac(interface: str) -> Mac | None:
     return Mac.parse(answer[8:14].tobytes().hex()) if size == 6 and any(answer[8:14]) else None
 
 
-def refusal(mac: Mac, number: int) -> str:
-    """What to say of an errno that a MAC was refused with."""
-    cure = _CURES.get(number)
-    said = f"the kernel refused {mac}: {words(OSError(number, ''))}"
-    return f"{said}; {cure}" if cure else said
+def refusal(mac: Mac, number: int) -> InterfaceError:
+    """What is said where the kernel refused a MAC with this errno."""
+    return InterfaceError(
+        f"the kernel refused {mac}: {words(OSError(number, ''))}", _CURES.get(number, "")
+    )

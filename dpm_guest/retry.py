@@ -1,8 +1,8 @@
 """``dpm-guest retry``: NICs that were not right in time are tried again until they are.
 
-The units leave a file for each such NIC (`remember`) and start ``dpm-guest-retry.service``. A try
-is a process of its own: between tries, which may be for days, nothing but this module stays in
-memory.
+The units leave a file for each such NIC (`markers.remember`) and start
+``dpm-guest-retry.service``. A try is a process of its own: between tries, which may be for days,
+nothing but this module stays in memory.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ import sys
 import time
 
 from dpm_guest import plan
-from dpm_guest.console import Console, words
+from dpm_guest.console import Console
+from dpm_guest.markers import forget, remembered
 from dpm_guest.process import run
-from dpm_guest.sysfs import bus_ids_in
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,43 +27,12 @@ if TYPE_CHECKING:
 
     Attempt = Callable[[Wanted, tuple[NicParams, ...]], None]
 
-FOLDER = "/run/dpm-guest/retry"
-"""A file for each NIC that is left to be tried again, named by its bus id."""
-
 UNIT = "dpm-guest-retry.service"
 _BOOT = "dpm-guest.service"
 
 # Seconds between tries: soon at first, for a machine that was only busy; then rarely, for a card
 # that a person has to repair. A card that comes back as a device is seen by udev at once.
 _FIRST_PAUSE, _LONGEST_PAUSE = 5, 300
-
-
-def remember(bus_ids: Iterable[CcwId], console: Console) -> bool:
-    """Leave NICs to be tried again; say whether there are any."""
-    there = False
-    for bus_id in bus_ids:
-        try:
-            os.makedirs(FOLDER, exist_ok=True)
-            os.chmod(FOLDER, 0o755)  # for `status`, whose user may be anybody
-            with open(f"{FOLDER}/{bus_id}", "w", encoding="ascii"):
-                there = True
-        except OSError as error:
-            console.warning(f"{bus_id}: will not be tried again: {error.filename}: {words(error)}")
-    return there
-
-
-def forget(bus_ids: Iterable[CcwId]) -> None:
-    """Take NICs off the list."""
-    for bus_id in bus_ids:
-        try:
-            os.unlink(f"{FOLDER}/{bus_id}")
-        except OSError:
-            pass  # it was not on it
-
-
-def remembered() -> tuple[CcwId, ...]:
-    """The NICs that are to be tried again."""
-    return tuple(bus_ids_in(FOLDER))
 
 
 def start_unit() -> None:
@@ -139,11 +108,11 @@ def _left(
                 console.notice(f"{bus_id}: nobody names it, and there is nothing to try: {reason}")
                 continue
         nic = nic or NicParams(bus_id, device.port or DEFAULT_PORT)
-        if plan.differences(nic, device, ignored=False):
-            left.append(nic)
-        else:
+        if plan.is_right(nic, device):
             forget([bus_id])
             done.append(bus_id)
+        else:
+            left.append(nic)
     return tuple(left)
 
 
@@ -206,9 +175,7 @@ def _clear_failures(wanted: Wanted, tree: Sysfs, done: list[CcwId]) -> None:
     """
     if done:
         _systemctl("reset-failed", *(f"dpm-guest@{bus_id}.*" for bus_id in done))
-    right = not any(
-        plan.differences(nic, tree.device(nic.bus_id), ignored=False) for nic in wanted.nics
-    )
+    right = all(plan.is_right(nic, tree.device(nic.bus_id)) for nic in wanted.nics)
     if right and not wanted.damaged and not _systemctl("--quiet", "is-failed", _BOOT):
         _systemctl("--no-block", "start", _BOOT)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dpm_guest import plan
 from dpm_guest.bootparams import NicParams
-from dpm_guest.retry import remembered
+from dpm_guest.markers import remembered
 from dpm_guest.sysfs import VIRTIO, Device, Sysfs
 from dpm_guest.unnamed import find
 
@@ -20,8 +20,7 @@ def status(wanted: Wanted, tree: Sysfs, as_json: bool) -> int:
     rows = []
     for nic in wanted.nics:
         device = tree.device(nic.bus_id)
-        ignored = any(map(tree.ignored, device.missing))
-        rows.append((nic, device, plan.differences(nic, device, ignored)))
+        rows.append((nic, device, plan.differences(nic, device)))
     ok = not wanted.damaged and not any(reasons for _, _, reasons in rows)
     right = {nic.bus_id for nic, _, reasons in rows if not reasons}
     unnamed, rest = find(tree, wanted)

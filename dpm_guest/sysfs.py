@@ -24,6 +24,11 @@ _KINDS = {
 _LOOKS = 3
 
 
+def kind_of(cutype: str) -> str:
+    """What a control unit type and model means: `QETH`, `VIRTIO`, a word, or itself."""
+    return _KINDS.get(cutype, cutype)
+
+
 class Device:
     """A NIC's devices as they are at one moment.
 
@@ -31,6 +36,7 @@ class Device:
         bus_id: the first of its ids
         kind: `QETH`, `VIRTIO`, '' while unknown, or what else it is: control unit type and model
         missing: those of its ids that the kernel does not show
+        hidden: whether the kernel was told to ignore one of those (``cio_ignore``)
         grouped: whether qeth has made one device of the three
         layer2: 1, 0, or -1 where nobody has decided yet; None where there is no such thing
         port: port of the adapter, None where there is no such thing
@@ -44,6 +50,7 @@ class Device:
         self.bus_id = bus_id
         self.kind = ""
         self.missing: tuple[CcwId, ...] = ()
+        self.hidden = False
         self.grouped = False
         self.layer2: int | None = None
         self.port: int | None = None
@@ -86,8 +93,7 @@ class Sysfs:
                 os.close(group)
             return device
         ccw = self.ccw(bus_id)
-        cutype = read(f"{ccw}/cutype") or ""
-        device.kind = _KINDS.get(cutype, cutype)
+        device.kind = kind_of(read(f"{ccw}/cutype") or "")
         if device.kind == VIRTIO:
             device.online = read(f"{ccw}/online") != "0"
             for name in names_in(ccw):
@@ -95,6 +101,7 @@ class Sysfs:
                     _read_interface(device, _open_directory(f"{ccw}/{name}/net"))
         else:
             device.missing = tuple(i for i in bus_id.triple if not os.path.isdir(self.ccw(i)))
+            device.hidden = any(map(self.ignored, device.missing))
         return device
 
     def bus_id_of(self, interface: str) -> CcwId | None:

@@ -13,8 +13,8 @@ from dpm_guest import sysfs
 from dpm_guest.bootparams import NicParams
 from dpm_guest.console import Console
 from dpm_guest.errors import UnnamedError
-from dpm_guest.ids import CcwId
-from dpm_guest.sysfs import QETH, Device, Sysfs, bus_ids_in, names_in, read
+from dpm_guest.ids import DEVNOS_OF_A_NIC, CcwId
+from dpm_guest.sysfs import QETH, Sysfs, bus_ids_in, names_in, read
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,17 +48,17 @@ def find(tree: Sysfs, wanted: Wanted) -> tuple[tuple[CcwId, ...], tuple[CcwId, .
     rest: list[CcwId] = []
     for of_one_card in rows.values():
         for row in _in_a_row(of_one_card):
-            if len(row) % 3:
+            if len(row) % DEVNOS_OF_A_NIC:
                 rest += row
             else:
-                whole += row[::3]
+                whole += row[::DEVNOS_OF_A_NIC]
     return tuple(sorted(whole)), tuple(sorted(rest))
 
 
 def _in_a_row(bus_ids: list[CcwId]) -> list[list[CcwId]]:
     rows: list[list[CcwId]] = []
     for bus_id in bus_ids:
-        if rows and bus_id.number == rows[-1][-1].number + 1:
+        if rows and bus_id.devno.number == rows[-1][-1].devno.number + 1:
             rows[-1].append(bus_id)
         else:
             rows.append([bus_id])
@@ -95,21 +95,21 @@ def by_hand(bus_id: CcwId, wanted: Wanted, tree: Sysfs) -> NicParams | None:
     if first not in (bus_id, None):
         raise UnnamedError(f"a device of the NIC {first}; see 'dpm-guest configure {first}'")
     if device.missing:
-        ignored = any(map(tree.ignored, device.missing))
-        why = f"{', '.join(device.missing)} hidden by cio_ignore" if ignored else _missing(device)
-        how = f"; 'dpm-guest configure {bus_id},PORT' frees it" if ignored else ""
-        raise UnnamedError(f"not on the kernel command line, and {why}{how}")
+        which = ", ".join(device.missing)
+        if device.hidden:
+            raise UnnamedError(
+                f"not on the kernel command line, and {which} hidden by cio_ignore",
+                f"'dpm-guest configure {bus_id},PORT' frees it",
+            )
+        raise UnnamedError(f"not on the kernel command line, and there is no device {which}")
     rules = other_tool(bus_id)
     if rules:
         raise UnnamedError(
-            f"{rules} takes care of it; to have it brought up all the same, name its port: "
-            f"'dpm-guest configure {bus_id},{DEFAULT_PORT}'"
+            f"{rules} takes care of it",
+            f"to have it brought up all the same, name its port: "
+            f"'dpm-guest configure {bus_id},{DEFAULT_PORT}'",
         )
     return NicParams(bus_id, DEFAULT_PORT)
-
-
-def _missing(device: Device) -> str:
-    return f"there is no device {', '.join(device.missing)}"
 
 
 def check_owners(bus_id: CcwId, wanted: Wanted, tree: Sysfs) -> None:
@@ -194,11 +194,14 @@ def _give_up(bus_id: CcwId, rest: tuple[CcwId, ...]) -> None:
     """
     row = next((row for row in _in_a_row(list(rest)) if bus_id in row), None)
     if row is None:
-        raise UnnamedError("nobody names it, and no driver takes it; see 'modinfo qeth' and dmesg")
+        raise UnnamedError(
+            "nobody names it, and no driver takes it", "see 'modinfo qeth' and dmesg"
+        )
     if row[0] == bus_id:
         raise UnnamedError(
             f"nobody names it, and {', '.join(row)} can't be divided into NICs of three devices "
-            f"in a row; if it is a NIC, name its port: 'dpm-guest configure {bus_id},PORT'"
+            f"in a row",
+            f"if it is a NIC, name its port: 'dpm-guest configure {bus_id},PORT'",
         )
 
 

@@ -38,7 +38,11 @@ get_image_element_array() {
 # cloud: cloud-init's configuration as the hook writes it, each list and value in a line of its own.
 cloud() {
     root=$BATS_TEST_TMPDIR/root
-    DIB_DPM_CLOUD_INIT_DATASOURCES="ConfigDrive, OpenStack, None" "$top/elements/dpm-guest/install.d/55-dpm-guest-cloud-init" "$root"
+    (
+        # shellcheck source=/dev/null
+        . "$top/elements/dpm-guest/environment.d/50-dpm-guest.bash"
+        "$top/elements/dpm-guest/install.d/55-dpm-guest-cloud-init" "$root"
+    )
 }
 
 @test "cloud-init is not left to ds-identify, which finds nothing on a machine without DMI" {
@@ -55,6 +59,14 @@ cloud() {
     grep -qx 'datasource_list: \[ ConfigDrive, OpenStack, None \]' "$root/etc/cloud/cloud.cfg.d/95-dpm-guest.cfg"
     # EventScope and EventType (cloudinit/event.py).
     grep -qx 'updates: { network: { when: \[ boot-new-instance, boot, boot-legacy \] } }' "$root/etc/cloud/cloud.cfg.d/95-dpm-guest.cfg"
+}
+
+@test "the documents show those who build images otherwise what the hook writes" {
+    cloud
+
+    while read -r line; do
+        grep -qFx "   $line" "$top/doc/source/packages.rst"
+    done < <(grep -rhv -e '^#' -e '^$' "$root/etc/cloud")
 }
 
 # environment NAME: a variable as debian-dpm's environment leaves it, outside of the image.

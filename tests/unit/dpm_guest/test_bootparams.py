@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dpm_guest.bootparams import LIMIT, NicParams, compose, encode, parse
-from dpm_guest.errors import InvalidNicError, TooLongError
+from dpm_guest.bootparams import LIMIT, PATTERN, NicParams, compose, encode, parse
+from dpm_guest.errors import InvalidIdError, InvalidNicError, TooLongError
 from dpm_guest.ids import CcwId, Mac
 
 
@@ -87,6 +87,30 @@ def test_reads_what_drivers_write(line: str, expected: list[str]) -> None:
 )
 def test_finds_nothing_inside_other_parameters(line: str) -> None:
     assert parse(line).nics == ()
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        # a pair holds blanks together, wherever in a word it is
+        ('x="1 0001,0; 2" 0004,0;', ["0004,0;"]),
+        ('"x=1 0001,0; 2" 0004,0;', ["0004,0;"]),
+        ('root=LABEL=root x="1 0001,0; 2" 0004,0;', ["0004,0;"]),
+        ('x="1"2" 0001,0; 0004,0;', ["0001,0;", "0004,0;"]),
+        # one that has no other does not hold the rest of the line
+        ('x="1 0001,0; 0004,0;', ["0001,0;", "0004,0;"]),
+        ('xy="1 0001,0; 0004,0;', ["0001,0;", "0004,0;"]),
+        ('x="1" 0001,0; y="2 0004,0;', ["0001,0;", "0004,0;"]),
+    ],
+)
+def test_quotes_are_read_in_pairs(line: str, expected: list[str]) -> None:
+    assert [str(found) for found in parse(line).nics] == expected
+
+
+@pytest.mark.parametrize("word", ['0001,0;"', '0001,"0;', '0001,0"x y";', '"0001,0;"', 'x"0001,0;'])
+def test_a_word_with_a_quote_in_it_is_never_read(word: str) -> None:
+    """A driver writes none, so what it would mean is a guess."""
+    assert parse(f"ro {word} 0004,0;").nics == (nic("0004"),)
 
 
 # lib/ctype.c of the kernel: bytes 9 to 13, 32 and 160 have the bit _S.
@@ -228,6 +252,22 @@ def test_what_is_written_reads_back(nics: list[NicParams], existing: str) -> Non
 
 
 @given(nic_lists())
+def test_each_tuple_that_is_written_has_the_form_and_is_read_by_itself(
+    nics: list[NicParams],
+) -> None:
+    found = [match.group() for match in re.finditer(PATTERN, encode(nics))]
+
+    assert "".join(found) == encode(nics)
+    assert list(map(NicParams.parse, found)) == nics
+
+
+@pytest.mark.parametrize("text", ["", "0600,1", "0600,1;;", "0600,1;0700,1;", " 0600,1;", "0600;"])
+def test_one_tuple_is_neither_less_nor_more(text: str) -> None:
+    with pytest.raises(InvalidIdError):
+        NicParams.parse(text)
+
+
+@given(nic_lists())
 def test_the_old_drivers_form_reads_the_same(nics: list[NicParams]) -> None:
     assert parse("ro " + " ".join(map(str, nics))).nics == tuple(nics)
 
@@ -283,8 +323,12 @@ def test_twelve_nics_with_macs_fit() -> None:
 def test_the_limit_counts_what_was_there_before() -> None:
     nics = [nic(f"{1 + 3 * i:04x}", 1, f"0a00000000{i:02x}") for i in range(12)]
 
-    with pytest.raises(TooLongError, match="need 257 characters, of which 240 for NICs"):
+    with pytest.raises(
+        TooLongError, match="need 257 characters, of which 240 for NICs and 17 for what"
+    ):
         compose("x" * 16, nics)
+    with pytest.raises(TooLongError, match="271 characters, of which 20 for NICs and 251 for what"):
+        compose("x" * 250, nics[:1])
 
 
 @pytest.mark.parametrize(
@@ -336,5 +380,8 @@ def test_nic_params_are_values() -> None:
 
     assert one == nic("0001", 1, "0A0000000011")
     assert len({one, nic("0001", 1, "0a0000000011"), nic("0001", 1)}) == 2
+    for number, other in (("0000", "0a0000000011"), ("0002", "0a0000000011"), ("0001", None)):
+        assert one != nic(number, 1, other)
+    assert one not in (nic("0001", 0, "0a0000000011"), nic("0001", 2, "0a0000000011"), str(one))
     with pytest.raises(AttributeError):
         one.port = 2

@@ -9,10 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from dpm_guest import helptext
+
 TOP = Path(__file__).parents[3]
 UNITS = TOP / "systemd"
 BOOT, LATE, RETRY = (UNITS / f"dpm-guest{which}.service" for which in ("", "@", "-retry"))
 ALL = [BOOT, LATE, RETRY]
+SANDBOX = UNITS / "sandbox.conf"
 RULES = TOP / "udev/80-dpm-guest.rules"
 
 
@@ -22,10 +25,26 @@ def section(unit: Path, name: str) -> list[str]:
     return [line for line in lines if line and not line.startswith("#")]
 
 
+def install(root: Path) -> Path:
+    """What is installed, below a folder; the folder of its units."""
+    subprocess.run([TOP / "tools/install-guest", root], check=True)
+    return root / "usr/lib/systemd/system"
+
+
 @pytest.mark.parametrize("unit", sorted(UNITS.glob("*.service")), ids=lambda unit: unit.name)
-def test_the_unit_is_exposed_by_no_more_than_1_4(unit: Path) -> None:
+def test_the_unit_is_exposed_by_no_more_than_1_4(unit: Path, tmp_path: Path) -> None:
+    install(tmp_path)
+    name = unit.name.replace("@", "@0.0.0600")
+
     done = subprocess.run(
-        ["systemd-analyze", "security", "--offline=true", "--threshold=14", unit],
+        [
+            "systemd-analyze",
+            "security",
+            "--offline=true",
+            "--threshold=14",
+            f"--root={tmp_path}",
+            name,
+        ],
         capture_output=True,
         text=True,
         check=False,
@@ -37,7 +56,7 @@ def test_the_unit_is_exposed_by_no_more_than_1_4(unit: Path) -> None:
 @pytest.mark.parametrize("unit", ALL)
 def test_systemd_finds_nothing_wrong_with_the_unit(unit: Path, tmp_path: Path) -> None:
     """Verified below a root that has the program, as an image would."""
-    subprocess.run([TOP / "tools/install-guest", tmp_path], check=True)
+    units = install(tmp_path)
     for target in (
         "sysinit",
         "shutdown",
@@ -47,10 +66,10 @@ def test_systemd_finds_nothing_wrong_with_the_unit(unit: Path, tmp_path: Path) -
         "sockets",
         "timers",
     ):
-        path = tmp_path / f"usr/lib/systemd/system/{target}.target"
+        path = units / f"{target}.target"
         path.write_text("[Unit]\nDescription=x\nDefaultDependencies=no\n")
     for service in ("systemd-udevd", "systemd-udev-trigger", "modprobe@"):
-        path = tmp_path / f"usr/lib/systemd/system/{service}.service"
+        path = units / f"{service}.service"
         path.write_text("[Service]\nExecStart=/usr/bin/dpm-guest\n")
     name = unit.name.replace("@", "@0.0.0600")
 
@@ -65,7 +84,7 @@ def test_systemd_finds_nothing_wrong_with_the_unit(unit: Path, tmp_path: Path) -
     assert said == []
 
 
-def test_all_units_may_do_the_same() -> None:
+def test_all_units_may_do_the_same(tmp_path: Path) -> None:
     ours = (
         "Type",
         "RemainAfterExit",
@@ -74,12 +93,17 @@ def test_all_units_may_do_the_same() -> None:
         "StandardOutput",
         "StandardError",
         "TimeoutStartSec",
+        "TimeoutStopSec",
     )
+    units = install(tmp_path)
 
-    def sandbox(unit: Path) -> list[str]:
-        return [line for line in section(unit, "Service") if line.split("=")[0] not in ours]
-
-    assert sandbox(BOOT) == sandbox(LATE) == sandbox(RETRY)
+    for unit in ALL:
+        assert {line.split("=")[0] for line in section(unit, "Service")} <= {*ours}
+        assert list(Path(f"{units / unit.name}.d").iterdir()) == [
+            Path(f"{units / unit.name}.d/50-sandbox.conf")
+        ]
+        drop_in = units / f"{unit.name}.d/50-sandbox.conf"
+        assert drop_in.read_text() == SANDBOX.read_text()
 
 
 @pytest.mark.parametrize("unit", [BOOT, LATE])
@@ -89,12 +113,11 @@ def test_qeth_is_there_before_the_unit_which_may_not_load_it(unit: Path) -> None
     for relation in ("Wants", "After"):
         named = [name for key, value in words if key == relation for name in value.split()]
         assert "modprobe@qeth.service" in named, relation
-    assert "ProtectKernelModules=yes" in section(unit, "Service")
+    assert "ProtectKernelModules=yes" in section(SANDBOX, "Service")
 
 
-@pytest.mark.parametrize("unit", ALL)
-def test_the_unit_may_write_to_devices_and_to_two_folders_in_run(unit: Path) -> None:
-    settings = section(unit, "Service")
+def test_units_may_write_to_devices_and_to_two_folders_in_run() -> None:
+    settings = section(SANDBOX, "Service")
 
     assert {"ProtectKernelTunables=yes", "ReadWritePaths=/sys/bus /sys/devices"} <= set(settings)
     assert {"ReadOnlyPaths=/run", "RuntimeDirectory=dpm-guest systemd/network"} <= set(settings)
@@ -139,7 +162,7 @@ def test_a_unit_leaves_what_is_not_right_to_the_one_that_tries_again(unit: Path)
 
 
 def test_everything_that_runs_is_installed(tmp_path: Path) -> None:
-    subprocess.run([TOP / "tools/install-guest", tmp_path], check=True)
+    install(tmp_path)
 
     installed = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
     for module in (TOP / "dpm_guest").glob("*.py"):
@@ -155,6 +178,18 @@ def test_everything_that_runs_is_installed(tmp_path: Path) -> None:
         "usr/share/bash-completion/completions/dpm-guest",
     } <= installed
     assert os.access(tmp_path / "usr/bin/dpm-guest", os.X_OK)
+    listed = subprocess.run(
+        [TOP / "tools/install-guest", "--list"], check=True, capture_output=True, text=True
+    )
+    assert sorted(listed.stdout.splitlines()) == sorted(installed)
+
+
+def test_the_help_names_the_units_and_the_rule_that_are_installed(tmp_path: Path) -> None:
+    units = install(tmp_path)
+    rules = (tmp_path / "usr/lib/udev/rules.d").iterdir()
+    installed = {*(path.name for path in units.glob("*.service")), *(path.name for path in rules)}
+
+    assert {name for name, _ in helptext.FILES if "/" not in name} == installed
 
 
 def test_one_version_everywhere() -> None:

@@ -42,7 +42,7 @@ def test_the_kernels_answer_comes_with_its_cure() -> None:
 
     said = done.stderr.splitlines()[-1]
     assert said.startswith("dpm_guest.errors.InterfaceError")
-    assert refusal(MAC, errno.EADDRINUSE) in said
+    assert str(refusal(MAC, errno.EADDRINUSE)) in said
 
 
 @pytest.mark.parametrize(
@@ -54,12 +54,14 @@ def test_the_kernels_answer_comes_with_its_cure() -> None:
     ],
 )
 def test_what_a_card_refuses_has_a_cure_of_its_own(number: int, cure: str) -> None:
-    said = refusal(MAC, number)
+    error = refusal(MAC, number)
+    said = str(error)
 
+    assert cure in error.cure
     assert MAC in said
     assert errno.errorcode[number] in said
     assert cure in said
 
 
 def test_any_other_refusal_is_said_in_the_kernels_words() -> None:
-    assert refusal(MAC, errno.EPERM).endswith("Operation not permitted (EPERM)")
+    assert str(refusal(MAC, errno.EPERM)).endswith("Operation not permitted (EPERM)")

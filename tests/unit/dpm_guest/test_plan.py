@@ -17,6 +17,7 @@ RIGHT = {
     "kind": QETH, "grouped": True, "layer2": 1, "port": 1, "online": True,
     "interface": "enc600", "mac": NIC.mac,
 }  # fmt: skip
+UNKNOWN = "the kernel does not say yet what it is"
 GROUPED = {**RIGHT, "layer2": -1, "port": 0, "online": False, "interface": None, "mac": None}
 
 
@@ -33,17 +34,17 @@ def device(**attributes: Any) -> Device:
         (RIGHT, (), ()),
         (
             {"missing": ID.triple},
-            ("appear", "group", "layer2", "port", "online"),
+            ("appear", "group", "layer2", "port", "online", "mac"),
             ("no device 0.0.0600, 0.0.0601, 0.0.0602",),
         ),
         (
             {"kind": QETH, "missing": ID.triple[2:]},
-            ("appear", "group", "layer2", "port", "online"),
+            ("appear", "group", "layer2", "port", "online", "mac"),
             ("no device 0.0.0602",),
         ),
-        ({"kind": QETH}, ("group", "layer2", "port", "online"), ("not grouped",)),
-        (GROUPED, ("layer2", "port", "online"), ("port 0, not 1", "offline")),
-        ({**GROUPED, "layer2": 1, "port": 1}, ("online",), ("offline",)),
+        ({"kind": QETH}, ("group", "layer2", "port", "online", "mac"), ("not grouped",)),
+        (GROUPED, ("layer2", "port", "online", "mac"), ("port 0, not 1", "offline")),
+        ({**GROUPED, "layer2": 1, "port": 1}, ("online", "mac"), ("offline",)),
         ({**RIGHT, "port": 0}, ("offline", "port", "online"), ("port 0, not 1",)),
         ({**RIGHT, "layer2": 0}, ("offline", "layer2", "online"), ("layer 3, not layer 2",)),
         (
@@ -54,14 +55,16 @@ def device(**attributes: Any) -> Device:
         # a device whose layer nobody decided comes up as layer 2 and then says so; until then
         # it is not known
         ({**RIGHT, "layer2": -1, "online": False}, ("layer2", "online"), ("offline",)),
-        ({**RIGHT, "interface": None, "mac": None}, ("interface",), ("no interface",)),
+        ({**RIGHT, "interface": None, "mac": None}, ("interface", "mac"), ("no interface",)),
         (
             {**RIGHT, "mac": Mac.parse("0a0000000012")},
-            (),
+            ("mac",),
             ("MAC is 0a:00:00:00:00:12, not 0a:00:00:00:00:11",),
         ),
         ({"kind": VIRTIO, "online": True, "interface": "enc600", "mac": NIC.mac}, (), ()),
-        ({"kind": VIRTIO, "online": True}, ("interface",), ("no interface",)),
+        ({"kind": VIRTIO, "online": True}, ("interface", "mac"), ("no interface",)),
+        ({"kind": VIRTIO}, ("interface", "mac"), ("offline",)),
+        ({}, ("appear", "group", "layer2", "port", "online", "mac"), (UNKNOWN,)),
     ],
 )
 def test_steps_and_reasons_follow_from_what_is(
@@ -70,19 +73,21 @@ def test_steps_and_reasons_follow_from_what_is(
     found = device(**attributes)
 
     assert plan.steps(NIC, found) == steps
-    assert plan.differences(NIC, found, ignored=False) == reasons
+    assert plan.next_step(NIC, found) == next((step for step in steps if step != plan.MAC), None)
+    assert plan.differences(NIC, found) == reasons
+    assert plan.is_right(NIC, found) is (not reasons)
 
 
 def test_a_tuple_without_mac_is_content_with_any() -> None:
     found = device(**{**RIGHT, "mac": Mac.parse("0a00000000ff")})
 
-    assert plan.differences(NicParams(ID, 1), found, ignored=False) == ()
+    assert plan.differences(NicParams(ID, 1), found) == ()
 
 
 def test_a_hidden_device_is_not_called_missing() -> None:
-    found = device(missing=ID.triple)
+    found = device(missing=ID.triple, hidden=True)
 
-    (reason,) = plan.differences(NIC, found, ignored=True)
+    (reason,) = plan.differences(NIC, found)
 
     assert "hidden by cio_ignore" in reason
 
@@ -91,13 +96,13 @@ def test_another_kind_of_device_is_named() -> None:
     found = device(kind="3990/e9")
 
     assert not plan.is_network_device(found)
-    assert plan.differences(NIC, found, False) == ("0.0.0600 is no network device but 3990/e9",)
+    assert plan.differences(NIC, found) == ("0.0.0600 is no network device but 3990/e9",)
 
 
 def test_a_mac_that_no_card_takes_says_which_bit() -> None:
     nic = NicParams(ID, 1, Mac.parse("010000000011"))
 
-    (reason,) = plan.differences(nic, device(**RIGHT), ignored=False)
+    (reason,) = plan.differences(nic, device(**RIGHT))
 
     assert "multicast MAC (bit 0x01" in reason
 
@@ -105,4 +110,16 @@ def test_a_mac_that_no_card_takes_says_which_bit() -> None:
 def test_every_step_has_words_and_something_to_look_at() -> None:
     for step in (*plan.steps(NIC, device(missing=ID.triple)), plan.OFFLINE, plan.INTERFACE):
         assert plan.describe(step, NIC)
-        assert "{" not in plan.look_at(step, NIC)
+        assert "{" not in plan.cure(step, NIC)
+
+
+def test_a_mac_that_no_card_takes_is_not_announced_but_explained() -> None:
+    nic = NicParams(ID, 1, Mac.parse("010000000011"))
+
+    assert "multicast MAC" in plan.describe(plan.MAC, nic)
+    assert plan.describe(plan.PORT, nic) == "setting port 1"
+    assert plan.describe(plan.MAC, NIC) == "setting the MAC 0a:00:00:00:00:11"
+    assert not plan.curable(nic, device(**RIGHT))
+    assert plan.curable(nic, device(**GROUPED))
+    assert plan.curable(NIC, device(**RIGHT))
+    assert not plan.curable(NIC, device(kind="3990/e9"))

@@ -21,7 +21,7 @@ from dpm_guest import firmware, inventory, process
 from dpm_guest.__main__ import main
 from dpm_guest.netdev import permanent_mac
 from dpm_guest.private import Private
-from tests.unit.guest.test_start import imported
+from tests.unit.dpm_guest.test_start import imported
 
 OURS, CARDS, OTHER = "0a:5c:3e:71:d2:94", "00:11:25:bd:9e:07", "52:54:00:e6:8b:3f"
 MULTICAST = "0b:5c:3e:71:d2:95"
@@ -432,15 +432,15 @@ def test_a_card_that_never_answers_costs_only_its_attribute(
     guest: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In place of an attribute whose read blocks in the kernel."""
-    forever, read = threading.Event(), inventory._contents
+    forever, read = threading.Event(), inventory.contents
 
-    def contents(path: str, most: int) -> bytes:
+    def silent(path: str, most: int) -> bytes:
         if path.endswith("card_type"):
             forever.wait()
         return read(path, most)
 
-    monkeypatch.setattr(inventory, "_contents", contents)
-    monkeypatch.setattr(inventory, "_SECONDS", 0.1)
+    monkeypatch.setattr(inventory, "contents", silent)
+    monkeypatch.setattr(inventory, "SECONDS", 0.1)
 
     assert run(guest, "report", "r") == 0
     forever.set()

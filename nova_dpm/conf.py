@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from oslo_config import cfg, types
 
-from nova_dpm import names
-from nova_dpm.errors import ConfigError
+from dpm_hmc import names
+from dpm_hmc.errors import ConfigError
+from dpm_hmc.settings import HmcSettings
 
 GROUP = cfg.OptGroup(
     "dpm",
@@ -242,22 +243,6 @@ ports that a V7000 Unified names besides its own.
 """,
     ),
 )
-
-
-@dataclass(frozen=True)
-class HmcSettings:
-    """How the HMC is reached. Times are in seconds."""
-
-    hosts: tuple[str, ...]
-    port: int
-    username: str
-    password: str = field(repr=False)
-    verify: bool | str
-    connect_timeout: float
-    read_timeout: float
-    operation_timeout: float
-    busy_timeout: float
-    outage_timeout: float
 
 
 @dataclass(frozen=True)

@@ -28,9 +28,9 @@ from nova.virt.virtapi import VirtAPI
 from nova.volume import cinder
 from oslo_log import log
 
+from dpm_hmc.client import Hmc
+from dpm_hmc.errors import DpmError, HmcError, RefusedError
 from nova_dpm import conf, fit, host, inventory, plugging
-from nova_dpm.errors import DpmError, HmcError, RefusedError
-from nova_dpm.hmc import Hmc
 from nova_dpm.looks import Looks
 from nova_dpm.network import wanted_nics
 from nova_dpm.partition import Listed

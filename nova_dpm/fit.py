@@ -7,11 +7,11 @@ from functools import partial
 
 from oslo_log import log
 
-from nova_dpm import answers
-from nova_dpm.answers import Properties
+from dpm_hmc import answers
+from dpm_hmc.answers import Properties
+from dpm_hmc.client import Hmc
+from dpm_hmc.errors import ConfigError, DpmError, HttpError
 from nova_dpm.conf import Settings, StoragePort
-from nova_dpm.errors import ConfigError, DpmError, HttpError
-from nova_dpm.hmc import Hmc
 from nova_dpm.host import Check, Cpc, Finding, listing, object_id
 
 LOG = log.getLogger(__name__)

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from nova_dpm import answers
-from nova_dpm.answers import Properties
+from dpm_hmc import answers
+from dpm_hmc.answers import Properties
+from dpm_hmc.client import Hmc
+from dpm_hmc.errors import ConfigError, DpmError, HttpError, StateError
 from nova_dpm.conf import Settings
-from nova_dpm.errors import ConfigError, DpmError, HttpError, StateError
-from nova_dpm.hmc import Hmc
 
 STORAGE_MANAGEMENT = "dpm-storage-management"
 ALWAYS_STORAGE_MANAGEMENT = (2, 23)

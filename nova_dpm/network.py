@@ -13,11 +13,10 @@ from oslo_log import log
 from dpm_guest import bootparams
 from dpm_guest.errors import DpmGuestError
 from dpm_guest.ids import LAST_DEVNO, CcwId, Mac
-from nova_dpm import answers, names
-from nova_dpm.adoption import adopt
-from nova_dpm.answers import Properties
-from nova_dpm.conf import ObjectIdType
-from nova_dpm.errors import (
+from dpm_hmc import answers, names
+from dpm_hmc.answers import Properties
+from dpm_hmc.client import Hmc
+from dpm_hmc.errors import (
     AnswerError,
     ConflictError,
     DpmError,
@@ -25,7 +24,8 @@ from nova_dpm.errors import (
     NotFoundError,
     RefusedError,
 )
-from nova_dpm.hmc import Hmc
+from nova_dpm.adoption import adopt
+from nova_dpm.conf import ObjectIdType
 from nova_dpm.partition import Partition
 
 LOG = log.getLogger(__name__)

@@ -13,9 +13,10 @@ from urllib.parse import quote
 
 from oslo_log import log
 
-from nova_dpm import answers, names
-from nova_dpm.answers import Properties
-from nova_dpm.errors import (
+from dpm_hmc import answers, names
+from dpm_hmc.answers import Properties
+from dpm_hmc.client import Hmc
+from dpm_hmc.errors import (
     ConflictError,
     HttpError,
     JobTimeoutError,
@@ -23,7 +24,6 @@ from nova_dpm.errors import (
     StateError,
     UnansweredError,
 )
-from nova_dpm.hmc import Hmc
 
 LOG = log.getLogger(__name__)
 

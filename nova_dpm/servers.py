@@ -14,9 +14,9 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from oslo_log import log
 
-from nova_dpm.answers import Properties
-from nova_dpm.conf import Settings
-from nova_dpm.errors import (
+from dpm_hmc.answers import Properties
+from dpm_hmc.client import Hmc
+from dpm_hmc.errors import (
     ConflictError,
     DpmError,
     NameTakenError,
@@ -24,7 +24,7 @@ from nova_dpm.errors import (
     RefusedError,
     StateError,
 )
-from nova_dpm.hmc import Hmc
+from nova_dpm.conf import Settings
 from nova_dpm.host import Cpc
 from nova_dpm.network import (
     Networks,

@@ -12,7 +12,7 @@ from nova.objects.instance import Instance
 from nova.virt import configdrive, driver
 from oslo_log import log
 
-from nova_dpm.errors import DpmError, HmcError, RefusedError
+from dpm_hmc.errors import DpmError, HmcError, RefusedError
 from nova_dpm.storage import FcVolume
 
 LOG = log.getLogger(__name__)

@@ -118,7 +118,7 @@ for _command in ("list", "build", "verify", "compare", "boot", "demo"):
     (GENERATED / f"dpm-image-{_command}.txt").write_text(_help("dpm_image", _command))
 for _command in ("hmc", "osa"):
     (GENERATED / f"dpm-lab-{_command}.txt").write_text(_help("dpm_lab", _command))
-(GENERATED / "nova-dpm-check.txt").write_text(_help("nova_dpm.check"))
+(GENERATED / "nova-dpm-check.txt").write_text(_help("nova_dpm.check.command"))
 (GENERATED / "options.rst").write_text("\n".join(_options()))
 (GENERATED / "support-matrix.rst").write_text("\n".join(_matrix()) + "\n")
 generator.main(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from nova_dpm.answers import Properties
+from dpm_hmc.answers import Properties
+from dpm_hmc.client import Hmc
 from nova_dpm.conf import Settings
-from nova_dpm.hmc import Hmc
 from nova_dpm.host import Cpc
 from nova_dpm.partition import Partition
 from nova_dpm.storage.groups import StorageGroups

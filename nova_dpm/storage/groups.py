@@ -18,10 +18,10 @@ from urllib.parse import quote
 
 from oslo_log import log
 
-from nova_dpm import answers, names
-from nova_dpm.answers import Properties
-from nova_dpm.conf import Settings
-from nova_dpm.errors import (
+from dpm_hmc import answers, names
+from dpm_hmc.answers import Properties
+from dpm_hmc.client import Hmc
+from dpm_hmc.errors import (
     ConflictError,
     HttpError,
     JobTimeoutError,
@@ -29,7 +29,7 @@ from nova_dpm.errors import (
     NotFoundError,
     StateError,
 )
-from nova_dpm.hmc import Hmc
+from nova_dpm.conf import Settings
 from nova_dpm.host import Cpc
 from nova_dpm.partition import Partition
 from nova_dpm.storage.volume import FcVolume, wwpn

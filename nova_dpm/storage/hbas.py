@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from nova_dpm import answers
-from nova_dpm.answers import Properties
+from dpm_hmc import answers
+from dpm_hmc.answers import Properties
+from dpm_hmc.client import Hmc
+from dpm_hmc.errors import RefusedError
 from nova_dpm.conf import Settings, StoragePort
-from nova_dpm.errors import RefusedError
-from nova_dpm.hmc import Hmc
 from nova_dpm.partition import Partition
 from nova_dpm.storage.volume import FcVolume, wwpn
 

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from nova_dpm import answers
-from nova_dpm.answers import Properties
-from nova_dpm.errors import RefusedError
+from dpm_hmc import answers
+from dpm_hmc.answers import Properties
+from dpm_hmc.errors import RefusedError
 
 PROTOCOL = "fibre_channel"
 

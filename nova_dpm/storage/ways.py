@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from oslo_log import log
 
-from nova_dpm.errors import HttpError, JobTimeoutError, StateError
-from nova_dpm.hmc import Hmc
+from dpm_hmc.client import Hmc
+from dpm_hmc.errors import HttpError, JobTimeoutError, StateError
 from nova_dpm.storage.volume import FcVolume, Path
 
 LOG = log.getLogger(__name__)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 import time
 
-import nova_dpm.hmc
-import nova_dpm.session
+import dpm_hmc.client
+import dpm_hmc.session
 
 _BLINK = 0.002
 _FASTER = 300
@@ -47,5 +47,5 @@ def relax() -> None:
 
 
 def _put(stand_in: object) -> None:
-    for module in (nova_dpm.hmc, nova_dpm.session):
+    for module in (dpm_hmc.client, dpm_hmc.session):
         module.time = stand_in  # type: ignore[attr-defined]

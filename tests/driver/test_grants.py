@@ -8,12 +8,13 @@ from contextlib import suppress
 import pytest
 from nova import exception
 
+from dpm_hmc.client import Hmc
+from dpm_hmc.errors import DpmError
+from dpm_hmc.permissions import STORAGE_TASKS, TASKS
 from dpm_lab.hmc import permissions as table
-from nova_dpm import grants, host
-from nova_dpm.errors import DpmError
-from nova_dpm.grants import State
-from nova_dpm.hmc import Hmc
-from nova_dpm.permissions import STORAGE_TASKS, TASKS
+from nova_dpm import host
+from nova_dpm.check import grants
+from nova_dpm.check.grants import State
 from tests.driver.compute import Compute, Server, port, server
 from tests.driver.lab import Lab
 

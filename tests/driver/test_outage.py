@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 import pytest
 from nova import exception
 
+from dpm_hmc.session import ATTEMPTS
 from dpm_lab.hmc import Fault
-from nova_dpm.session import ATTEMPTS
 from tests.driver import lab as labs
 from tests.driver.compute import Compute, Server, server, wrongs
 from tests.driver.lab import Lab

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from nova import exception
 
-from nova_dpm.permissions import ADMINISTRATOR, CLASSES, PROGRAMMER, STORAGE_TASKS, TASKS
+from dpm_hmc.permissions import ADMINISTRATOR, CLASSES, PROGRAMMER, STORAGE_TASKS, TASKS
 from tests.driver.compute import Compute, Server, port, server, wrongs
 from tests.driver.lab import Lab
 

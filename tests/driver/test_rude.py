@@ -19,10 +19,11 @@ import pytest
 import requests
 from nova.exception import NovaException
 
+from dpm_hmc.client import Hmc
+from dpm_hmc.errors import DpmError
 from dpm_lab.hmc import HmcServer
-from nova_dpm import fit, host, offers
-from nova_dpm.errors import DpmError
-from nova_dpm.hmc import Hmc
+from nova_dpm import fit, host
+from nova_dpm.check import offers
 from tests.driver.compute import Compute, Server, block_device_info, port, server
 from tests.driver.lab import Lab
 

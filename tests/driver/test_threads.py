@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from nova_dpm.hmc import Hmc
+from dpm_hmc.client import Hmc
 from nova_dpm.partition import Partitions
 from tests.driver.compute import Compute, Server, server
 from tests.driver.lab import Lab

@@ -1,6 +1,6 @@
 """What the driver of 2018 made is taken over as it runs.
 
-Names and descriptions are its contract (`nova_dpm.names`); its boot parameters have a blank before
+Names and descriptions are its contract (`dpm_hmc.names`); its boot parameters have a blank before
 each tuple; its device numbers are those that the HMC gave.
 """
 

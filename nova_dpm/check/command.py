@@ -1,0 +1,217 @@
+"""``nova-dpm-check``: will nova-compute start with this configuration, and if not, why."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import re
+import shutil
+import socket
+import sys
+import textwrap
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from oslo_config import cfg
+
+from dpm_hmc.client import Hmc
+from dpm_hmc.errors import DpmError
+from nova_dpm import conf as options
+from nova_dpm.check import report
+from nova_dpm.check.survey import FAILED, HMC_OPTIONS, OK, SKIPPED, WARNING, Row, survey
+
+_DESCRIPTION = """\
+Looks whether nova-compute can start with the Nova driver for DPM: reads the options as nova-compute
+does, and asks the HMC and the CPC that they name. Changes nothing on the HMC. Needs no Nova."""
+
+_RESULTS = """\
+results:
+  ok       as it should be
+  warning  nova-compute starts, but somebody should look at it
+  failed   nova-compute would not start, or no server could be created or removed
+  skipped  could not be looked at; the detail says why
+
+exit code: 0 nothing failed, 1 something failed, 2 the command or the file was not understood"""
+
+_LINE = re.compile(r": (['\"]).*\1$", re.DOTALL)
+"""The line that oslo.config repeats where it cannot parse it; a password may be in it."""
+
+_PROJECT = "nova"
+_PROGRAM = "nova-compute"
+_ORDER = (OK, WARNING, FAILED, SKIPPED)
+_CHECK_COLUMN = 24
+_RESULT_COLUMN = 9
+_LEAST_DETAIL = 40
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; 0: nothing failed, 1: something did, 2: usage."""
+    arguments = _parser().parse_args(argv)
+    # What failed is in the table; the driver's log lines beside it would say it twice.
+    logging.getLogger("nova_dpm").addHandler(logging.NullHandler())
+    try:
+        conf = read_configuration(arguments.config_file, arguments.config_dir)
+    except cfg.ConfigFileParseError as error:
+        print(f"nova-dpm-check: {_LINE.sub('', str(error))}", file=sys.stderr)
+        return 2
+    except (cfg.Error, OSError) as error:
+        print(f"nova-dpm-check: {error}", file=sys.stderr)
+        return 2
+    try:
+        code = _report(conf, as_json=arguments.json)
+        if arguments.report is not None:
+            code |= _write_report(conf, arguments.report)
+        return code
+    except KeyboardInterrupt:
+        return 130  # as a shell reports SIGINT; an HMC that does not answer is waited for long
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nova-dpm-check | head
+        return 1
+
+
+def read_configuration(files: Sequence[str], folders: Sequence[str]) -> cfg.ConfigOpts:
+    """Read configuration files as nova-compute does, with the few options that matter here.
+
+    Args:
+        files: none: ``nova.conf`` where oslo.config finds it (``~/.nova``, ``~``, ``/etc/nova``,
+            ``/etc``), and its ``nova.conf.d``
+        folders: whose ``*.conf`` are read after them
+
+    Raises:
+        cfg.Error: a file is not there, or cannot be read.
+    """
+    conf = cfg.ConfigOpts()
+    options.register(conf)
+    # Of nova.conf.netconf and nova.conf.compute; Nova itself takes seconds to import.
+    conf.register_opt(cfg.HostDomainOpt("host", default=socket.gethostname()))
+    conf.register_opt(cfg.StrOpt("compute_driver"))
+    arguments = [f"--config-file={file}" for file in files]
+    arguments += [f"--config-dir={folder}" for folder in folders]
+    _check_encoding(files, folders)
+    conf(arguments, project=_PROJECT, prog=_PROGRAM)
+    return conf
+
+
+def _check_encoding(files: Sequence[str], folders: Sequence[str]) -> None:
+    """Read what oslo.config reads next; its own error says neither why, nor of which file."""
+    paths = [Path(file) for file in files or cfg.find_config_files(_PROJECT, _PROGRAM)]
+    for folder in folders or cfg.find_config_dirs(_PROJECT, _PROGRAM):
+        paths += sorted(Path(folder).glob("*.conf"))
+    for path in paths:
+        try:
+            path.read_text(encoding="utf-8")
+        except UnicodeDecodeError as error:
+            line = error.object.count(b"\n", 0, error.start) + 1
+            raise cfg.Error(f"{path}: line {line} is not UTF-8") from None
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="nova-dpm-check",
+        description=_DESCRIPTION,
+        epilog=_RESULTS,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--config-file",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="as of nova-compute; more than once: later ones win (default: nova.conf where Nova "
+        "looks for it)",
+    )
+    parser.add_argument(
+        "--config-dir",
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="as of nova-compute: its *.conf are read after the files",
+    )
+    parser.add_argument(
+        "--report",
+        type=Path,
+        metavar="FILE",
+        help="also write what the HMC answers to what the driver's assumptions rest on, to be "
+        "sent to the project: a .tar.gz; names, addresses, ids and serial numbers are replaced",
+    )
+    parser.add_argument("--json", action="store_true", help="a JSON list instead of a table")
+    return parser
+
+
+def _report(conf: cfg.ConfigOpts, *, as_json: bool) -> int:
+    if as_json:
+        rows = list(survey(conf))
+        print(json.dumps([asdict(row) for row in rows], indent=2))
+    else:
+        rows = _print_table(conf)
+    return int(any(row.result == FAILED for row in rows))
+
+
+def _write_report(conf: cfg.ConfigOpts, path: Path) -> int:
+    settings, errors = options.read_all(conf)
+    unusable = [name for name in (*HMC_OPTIONS, "cpc_object_id") if name in errors]
+    if unusable:
+        first = ", ".join(unusable)
+        print(f"nova-dpm-check: no report: first {first} has to be right", file=sys.stderr)
+        return 1
+    hmc = Hmc(settings.hmc)
+    try:
+        hmc.api_version()
+        report.write(report.collect(hmc, settings), path)
+    except (DpmError, OSError) as error:
+        print(f"nova-dpm-check: no report: {error}", file=sys.stderr)
+        return 1
+    finally:
+        hmc.close()
+    print(f"Report: {path}. Look through it before you send it.", file=sys.stderr)
+    return 0
+
+
+def _print_table(conf: cfg.ConfigOpts) -> list[Row]:
+    """Print each row when it is there: an HMC that does not answer takes its time."""
+    rows = []
+    print(_line("CHECK", "RESULT", "DETAIL"))
+    for row in survey(conf):
+        rows.append(row)
+        print(_format(row), flush=True)
+    counts = [(sum(row.result == kind for row in rows), kind) for kind in _ORDER]
+    print("\n" + ", ".join(f"{count} {kind}" for count, kind in counts if count))
+    return rows
+
+
+def _format(row: Row) -> str:
+    width = max(_columns() - _CHECK_COLUMN - _RESULT_COLUMN, _LEAST_DETAIL)
+    lines = textwrap.wrap(_plain(row.detail), width, break_on_hyphens=False)
+    if row.cure:
+        cure = f"-> {_plain(row.cure)}"
+        lines += textwrap.wrap(cure, width, subsequent_indent="   ", break_on_hyphens=False)
+    if row.command:
+        lines.append(f"   {_plain(row.command)}")  # in one line, as it is to be pasted
+    checks = textwrap.wrap(row.check, _CHECK_COLUMN - 1)
+    lines += [""] * (len(checks) - len(lines))
+    checks += [""] * (len(lines) - len(checks))
+    results = [row.result] + [""] * (len(lines) - 1)
+    return "\n".join(map(_line, checks, results, lines))
+
+
+def _plain(text: str) -> str:
+    """Names come from the HMC: what would move the cursor, or has no encoding, is escaped."""
+    words = " ".join(text.split())
+    return "".join(
+        one if one.isprintable() else one.encode("unicode_escape").decode() for one in words
+    )
+
+
+def _line(check: str, result: str, detail: str) -> str:
+    return f"{check:<{_CHECK_COLUMN}}{result:<{_RESULT_COLUMN}}{detail}".rstrip()
+
+
+def _columns() -> int:
+    return shutil.get_terminal_size((100, 24)).columns
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,270 @@
+"""HBAs and storage groups, on the lab's HMC."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from dpm_hmc.client import Hmc
+from dpm_hmc.errors import RefusedError, StateError
+from dpm_lab.hmc import Fault
+from nova_dpm import host
+from nova_dpm.conf import Settings
+from nova_dpm.partition import Partition, Partitions
+from nova_dpm.storage import FcVolume, Storage, storage_of
+from nova_dpm.storage.groups import StorageGroups
+from nova_dpm.storage.hbas import Hbas
+from tests.driver import haste
+from tests.driver.lab import HOST, Lab
+
+UUID_1 = "6e3c1c62-6d5b-4f63-9c5c-5d4ea7d5bd2a"
+NAME = f"OpenStack-{HOST}-{UUID_1}"
+A, B = "5005076800000001", "5005076800000002"
+
+
+class World:
+    """A machine, its storage as the driver sees it, and one prepared partition."""
+
+    def __init__(self, lab: Lab, settings: Settings) -> None:
+        self.lab = lab
+        self.settings = settings
+        self.hmc = Hmc(settings.hmc)
+        self.cpc = host.look(self.hmc, settings)
+        self.partitions = Partitions(self.hmc, self.cpc.uri, HOST)
+        self.storage = self.new_storage()
+        self.uri = self.partitions.create(UUID_1, 2, 4096)
+        self.storage.prepare(NAME, self.uri, 10)
+
+    def new_storage(self) -> Storage:
+        """Return what a new nova-compute has."""
+        return storage_of(self.hmc, self.settings, self.cpc)
+
+    @property
+    def partition(self) -> Partition:
+        found = self.partitions.find(UUID_1)
+        assert found is not None
+        return found
+
+    def volume(self, initiators: list[str], target: str = B) -> FcVolume:
+        return FcVolume.parse(
+            {
+                "driver_volume_type": "fibre_channel",
+                "data": {
+                    "target_wwn": [A, B],
+                    "target_lun": 7,
+                    "initiator_target_map": {each: [target] for each in initiators},
+                },
+            }
+        )
+
+
+@pytest.fixture(scope="module", params=["z13", "z16"])
+def _machine(request: pytest.FixtureRequest) -> Iterator[Lab]:
+    with Lab(request.param) as lab:
+        yield lab
+
+
+@pytest.fixture
+def world(_machine: Lab) -> Iterator[World]:
+    yield from _world(_machine)
+
+
+@pytest.fixture(scope="module")
+def _z16() -> Iterator[Lab]:
+    with Lab("z16") as lab:
+        yield lab
+
+
+@pytest.fixture
+def groups(_z16: Lab) -> Iterator[World]:
+    yield from _world(_z16)
+
+
+def _world(lab: Lab) -> Iterator[World]:
+    haste.hurry()
+    settings = lab.settings()
+    # The other way round than the HMC lists them.
+    world = World(lab, replace(settings, storage_ports=settings.storage_ports[::-1]))
+    yield world
+    haste.relax()
+    world.hmc.close()
+    lab.control.reset()
+
+
+def test_a_machine_has_the_storage_that_its_firmware_has(world: World) -> None:
+    kind = Hbas if world.lab.machine == "z13" else StorageGroups
+
+    assert isinstance(world.storage, kind)
+
+
+def ends(world: World) -> list[dict[str, Any]]:
+    """Return the partition's ends of its ways to a LUN, when discovery has named their ports."""
+    while True:
+        inventory = world.lab.control.inventory()
+        if world.lab.machine == "z13":
+            found = inventory["partitions"][NAME]["hbas"]
+        else:
+            found = inventory["storage-groups"][NAME]["virtual-storage-resources"]
+        if all(end["adapter-port-uri"] for end in found):
+            return list(found)
+        time.sleep(0.005)
+
+
+def test_wwpns_are_in_the_order_of_the_options(world: World) -> None:
+    known = ends(world)
+
+    wwpns = world.storage.wwpns(world.partition)
+
+    by_port = {
+        end["adapter-port-uri"]: end.get("wwpn") or end["world-wide-port-name"] for end in known
+    }
+    assert wwpns == [by_port[port.uri].lower() for port in world.settings.storage_ports]
+    assert len(set(wwpns)) == 2
+
+
+def test_a_new_nova_compute_sees_the_same(world: World) -> None:
+    wwpns = world.storage.wwpns(world.partition)
+    new = world.new_storage()
+
+    # Their order means nothing until discovery has named the ports.
+    assert sorted(new.wwpns(world.partition)) == sorted(wwpns)
+    assert new.boot_properties(world.uri, world.volume(wwpns)) == world.storage.boot_properties(
+        world.uri, world.volume(wwpns)
+    )
+
+
+def test_what_is_set_is_known_to_be_set(world: World) -> None:
+    volume = world.volume(world.storage.wwpns(world.partition))
+    before = world.storage.boots_from(world.partition, volume)
+
+    world.partitions.update(world.uri, world.storage.boot_properties(world.uri, volume))
+
+    assert not before
+    assert world.storage.boots_from(world.partition, volume)
+
+
+def test_a_volume_that_no_port_reaches_is_refused(world: World) -> None:
+    with pytest.raises(RefusedError, match="check the zoning"):
+        world.storage.boot_properties(world.uri, world.volume(["c05076d08001a7ff"]))
+
+
+def test_only_one_initiator_s_zone_is_enough(world: World) -> None:
+    wwpns = world.storage.wwpns(world.partition)
+
+    properties = world.storage.boot_properties(world.uri, world.volume(wwpns[1:], A))
+
+    assert properties["boot-device"].startswith("storage-")
+
+
+def test_removing_twice_is_as_good(world: World) -> None:
+    world.storage.remove(NAME, world.partition)
+    world.storage.remove(NAME, world.partition)
+    world.storage.remove(NAME, None)
+
+    assert not world.lab.control.inventory()["storage-groups"]
+
+
+def test_another_target_or_lun_is_another_volume_for_an_hba() -> None:
+    with Lab("z13") as lab:
+        [world] = _world(lab)
+        volume = world.volume([])
+        partition = Partition.of(
+            {
+                "object-uri": "/api/partitions/p",
+                "name": NAME,
+                "status": "stopped",
+                "hba-uris": ["/api/partitions/p/hbas/1"],
+                "boot-device": "storage-adapter",
+                "boot-storage-device": "/api/partitions/p/hbas/1",
+                "boot-world-wide-port-name": A.upper(),
+                "boot-logical-unit-number": "0007000000000000",
+            }
+        )
+
+        def but(**changed: str) -> Partition:
+            hyphens = {name.replace("_", "-"): value for name, value in changed.items()}
+            return Partition.of({**partition.properties, **hyphens})
+
+        assert world.storage.boots_from(partition, volume)
+        assert not world.storage.boots_from(but(boot_device="none"), volume)
+        assert not world.storage.boots_from(
+            but(boot_storage_device="/api/partitions/p/hbas/2"), volume
+        )
+        assert not world.storage.boots_from(but(boot_world_wide_port_name="5" * 16), volume)
+        assert not world.storage.boots_from(but(boot_logical_unit_number="0" * 16), volume)
+
+
+def test_a_group_is_made_as_the_hmc_wants_it(groups: World) -> None:
+    [group] = groups.lab.control.inventory()["storage-groups"].values()
+
+    assert (group["name"], group["shared"], group["type"]) == (NAME, False, "fcp")
+    assert group["description"] == f"OpenStack CPCSubset={HOST}"
+    assert group["candidate-adapter-port-uris"] == [
+        port.uri for port in groups.settings.storage_ports
+    ]
+    [volume] = group["storage-volumes"]
+    assert (volume["usage"], volume["size"]) == ("boot", 10)
+
+
+def test_fulfilling_is_waited_for(groups: World) -> None:
+    volume = groups.volume(groups.storage.wwpns(groups.partition))
+    groups.lab.control.set_duration("fulfil", 0.05)
+
+    properties = groups.storage.boot_properties(groups.uri, volume)
+
+    [group] = groups.lab.control.inventory()["storage-groups"].values()
+    assert group["fulfillment-state"] == "complete"
+    assert properties["boot-storage-volume"] == group["storage-volumes"][0]["element-uri"]
+
+
+def test_a_volume_that_is_never_fulfilled_is_given_up(groups: World) -> None:
+    volume = groups.volume(groups.storage.wwpns(groups.partition))
+    groups.lab.control.set_duration("fulfil", 3600)
+
+    with pytest.raises(StateError, match=r"fulfilled: not so after 3.*it is pending"):
+        groups.storage.boot_properties(groups.uri, volume)
+
+
+def test_a_volume_in_error_is_said(groups: World) -> None:
+    volume = groups.volume(groups.storage.wwpns(groups.partition))
+    [group] = groups.lab.control.inventory()["storage-groups"].values()
+    groups.lab.control.set_duration("fulfil", 3600)
+    groups.lab.control.set_properties(
+        group["storage-volumes"][0]["element-uri"], {"fulfillment-state": "configuration-error"}
+    )
+
+    with pytest.raises(StateError, match="configuration-error; the connection report"):
+        groups.storage.boot_properties(groups.uri, volume)
+
+
+def test_an_operator_s_data_volume_beside_the_boot_volume_is_left_alone(groups: World) -> None:
+    wwpns = groups.storage.wwpns(groups.partition)
+    [group] = groups.lab.control.inventory()["storage-groups"].values()
+    boot = group["storage-volumes"][0]["element-uri"]
+    groups.hmc.update(
+        f"{group['object-uri']}/operations/modify",
+        {"storage-volumes": [{"operation": "create", "size": 5, "usage": "data"}]},
+    )
+
+    properties = groups.new_storage().boot_properties(groups.uri, groups.volume(wwpns))
+
+    assert properties["boot-storage-volume"] == boot
+
+
+@pytest.mark.parametrize(
+    "operation", ["add-candidate-adapter-ports", "attach-storage-group", "detach-storage-group"]
+)
+def test_an_operation_whose_answer_was_lost_is_done_once(groups: World, operation: str) -> None:
+    groups.storage.remove(NAME, groups.partition)
+    groups.lab.control.add_fault(Fault("POST", f".*/{operation}", "drop-after"))
+
+    groups.storage.prepare(NAME, groups.uri, 10)
+    wwpns = groups.storage.wwpns(groups.partition)
+    groups.storage.remove(NAME, groups.partition)
+
+    assert len(wwpns) == 2
+    assert not groups.lab.control.inventory()["storage-groups"]

@@ -1,0 +1,101 @@
+"""Nova's objects, and ours."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from nova import exception
+from nova.compute import power_state
+
+from dpm_hmc.errors import RefusedError, StateError
+from nova_dpm.translation import (
+    POWER_STATES,
+    build_refusals,
+    check_server,
+    hmc_failures,
+    refusals,
+    root_volume,
+)
+
+STATUSES = (
+    # HMC Web Services API, Partition object, property "status".
+    "communications-not-active",
+    "status-check",
+    "stopped",
+    "terminated",
+    "starting",
+    "active",
+    "stopping",
+    "degraded",
+    "reservation-error",
+    "paused",
+)
+
+
+def instance(**changed: Any) -> Any:
+    flavor = {"memory_mb": 512, "vcpus": 1, "ephemeral_gb": 0, "swap": 0, "root_gb": 0}
+    flavor.update(changed.pop("flavor", {}))
+    fields = {"uuid": "u-1", "image_ref": "", "config_drive": "", "image_meta": None}
+    return SimpleNamespace(**{**fields, **changed}, flavor=SimpleNamespace(**flavor))
+
+
+def test_every_status_of_a_partition_has_a_power_state() -> None:
+    assert set(POWER_STATES) == set(STATUSES)
+
+
+@pytest.mark.parametrize("status", ["active", "degraded"])
+def test_what_runs_is_running(status: str) -> None:
+    assert POWER_STATES[status] == power_state.RUNNING
+
+
+@pytest.mark.parametrize(
+    "status", ["starting", "stopping", "status-check", "communications-not-active"]
+)
+def test_nova_draws_no_conclusion_from_what_is_on_its_way_or_unknown(status: str) -> None:
+    assert POWER_STATES[status] == power_state.NOSTATE
+
+
+@pytest.mark.parametrize(
+    ("changed", "why"),
+    [
+        ({"image_ref": "an-image"}, "boots from a volume only"),
+        ({"flavor": {"memory_mb": 511}}, "511 MiB"),
+        ({"flavor": {"ephemeral_gb": 1}}, "ephemeral or swap"),
+        ({"flavor": {"swap": 1}}, "ephemeral or swap"),
+        ({"config_drive": "True"}, "configuration drive"),
+    ],
+)
+def test_a_server_that_cannot_be_a_partition_is_refused(changed: dict[str, Any], why: str) -> None:
+    subject = instance(image_meta=SimpleNamespace(properties={}), **changed)
+
+    with pytest.raises(RefusedError, match=why):
+        check_server(subject)
+
+
+def test_the_root_volume_is_the_one_with_boot_index_0() -> None:
+    def volume(index: int | None, lun: int) -> dict[str, Any]:
+        data = {"target_wwn": "5005076800000001", "target_lun": lun}
+        info = {"driver_volume_type": "fibre_channel", "data": data}
+        return {"boot_index": index, "connection_info": info, "mount_device": f"/dev/sd{lun}"}
+
+    found = root_volume({"block_device_mapping": [volume(None, 1), volume(0, 2), volume(1, 3)]})
+
+    assert found is not None
+    assert found.targets[0][1] == "0002000000000000"
+    assert root_volume({"block_device_mapping": [volume(None, 1)]}) is None
+    assert root_volume(None) is None
+
+
+def test_errors_become_those_by_which_nova_decides() -> None:
+    with pytest.raises(exception.InstanceUnacceptable, match="no room"), refusals(instance()):
+        raise RefusedError("no room")
+    with pytest.raises(exception.BuildAbortException, match="no room"), build_refusals(instance()):
+        raise RefusedError("no room")
+    unavailable = pytest.raises(exception.ComputeResourcesUnavailable, match="log of nova-compute")
+    with unavailable as caught, hmc_failures(instance()):
+        raise StateError("it is down")
+    assert "is down" not in str(caught.value)
+    assert "resources" not in str(caught.value)
+    assert "instance u-1" in str(caught.value)

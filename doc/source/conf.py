@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import configparser
+import html
 import subprocess
 import sys
 import textwrap
+from collections import Counter
 from collections.abc import Iterator
+from itertools import groupby
 from pathlib import Path
 
 from oslo_config import cfg, generator
@@ -21,14 +24,18 @@ project = "nova-dpm"
 copyright = "the nova-dpm developers, Apache License 2.0"
 author = "the nova-dpm developers"
 exclude_patterns = ["_generated"]
-extensions = ["reno.sphinxext"]
-html_theme = "alabaster"
-html_theme_options = {
-    "description": "OpenStack on IBM Z and LinuxONE machines in DPM mode",
-    "fixed_sidebar": True,
-    "page_width": "1100px",
-}
+extensions = ["reno.sphinxext", "sphinx_copybutton"]
+highlight_language = "sh"
+# Not openstackdocstheme: its pages call themselves OpenStack's (logo, log-in, licence), have no
+# dark colours, and begin on a phone with a screen of navigation.
+html_theme = "furo"
+html_title = "nova-dpm"
+html_static_path = ["_static"]
+html_css_files = ["nova-dpm.css"]
 html_show_sourcelink = False
+# Commands have a button. Output has none (language none), or is left out (lines without a prompt).
+copybutton_selector = "div:not(.highlight-none) > div.highlight > pre"
+copybutton_prompt_text = "$ "
 
 
 def _help(*command: str) -> str:
@@ -44,17 +51,38 @@ def _help(*command: str) -> str:
     return done.stdout
 
 
+#: What the matrix shows at a glance.
+MARKS = {
+    "complete": "\N{CHECK MARK}",
+    "partial": "\N{CIRCLE WITH LEFT HALF BLACK}",
+    "missing": "\N{MULTIPLICATION X}",
+}
+
+
 def _matrix() -> Iterator[str]:
-    """The table of support-matrix.ini, which a test compares with the driver."""
+    """The features of support-matrix.ini, which a test compares with the driver."""
     rows = configparser.ConfigParser(interpolation=None)
     rows.read(Path(__file__).parent / "support-matrix.ini", encoding="utf-8")
-    yield ".. list-table::\n   :header-rows: 1\n   :widths: 36 12 52\n"
-    yield "   * - Feature\n     - State\n     - Note"
-    for name in rows.sections():
-        row = rows[name]
-        command = "".join(f"\n\n       ``{each}``" for each in _commands(row))
-        note = " ".join(row.get("note", "").split())
-        yield f"   * - {row['title']}{command}\n     - {row['state']}\n     - {note}"
+    states = Counter(rows[name]["state"] for name in rows.sections())
+    yield ".. raw:: html\n\n   <p class='states'>"
+    for state, mark in MARKS.items():
+        yield f"   <span class='{state}'>{mark} {states[state]} {state}</span>"
+    yield "   </p>\n"
+    for area, names in groupby(rows.sections(), key=lambda name: rows[name]["area"]):
+        yield f"{area}\n{'~' * len(area)}\n\n.. raw:: html\n\n   <div class='features'>\n"
+        for name in names:
+            yield from _feature(name, rows[name])
+        yield ".. raw:: html\n\n   </div>\n"
+
+
+def _feature(name: str, row: configparser.SectionProxy) -> Iterator[str]:
+    state, title = row["state"], html.escape(row["title"])
+    yield f".. raw:: html\n\n   <details class='{state}' id='{name}'>"
+    yield f"   <summary><span title='{state}'>{MARKS[state]}</span> {title}</summary>\n"
+    yield f"*{state.capitalize()}.* " + " ".join(row.get("note", "").split()) + "\n"
+    for each in _commands(row):
+        yield f"``{each}``\n"
+    yield ".. raw:: html\n\n   </details>\n"
 
 
 def _commands(row: configparser.SectionProxy) -> list[str]:

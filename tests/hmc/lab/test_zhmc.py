@@ -120,7 +120,8 @@ def test_the_commands_of_the_operators_page_make_a_user_that_lacks_nothing(
     hmc: HmcServer, tmp_path: Path
 ) -> None:
     """Those of the page, and then those that nova-dpm-check says of what is missing."""
-    page = (Path(__file__).parents[3] / "doc/source/operators.rst").read_text(encoding="utf-8")
+    install = Path(__file__).parents[3] / "doc/source/operators/install.rst"
+    page = install.read_text(encoding="utf-8")
     part = page[page.index("   zhmc userrole create") :]
     commands = part[: part.index("\n\n``zhmc userrole")]
     commands = commands.replace("CPC1", "Z16").replace("--password ...", "--password of-a-test")

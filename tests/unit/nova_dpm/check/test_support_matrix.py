@@ -17,7 +17,7 @@ from nova.virt.driver import ComputeDriver
 from nova_dpm.driver import DPMDriver
 
 FILE = Path(__file__).parents[4] / "doc" / "source" / "support-matrix.ini"
-KEYS = {"title", "command", "state", "has", "lacks", "refuses", "note"}
+KEYS = {"title", "area", "command", "state", "has", "lacks", "refuses", "note"}
 
 # Overridden, but no feature of their own: the frame around all of them.
 FRAME = {"__init__", "init_host", "cleanup_host", "plug_vifs", "unplug_vifs", "capabilities"}

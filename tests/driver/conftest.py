@@ -8,7 +8,6 @@ import os
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
-from pathlib import Path
 
 import pytest
 
@@ -19,13 +18,6 @@ PROCESSES = min(2, os.cpu_count() or 1)
 _tally: Counter[Verdict] = Counter()
 
 Matrix = dict[tuple[str, str], list["Future[Outcome]"]]
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what is in this folder."""
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.driver)
 
 
 @pytest.fixture(autouse=True)

@@ -7,12 +7,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
-import pytest
-
 from dpm_lab.guests.qemu import emulator
 from dpm_lab.guests.qemu import machine as qemu
-
-pytestmark = pytest.mark.image
 
 # Of z/Architecture's Principles of Operation; addresses are absolute, as register 0 is no base.
 _MAIN = (

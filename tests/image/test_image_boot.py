@@ -30,8 +30,6 @@ from dpm_lab.guests.qemu.prepare import Request, Step
 from dpm_lab.guests.qemu.verdict import judge
 from dpm_lab.progress import Progress
 
-pytestmark = [pytest.mark.image, pytest.mark.slow]
-
 TUPLES = "0001,0,0a0000000011;0004,1,0a0000000012;0a00,0,0a0000000013;"
 ABSENT = "0a00"
 

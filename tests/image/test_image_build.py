@@ -22,8 +22,6 @@ from dpm_image.build.sweep import processes_below
 from dpm_image.verify import verify
 from dpm_lab.guests.disk import rawdisk
 
-pytestmark = [pytest.mark.image, pytest.mark.slow]
-
 
 @pytest.fixture(scope="module")
 def image() -> Path:

@@ -25,8 +25,6 @@ from dpm_lab.source import CHECKOUT
 from tests.image.conftest import KEY, ByRelease
 from tests.image.el_base import ElBase
 
-pytestmark = [pytest.mark.image, pytest.mark.slow]
-
 _OURS = ("DIB_", "REG_")
 
 WWPN, LUN = "0x50050763070bc5e3", "0x4010402200000000"

@@ -23,8 +23,6 @@ from dpm_lab.guests.disk.apart import apart
 from dpm_lab.guests.disk.rawdisk import exported
 from tests.image.test_image_build import changed
 
-pytestmark = [pytest.mark.image, pytest.mark.slow]
-
 #: diskimage-builder's list of what is installed, with versions.
 PACKAGES = "/etc/dib-manifests/dib-manifest-dpkg-image"
 

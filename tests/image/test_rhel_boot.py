@@ -27,8 +27,6 @@ from tests.image.conftest import ByRelease
 from tests.image.el_base import RELEASES
 from tests.image.test_image_rhel import LUN, WWPN
 
-pytestmark = [pytest.mark.image, pytest.mark.slow]
-
 TUPLES = "0001,0,0a0000000011;0004,1,0a0000000012;"
 
 #: A host that is busy with other tests makes a boot several times as long.

@@ -27,8 +27,6 @@ from tests.image.boot_map import loaded
 from tests.image.conftest import ByRelease
 from tests.image.el_base import RELEASES, ElBase
 
-pytestmark = [pytest.mark.image, pytest.mark.slow]
-
 ZIPL_DPM = CHECKOUT / "elements/zipl-dpm"
 
 _MIB = 2**20

@@ -7,8 +7,6 @@ import pytest
 from .cards import Card, Start, Write
 from .machine import Machine
 
-pytestmark = pytest.mark.imitation
-
 MAC = "0a:00:00:00:00:11"
 NIC = "0600,1,0a0000000011;"
 DEVICE = "/sys/devices/qeth/0.0.0600"

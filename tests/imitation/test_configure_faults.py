@@ -10,8 +10,6 @@ from .cards import Card, Fault, Step
 from .machine import ROOT, Machine
 from .test_configure import MAC, NIC, is_right
 
-pytestmark = pytest.mark.imitation
-
 SECOND = "0700,0,0a0000000012;"
 MAC_OF_SECOND = "0a:00:00:00:00:12"
 

@@ -6,13 +6,9 @@ import errno
 import os
 import signal
 
-import pytest
-
 from .cards import Card, Fault
 from .expect import refused
 from .machine import Machine
-
-pytestmark = pytest.mark.imitation
 
 OSA = Card("0600")
 ONLINE = "/run/imitation/sys/devices/qeth/0.0.0600/online"

@@ -14,8 +14,6 @@ from .cards import Card
 from .expect import refused
 from .machine import Machine
 
-pytestmark = pytest.mark.imitation
-
 OSA = Card("0600")
 TRIPLE = "0.0.0600,0.0.0601,0.0.0602"
 LINKS = "cdev0 cdev1 cdev2 driver subsystem"

@@ -10,8 +10,6 @@ from .cards import Card
 from .expect import refused
 from .machine import Machine
 
-pytestmark = pytest.mark.imitation
-
 OSA = Card("0600")
 
 

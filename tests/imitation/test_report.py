@@ -12,8 +12,6 @@ from dpm_guest.__main__ import main
 from .cards import Card
 from .machine import Machine
 
-pytestmark = pytest.mark.imitation
-
 NIC = "0600,1,0a0000000011;"
 
 

@@ -12,8 +12,6 @@ from .test_configure import MAC, NIC, is_right, is_up
 from .test_configure_faults import MAC_OF_SECOND, SECOND
 from .test_unnamed import DPM, is_grouped
 
-pytestmark = pytest.mark.imitation
-
 
 def remembered(machine: Machine) -> list[str]:
     folder = machine.path("/run/dpm-guest/retry")

@@ -16,8 +16,6 @@ import pytest
 from .cards import Card
 from .machine import ROOT, Machine
 
-pytestmark = pytest.mark.imitation
-
 RULES = (ROOT / "udev/80-dpm-guest.rules").read_text()
 
 

@@ -7,8 +7,6 @@ import pytest
 from .cards import Card
 from .machine import Machine
 
-pytestmark = pytest.mark.imitation
-
 MAC = "0a:00:00:00:00:11"
 TUPLES = "0600,1,0a0000000011;0001,0,0a0000000012;0700,0;"
 OSA = Card("0600", start="online", portno=1)

@@ -9,8 +9,6 @@ import pytest
 from .cards import Card, Fault
 from .machine import Machine
 
-pytestmark = pytest.mark.imitation
-
 MAC = "0a:00:00:00:00:11"
 NIC = "0600,1,0a0000000011;"
 RIGHT = Card("0600", start="online", portno=1)

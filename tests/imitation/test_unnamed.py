@@ -8,8 +8,6 @@ from .cards import Card
 from .machine import LOCAL, Machine
 from .test_configure import MAC, NIC, is_up
 
-pytestmark = pytest.mark.imitation
-
 #: Named by the command line, and up as it says.
 NAMED = Card("0600", start="online", portno=1)
 NEW = Card("1003", start="absent")

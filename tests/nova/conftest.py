@@ -17,10 +17,9 @@ if TYPE_CHECKING:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests of this folder, and leave Nova's deprecations to Nova."""
+    """Leave Nova's deprecations to Nova."""
     for item in items:
         if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.nova)
             item.add_marker(pytest.mark.filterwarnings("ignore::DeprecationWarning"))
 
 

@@ -6,8 +6,6 @@ import pytest
 
 from dpm_lab.guests.hercules.guest import Guest
 
-pytestmark = [pytest.mark.osa, pytest.mark.slow]
-
 _UP = """
 echo 0.0.0600,0.0.0601,0.0.0602 > /sys/bus/ccwgroup/drivers/qeth/group
 cd /sys/bus/ccwgroup/devices/0.0.0600

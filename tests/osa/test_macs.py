@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import pytest
-
 from dpm_lab.guests import tuples
 from dpm_lab.guests.hercules.guest import Guest
 from tests.osa.nics import MACS, NICS, assert_as_wanted, colons, states
-
-pytestmark = [pytest.mark.osa, pytest.mark.slow]
 
 ROUNDS = 20
 #: Half of the rounds begin like a boot, without the .link file of the round before.

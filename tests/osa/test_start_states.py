@@ -10,8 +10,6 @@ from dpm_lab.guests import tuples
 from dpm_lab.guests.hercules.guest import Guest
 from tests.osa.nics import NICS, assert_as_wanted, states
 
-pytestmark = [pytest.mark.osa, pytest.mark.slow]
-
 _IDS = " ".join(nic.bus_id for nic in NICS)
 _GROUP = """
 for first in %s; do

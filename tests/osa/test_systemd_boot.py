@@ -20,8 +20,6 @@ from dpm_lab.guests.hercules.guest import Configuration, Guest
 from tests import notes
 from tests.osa.nics import NICS, TUPLES, State, assert_as_wanted, colons, states
 
-pytestmark = [pytest.mark.osa, pytest.mark.slow]
-
 LATER_MAC = "0a0000000019"
 SILENT = Nic.parse("0700,silent").asking(0, "0a0000000017")
 LATER = Nic.parse("0900,delay=1").asking(1, LATER_MAC)

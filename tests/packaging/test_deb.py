@@ -11,8 +11,6 @@ import dpm_guest
 from tests.packaging import files, roots
 from tests.packaging.test_rpm import BYTECODE, WANTED
 
-pytestmark = pytest.mark.slow
-
 INSTALL = f"""
 set -eu
 # The system was made without documents.

@@ -14,8 +14,6 @@ import pytest
 
 from tests.packaging import TOP, roots
 
-pytestmark = pytest.mark.slow
-
 #: Of the machine that builds, which is never that old, and why.
 BUILDER = {
     "debian.bats": "hooks beside mmdebstrap",

@@ -8,8 +8,6 @@ import pytest
 
 from tests.packaging import roots
 
-pytestmark = pytest.mark.slow
-
 
 @pytest.fixture(scope="module", params=[roots.OLD, roots.NEW])
 def root(request: pytest.FixtureRequest) -> roots.Root:

@@ -11,8 +11,6 @@ import pytest
 import dpm_guest
 from tests.packaging import files, roots
 
-pytestmark = pytest.mark.slow
-
 #: What an installation leaves beside the package's files: the unit enabled, bytecode for the boot.
 WANTED = "etc/systemd/system/sysinit.target.wants/dpm-guest.service"
 BYTECODE = "usr/lib/dpm-guest/dpm_guest/__pycache__"

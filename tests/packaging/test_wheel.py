@@ -14,8 +14,6 @@ import pytest
 from tests import sources
 from tests.packaging import TOP
 
-pytestmark = pytest.mark.slow
-
 _CONSTRAINTS = TOP / "tools/constraints.txt"
 
 
@@ -94,7 +92,6 @@ def test_a_build_from_the_wheel_comes_as_far_as_the_packages_of_the_base_system(
     assert {hook for hook in ours if not hook.startswith(str(programs.parent))} == set()
 
 
-@pytest.mark.osa
 def test_the_lab_of_the_wheel_boots_a_guest_with_the_agent(programs: Path) -> None:
     done = run(programs / "dpm-lab", "osa", "--nics", "1", "--", "dpm-guest", "configure")
 

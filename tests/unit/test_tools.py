@@ -9,7 +9,6 @@ import re
 import shutil
 import subprocess
 import sys
-import tomllib
 from configparser import ConfigParser
 from importlib import metadata
 from pathlib import Path

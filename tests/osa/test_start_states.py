@@ -86,9 +86,9 @@ def test_a_nic_with_the_right_port_keeps_its_interface_while_its_mac_is_mended(
 
 
 def test_nics_that_are_ignored_are_freed(guest: Guest) -> None:
-    last = NICS[-1].bus_id.number + 2
+    last = NICS[-1].bus_id.triple[-1]
     guest.check(
-        f"echo add {NICS[0].bus_id}-0.0.{last:04x} > /proc/cio_ignore;"
+        f"echo add {NICS[0].bus_id}-{last} > /proc/cio_ignore;"
         " echo purge > /proc/cio_ignore; udevadm settle"
     )
     assert guest.run(f"ls -d /sys/bus/ccw/devices/{NICS[0].bus_id}").code != 0

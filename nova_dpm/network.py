@@ -22,10 +22,10 @@ from dpm_hmc.errors import (
     DpmError,
     HttpError,
     NotFoundError,
-    RefusedError,
 )
 from nova_dpm.adoption import adopt
 from nova_dpm.conf import ObjectIdType
+from nova_dpm.errors import RefusedError
 from nova_dpm.partition import Partition
 
 LOG = log.getLogger(__name__)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from dpm_guest import bootparams
 from dpm_guest.ids import Mac
-from dpm_hmc.errors import RefusedError
+from nova_dpm.errors import RefusedError
 from nova_dpm.network import Nic, boot_parameters, says_the_same, wanted_nic, wanted_nics
 
 PORT = "0f0f1b2c-0d8c-4a4e-9d1f-0f5f7b1f4a11"

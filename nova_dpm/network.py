@@ -408,7 +408,9 @@ class Networks:
         """
         found = []
         ports: dict[str, _Backing] = {}
-        told = {nic.bus_id.devno: nic for nic in bootparams.parse(partition.boot_parameters).nics}
+        told = {
+            str(nic.bus_id.devno): nic for nic in bootparams.parse(partition.boot_parameters).nics
+        }
         for uri in partition.nic_uris:
             try:
                 properties = self._hmc.get(uri)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from dpm_guest.bootparams import NicParams, parse
+from dpm_guest.bootparams import NicParams
 from dpm_guest.console import Console, discard, words
 from dpm_guest.errors import DpmGuestError, InvalidIdError, UsageError
 from dpm_guest.ids import CcwId
@@ -120,10 +120,11 @@ def _asked(operand: str) -> tuple[CcwId, NicParams | None]:
     bus_id = CcwId.parse(name)
     if not comma:
         return bus_id, None
-    parsed = parse(f"{bus_id.devno},{rest.rstrip(';')};", only_tuples=True)
-    if parsed.damaged:
-        raise InvalidIdError(parsed.damaged[0])
-    nic = parsed.nics[0]
+    text = f"{bus_id.devno},{rest.rstrip(';')};"
+    try:
+        nic = NicParams.parse(text)
+    except InvalidIdError as error:
+        raise InvalidIdError(f"{text!r}: {error}") from error
     return bus_id, NicParams(bus_id, nic.port, nic.mac)
 
 

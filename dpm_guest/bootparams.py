@@ -16,12 +16,15 @@ written in lower case. No import here is heavy: every boot pays for them.
 from __future__ import annotations
 
 from dpm_guest.errors import InvalidIdError, InvalidNicError, TooLongError
-from dpm_guest.ids import FIRST_DEVNO, HEX_DIGITS, LAST_DEVNO, CcwId, Mac, is_hex
+from dpm_guest.ids import FIRST_DEVNO, HEX_DIGITS, LAST_DEVNO, CcwId, Mac, is_hex, overlap
 
 LIMIT = 256
 """Characters that ``boot-os-specific-parameters`` holds (HMC Web Services API, Partition)."""
 
 MAX_PORT = 15
+
+PATTERN = "[0-9a-f]{4},[0-9]{1,2}(?:,[0-9a-f]{12})?;"
+"""The form of a tuple, for those who look for it within other texts; `parse` is for all others."""
 
 _BLANKS = "\t\n\v\f\r \xa0"
 """What the kernel's ``isspace`` takes for white space (``lib/ctype.c``), a byte a character;
@@ -49,6 +52,32 @@ class NicParams:
     def __init__(self, bus_id: CcwId, port: int, mac: Mac | None = None) -> None:
         for name, value in (("bus_id", bus_id), ("port", port), ("mac", mac)):
             object.__setattr__(self, name, value)
+
+    @classmethod
+    def parse(cls, text: str) -> NicParams:
+        """Read one ``<devno>,<port>[,<mac>];``, the whole of `text`.
+
+        Raises:
+            InvalidIdError: it is damaged; the text says how.
+        """
+        if not text.endswith(";"):
+            raise InvalidIdError("no ';' at its end; was the text cut off?")
+        fields = text[:-1].split(",")
+        if len(fields) not in (2, 3):
+            raise InvalidIdError("not <devno>,<port>[,<mac>];")
+        devno, port = fields[:2]
+        if not is_hex(devno, 4) or not (bus_id := CcwId.parse(devno)).devno.begins_a_nic:
+            raise InvalidIdError(
+                f"device number {devno!r} is not 4 hex digits, "
+                f"{FIRST_DEVNO:04x} to {LAST_DEVNO:04x}"
+            )
+        if not (port.isascii() and port.isdigit() and len(port) <= 2 and int(port) <= MAX_PORT):
+            raise InvalidIdError(f"port {port!r} is not 0 to {MAX_PORT}")
+        if len(fields) == 2:
+            return cls(bus_id, int(port))
+        if not is_hex(fields[2], 12):
+            raise InvalidIdError(f"MAC {fields[2]!r} is not 12 hex digits")
+        return cls(bus_id, int(port), Mac.parse(fields[2]))
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"NicParams is immutable: {name}")
@@ -128,7 +157,7 @@ def parse(text: str, only_tuples: bool = False) -> Parsed:
             continue
         for piece in _pieces(token):
             try:
-                nic = _tuple(piece)
+                nic = NicParams.parse(piece)
             except InvalidIdError as error:
                 damaged.append(f"{piece!r}: {error}")
                 continue
@@ -147,10 +176,8 @@ def encode(nics: Iterable[NicParams]) -> str:
             whose three device numbers overlap.
     """
     nics = tuple(nics)
-    taken: dict[int, NicParams] = {}
     for nic in nics:
-        number = nic.bus_id.number
-        if not FIRST_DEVNO <= number <= LAST_DEVNO or not nic.bus_id.startswith("0.0."):
+        if not nic.bus_id.devno.begins_a_nic or not nic.bus_id.startswith("0.0."):
             raise InvalidNicError(
                 f"NIC {nic.bus_id}: its three device numbers are not within 0.0.0001-0.0.ffff"
             )
@@ -159,13 +186,10 @@ def encode(nics: Iterable[NicParams]) -> str:
         reason = nic.mac.why_unusable() if nic.mac is not None else None
         if reason:
             raise InvalidNicError(f"NIC {nic.bus_id}: {reason}")
-        for device in range(number, number + 3):
-            if device in taken:
-                raise InvalidNicError(
-                    f"NICs {taken[device].bus_id} and {nic.bus_id} overlap: "
-                    f"both would take device number {device:04x}"
-                )
-            taken[device] = nic
+    if two := overlap(nic.bus_id.devno for nic in nics):
+        raise InvalidNicError(
+            f"NICs 0.0.{two[0]} and 0.0.{two[1]} overlap: both would take device number {two[2]}"
+        )
     return "".join(map(str, nics))
 
 
@@ -271,33 +295,7 @@ def _pieces(token: str) -> list[str]:
 
 def _is_tuple(piece: str) -> bool:
     try:
-        _tuple(piece)
+        NicParams.parse(piece)
     except InvalidIdError:
         return False
     return True
-
-
-def _tuple(piece: str) -> NicParams:
-    """Read one ``<devno>,<port>[,<mac>];``.
-
-    Raises:
-        InvalidIdError: it is damaged; the text says how.
-    """
-    if not piece.endswith(";"):
-        raise InvalidIdError("no ';' at its end; was the text cut off?")
-    fields = piece[:-1].split(",")
-    if len(fields) not in (2, 3):
-        raise InvalidIdError("not <devno>,<port>[,<mac>];")
-    devno, port = fields[:2]
-    if not is_hex(devno, 4) or not FIRST_DEVNO <= int(devno, 16) <= LAST_DEVNO:
-        raise InvalidIdError(
-            f"device number {devno!r} is not 4 hex digits, {FIRST_DEVNO:04x} to {LAST_DEVNO:04x}"
-        )
-    if not (port.isascii() and port.isdigit() and len(port) <= 2 and int(port) <= MAX_PORT):
-        raise InvalidIdError(f"port {port!r} is not 0 to {MAX_PORT}")
-    mac = None
-    if len(fields) == 3:
-        if not is_hex(fields[2], 12):
-            raise InvalidIdError(f"MAC {fields[2]!r} is not 12 hex digits")
-        mac = Mac.parse(fields[2])
-    return NicParams(CcwId.parse(devno), int(port), mac)

@@ -12,7 +12,8 @@ import errno
 import os
 import re
 
-from dpm_guest.ids import Mac
+from dpm_guest.bootparams import PATTERN
+from dpm_guest.ids import CcwId, Mac
 from dpm_guest.sysfs import names_in, read
 
 # Words that the agent does not use otherwise, and that say nothing about anybody: of systemd about
@@ -35,16 +36,15 @@ _VALUES = """
 """Kernel parameters, and systemd's words, whose values are looked at; of the others' only the shape
 stays."""
 
-_BUS_ID = r"[0-9a-f]\.[0-9a-f]\.[0-9a-f]{4}"
 _KNOWN = re.compile(
-    rf"\d{{1,5}}|\d+\.\d{{1,6}}m?s?|\d{{1,5}}[smkg]|0x[0-9a-f]{{2}}|!?{_BUS_ID}|\d_\d_[0-9a-f]{{4}}"
-    rf"|dpm-guest(@{_BUS_ID}|-retry)?(\.service)?|(dpm-guest|systemd|python3)\[\d+|v2\d\d"
+    rf"\d{{1,5}}|\d+\.\d{{1,6}}m?s?|\d{{1,5}}[smkg]|0x[0-9a-f]{{2}}|!?{CcwId.PATTERN}|\d_\d_[0-9a-f]{{4}}"
+    rf"|dpm-guest(@{CcwId.PATTERN}|-retry)?(\.service)?|(dpm-guest|systemd|python3)\[\d+|v2\d\d"
     r"|[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]"
-    rf"|70-dpm-[0-9a-f]{{4}}\.link|99-default\.link|\d\d-qeth-{_BUS_ID}\.rules",
+    rf"|70-dpm-[0-9a-f]{{4}}\.link|99-default\.link|\d\d-qeth-{CcwId.PATTERN}\.rules",
     re.ASCII | re.IGNORECASE,
 )
 _MAC = re.compile(r"[0-9a-f]{2}(?:[:-][0-9a-f]{2}){5}|[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
-_TUPLES = re.compile(r"(?:[0-9a-f]{4},\d{1,2}(?:,[0-9a-f]{12})?;)+", re.ASCII | re.IGNORECASE)
+_TUPLES = re.compile(f"(?:{PATTERN})+", re.ASCII | re.IGNORECASE)
 _BARE_MAC = re.compile(r"(?<=,)[0-9a-f]{12}(?=;)", re.ASCII | re.IGNORECASE)
 _INTERFACE = re.compile(
     r"lo|(eth|bond|team|br|virbr|dummy)\d{1,3}|enc[0-9a-f]{1,8}|en(P\d+)?([ospf]\d+){1,4}(np?\d+)?"

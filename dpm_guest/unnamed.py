@@ -13,7 +13,7 @@ from dpm_guest import sysfs
 from dpm_guest.bootparams import NicParams
 from dpm_guest.console import Console
 from dpm_guest.errors import UnnamedError
-from dpm_guest.ids import CcwId
+from dpm_guest.ids import DEVNOS_OF_A_NIC, CcwId
 from dpm_guest.sysfs import QETH, Device, Sysfs, bus_ids_in, names_in, read
 
 TYPE_CHECKING = False
@@ -48,17 +48,17 @@ def find(tree: Sysfs, wanted: Wanted) -> tuple[tuple[CcwId, ...], tuple[CcwId, .
     rest: list[CcwId] = []
     for of_one_card in rows.values():
         for row in _in_a_row(of_one_card):
-            if len(row) % 3:
+            if len(row) % DEVNOS_OF_A_NIC:
                 rest += row
             else:
-                whole += row[::3]
+                whole += row[::DEVNOS_OF_A_NIC]
     return tuple(sorted(whole)), tuple(sorted(rest))
 
 
 def _in_a_row(bus_ids: list[CcwId]) -> list[list[CcwId]]:
     rows: list[list[CcwId]] = []
     for bus_id in bus_ids:
-        if rows and bus_id.number == rows[-1][-1].number + 1:
+        if rows and bus_id.devno.number == rows[-1][-1].devno.number + 1:
             rows[-1].append(bus_id)
         else:
             rows.append([bus_id])

@@ -20,7 +20,7 @@ def test_the_unit_tests_of_the_agent_pass(root: roots.Root) -> None:
     # Left out: units and rules, which test the machine's systemd, not the interpreter.
     done = root.run(
         "env", "--chdir=/src", "python3", "-m", "pytest", "-q", "-p", "no:cacheprovider",
-        "--ignore=tests/unit/guest/test_units.py", "tests/unit/guest",
+        "--ignore=tests/unit/dpm_guest/test_units.py", "tests/unit/dpm_guest",
     )  # fmt: skip
 
     assert done.returncode == 0, done.stdout + done.stderr

@@ -21,7 +21,7 @@ from dpm_guest import firmware, inventory, process
 from dpm_guest.__main__ import main
 from dpm_guest.netdev import permanent_mac
 from dpm_guest.private import Private
-from tests.unit.guest.test_start import imported
+from tests.unit.dpm_guest.test_start import imported
 
 OURS, CARDS, OTHER = "0a:5c:3e:71:d2:94", "00:11:25:bd:9e:07", "52:54:00:e6:8b:3f"
 MULTICAST = "0b:5c:3e:71:d2:95"

@@ -8,7 +8,7 @@ import pytest
 
 from dpm_guest import bootparams, ids
 from dpm_guest.errors import InvalidIdError
-from dpm_guest.ids import CcwId, Mac
+from dpm_guest.ids import CcwId, Devno, Mac, overlap
 
 
 @pytest.mark.parametrize("text", ["0.0.0a00", "0A00", "0.0.0A00"])
@@ -22,6 +22,41 @@ def test_every_spelling_of_a_bus_id_is_the_kernels(text: str) -> None:
 def test_other_texts_are_no_bus_ids(text: str) -> None:
     with pytest.raises(InvalidIdError):
         CcwId.parse(text)
+
+
+@pytest.mark.parametrize("text", ["", "a00", "00a00", "0a0g", "0.0.0a00", " a00"])
+def test_other_texts_are_no_device_numbers(text: str) -> None:
+    with pytest.raises(InvalidIdError, match="is no device number: four hex digits are"):
+        Devno.parse(text)
+
+
+def test_a_device_number_is_a_text_and_a_number() -> None:
+    assert Devno.parse("0A0F") == Devno.of(0xA0F) == "0a0f"
+    assert Devno.parse("0A0F").number == 0xA0F
+
+
+@pytest.mark.parametrize(
+    ("devno", "begins"),
+    [("0000", False), ("0001", True), ("fffd", True), ("fffe", False), ("ffff", False)],
+)
+def test_a_nic_begins_where_its_three_numbers_are_a_partitions(devno: str, begins: bool) -> None:
+    assert Devno(devno).begins_a_nic is begins
+
+
+def test_a_nic_is_of_one_subchannel_set() -> None:
+    assert CcwId("1.2.06ff").triple == ("1.2.06ff", "1.2.0700", "1.2.0701")
+
+
+def test_nics_overlap_where_any_two_of_their_numbers_are_one() -> None:
+    first, *others = map(Devno, ("0600", "05fe", "05ff", "0601", "0602"))
+
+    assert overlap(map(Devno, ("0600", "0603", "05fd"))) is None
+    assert [overlap([first, other]) for other in others] == [
+        ("0600", "05fe", "0600"),
+        ("0600", "05ff", "0600"),
+        ("0600", "0601", "0601"),
+        ("0600", "0602", "0602"),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dpm_guest.bootparams import LIMIT, NicParams, compose, encode, parse
-from dpm_guest.errors import InvalidNicError, TooLongError
+from dpm_guest.bootparams import LIMIT, PATTERN, NicParams, compose, encode, parse
+from dpm_guest.errors import InvalidIdError, InvalidNicError, TooLongError
 from dpm_guest.ids import CcwId, Mac
 
 
@@ -225,6 +225,22 @@ def test_what_is_written_reads_back(nics: list[NicParams], existing: str) -> Non
         assert parse(line).damaged == ()
     assert text.startswith(existing.rstrip())
     assert compose(text, nics) == text, "a second start writes the same"
+
+
+@given(nic_lists())
+def test_each_tuple_that_is_written_has_the_form_and_is_read_by_itself(
+    nics: list[NicParams],
+) -> None:
+    found = [match.group() for match in re.finditer(PATTERN, encode(nics))]
+
+    assert "".join(found) == encode(nics)
+    assert list(map(NicParams.parse, found)) == nics
+
+
+@pytest.mark.parametrize("text", ["", "0600,1", "0600,1;;", "0600,1;0700,1;", " 0600,1;", "0600;"])
+def test_one_tuple_is_neither_less_nor_more(text: str) -> None:
+    with pytest.raises(InvalidIdError):
+        NicParams.parse(text)
 
 
 @given(nic_lists())

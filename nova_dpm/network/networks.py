@@ -23,9 +23,9 @@ from dpm_hmc.errors import (
     HttpError,
     NotFoundError,
 )
-from nova_dpm.adoption import adopt
 from nova_dpm.conf import ObjectIdType
 from nova_dpm.errors import RefusedError
+from nova_dpm.network.claim import claim
 from nova_dpm.partition import Partition
 
 LOG = log.getLogger(__name__)
@@ -124,8 +124,8 @@ class Nic:
     def is_stray_of(self, mac: Mac | None) -> bool:
         """Whether the HMC has made it for the port of this MAC, and nobody gave it its name.
 
-        NICs on HiperSockets are made under a name of the HMC's (`nova_dpm.adoption`); they keep it
-        where nova-compute or the HMC ended before.
+        NICs on HiperSockets are made under a name of the HMC's (`nova_dpm.network.claim`); they
+        keep it where nova-compute or the HMC ended before.
         """
         is_foreign = self.is_hipersockets and not self.is_ours
         return is_foreign and mac is not None and self.hmc_mac == mac
@@ -408,7 +408,9 @@ class Networks:
         """
         found = []
         ports: dict[str, _Backing] = {}
-        told = {nic.bus_id.devno: nic for nic in bootparams.parse(partition.boot_parameters).nics}
+        told = {
+            str(nic.bus_id.devno): nic for nic in bootparams.parse(partition.boot_parameters).nics
+        }
         for uri in partition.nic_uris:
             try:
                 properties = self._hmc.get(uri)
@@ -523,7 +525,7 @@ class Networks:
 
         def find() -> str | None:
             if is_late:
-                return adopt(self._hmc, partition_uri, known, body)
+                return claim(self._hmc, partition_uri, known, body)
             return self._find(partition_uri, body["name"])
 
         try:
@@ -531,7 +533,7 @@ class Networks:
         except HttpError as error:
             if not error.is_failure:
                 raise
-            made = adopt(self._hmc, partition_uri, known, body)
+            made = claim(self._hmc, partition_uri, known, body)
             if made is None:
                 raise
             return made

@@ -12,6 +12,7 @@ server that cannot be run here is refused before anything is made.
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -29,6 +30,7 @@ from nova.volume import cinder
 from oslo_log import log
 
 from dpm_hmc.client import Hmc
+from dpm_hmc.clock import Clock
 from dpm_hmc.errors import DpmError, HmcError
 from nova_dpm import conf, host, inventory, plugging
 from nova_dpm.check import start
@@ -58,18 +60,23 @@ asks for all servers at once."""
 
 
 class DPMDriver(driver.ComputeDriver):  # type: ignore[misc]
-    """Runs Nova's servers as partitions of a CPC in DPM mode."""
+    """Runs Nova's servers as partitions of a CPC in DPM mode.
+
+    Args:
+        virtapi: Nova's
+        clock: for pauses and time-outs
+    """
 
     capabilities = {  # noqa: RUF012 - Nova's attribute, read by Nova
         **driver.ComputeDriver.capabilities,
         "supports_attach_interface": True,
     }
 
-    def __init__(self, virtapi: VirtAPI) -> None:
+    def __init__(self, virtapi: VirtAPI, clock: Clock = time) -> None:
         super().__init__(virtapi)
         try:
             self._settings = conf.read(CONF)
-            self._hmc = Hmc(self._settings.hmc)
+            self._hmc = Hmc(self._settings.hmc, clock)
             try:
                 self._cpc = host.look(self._hmc, self._settings)
                 start.check(self._hmc, self._settings, self._cpc)
@@ -86,7 +93,7 @@ class DPMDriver(driver.ComputeDriver):  # type: ignore[misc]
             LOG.critical("nova-compute cannot start: %s", problem)
             sys.exit(1)
         self._servers = Servers(self._hmc, self._settings, self._cpc)
-        self._looks: Looks[dict[str, Listed]] = Looks(self._servers.listed)
+        self._looks: Looks[dict[str, Listed]] = Looks(self._servers.listed, clock)
 
     def init_host(self, host: str) -> None:
         """Say what is managed; `__init__` has checked it."""

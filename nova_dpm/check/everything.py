@@ -8,6 +8,7 @@ this goes on with what can still be asked.
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -17,6 +18,7 @@ from oslo_config import cfg
 
 from dpm_hmc import answers
 from dpm_hmc.client import Hmc
+from dpm_hmc.clock import Clock
 from dpm_hmc.errors import (
     AnswerError,
     CertificateError,
@@ -65,11 +67,12 @@ class Row:
     command: str = ""
 
 
-def survey(conf: cfg.ConfigOpts) -> Iterator[Row]:
+def survey(conf: cfg.ConfigOpts, clock: Clock = time) -> Iterator[Row]:
     """Look at everything, one after the other.
 
     Args:
         conf: with the options of `nova_dpm.conf`, ``host`` and ``compute_driver``
+        clock: for pauses and time-outs
     """
     settings, errors = options.read_all(conf)
     yield from _configuration(conf, settings, errors)
@@ -86,7 +89,7 @@ def survey(conf: cfg.ConfigOpts) -> Iterator[Row]:
         )
     with ExitStack() as logons:
         used: Hmc | None = None
-        for rows, hmc in _hmcs(settings.hmc, logons):
+        for rows, hmc in _hmcs(settings.hmc, clock, logons):
             yield from rows
             used = hmc or used
         if used is None:
@@ -132,13 +135,15 @@ def _configuration(
         yield Row("options", OK, f"all {len(options.OPTIONS)} of [dpm] can be read")
 
 
-def _hmcs(settings: HmcSettings, logons: ExitStack) -> Iterator[tuple[list[Row], Hmc | None]]:
+def _hmcs(
+    settings: HmcSettings, clock: Clock, logons: ExitStack
+) -> Iterator[tuple[list[Row], Hmc | None]]:
     """Try each HMC of the list by itself; the one that nova-compute would use comes with it.
 
     That is the first that answers, whatever it answers. Others matter only when it is down, so
     what is wrong with them is a warning.
     """
-    hmcs = [Hmc(replace(settings, hosts=(address,))) for address in settings.hosts]
+    hmcs = [Hmc(replace(settings, hosts=(address,)), clock) for address in settings.hosts]
     for hmc in hmcs:
         logons.callback(hmc.close)
     failures = [_failure(hmc, settings) for hmc in hmcs]

@@ -16,6 +16,7 @@ from nova_dpm import host
 from nova_dpm.check import permissions
 from nova_dpm.check.permissions import State
 from tests.driver.compute import Compute, Server, port, server
+from tests.driver.haste import HASTY
 from tests.driver.lab import Lab
 
 ALL = {*TASKS, *STORAGE_TASKS}
@@ -36,7 +37,7 @@ def needed(lab: Lab) -> set[str]:
 def said(lab: Lab) -> dict[str, State]:
     """What the check says of each permission."""
     settings = lab.settings()
-    hmc = Hmc(settings.hmc)
+    hmc = Hmc(settings.hmc, HASTY)
     try:
         found = permissions.look(hmc, settings, host.look(hmc, settings))
     finally:

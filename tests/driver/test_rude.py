@@ -25,6 +25,7 @@ from dpm_lab.hmc import HmcServer
 from nova_dpm import host
 from nova_dpm.check import contents, start
 from tests.driver.compute import Compute, Server, block_device_info, port, server
+from tests.driver.haste import HASTY
 from tests.driver.lab import Lab
 
 SEED = 11
@@ -127,7 +128,7 @@ class Line:
 
 def _survey(compute: Compute) -> None:
     settings = compute.lab.settings()
-    hmc = Hmc(settings.hmc)
+    hmc = Hmc(settings.hmc, HASTY)
     try:
         cpc = host.look(hmc, settings)
         start.check(hmc, settings, cpc)

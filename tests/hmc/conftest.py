@@ -9,7 +9,6 @@ import pytest
 from dpm_hmc.client import Hmc
 from nova_dpm import host
 from nova_dpm.host import Cpc
-from tests.driver import haste
 from tests.driver.lab import Lab
 
 
@@ -22,16 +21,14 @@ def _z13() -> Iterator[Lab]:
 @pytest.fixture
 def lab(_z13: Lab) -> Iterator[Lab]:
     """A z13 with nothing on it, in the time of `tests.driver.haste`."""
-    haste.hurry()
     yield _z13
-    haste.relax()
     _z13.control.reset()
 
 
 @pytest.fixture
 def hmc(lab: Lab) -> Iterator[Hmc]:
     """The door to it, logged on."""
-    hmc = Hmc(lab.settings().hmc)
+    hmc = lab.hmc()
     hmc.api_version()
     lab.control.reset_log()
     yield hmc

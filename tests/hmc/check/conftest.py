@@ -13,6 +13,7 @@ import pytest
 from dpm_lab.hmc import HmcServer
 from nova_dpm.check.command import main
 from nova_dpm.check.everything import FAILED, Row
+from tests.driver.haste import HASTY
 
 MACHINES = ("z13", "z16", "z17")
 
@@ -68,7 +69,7 @@ class Bench:
 
     def check(self, **changes: Any) -> tuple[int, list[Row]]:
         """Run the command; return exit code and rows. Whatever it prints holds no secret."""
-        code = main(["--config-file", str(self.write(**changes)), "--json"])
+        code = main(["--config-file", str(self.write(**changes)), "--json"], HASTY)
         out, err = self.capsys.readouterr()
         assert err == ""
         assert self.hmc.password not in out

@@ -120,7 +120,7 @@ def test_a_wrong_option_is_named_with_value_and_cure(
 def test_nova_compute_does_not_start_and_says_the_same(
     bench: Bench, changes: dict[str, object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dpm_hmc.session.ATTEMPTS", 1)
+    monkeypatch.setattr("dpm_hmc.tries.ATTEMPTS", 1)
     row = bench.failed(**changes)
 
     with pytest.raises(DpmError) as stopped:

@@ -274,10 +274,8 @@ def test_a_damaged_answer_is_no_traceback_and_grants_nothing(
     ids=lambda fault: str(fault.get("kind", fault.get("status"))),
 )
 def test_a_request_that_fails_is_no_traceback_and_grants_nothing(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch, uri: str, fault: dict[str, Any]
+    bench: Bench, uri: str, fault: dict[str, Any]
 ) -> None:
-    monkeypatch.setattr("dpm_hmc.client.pause", lambda *_, **__: None)
-    monkeypatch.setattr("dpm_hmc.session.pause", lambda *_, **__: None)
     permit(bench, tasks=sorted(ALL - {"Start Partition"}))
     bench.hmc.control.add_fault(Fault(method="GET", uri=uri, times=None, **fault))
 

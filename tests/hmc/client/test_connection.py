@@ -20,7 +20,7 @@ from dpm_hmc.settings import HmcSettings
 from dpm_lab.hmc import HmcServer
 from nova_dpm.check.everything import Row, survey
 from nova_dpm.driver import DPMDriver
-from tests.driver import haste
+from tests.driver.haste import HASTY
 from tests.driver.lab import CONF, Lab, configure
 from tests.hmc.client.impostor import JSON, Heard, Impostor, Said
 
@@ -34,13 +34,6 @@ VERSION = Said(200, b'{"api-major-version": 4, "api-minor-version": 1}')
 NOBODY = 65534
 
 
-@pytest.fixture(autouse=True)
-def hasty_pauses() -> Iterator[None]:
-    haste.hurry()
-    yield
-    haste.relax()
-
-
 @pytest.fixture
 def elsewhere() -> Iterator[Impostor]:
     """A server at another address of loopback, which believes everybody."""
@@ -51,9 +44,8 @@ def elsewhere() -> Iterator[Impostor]:
 def hmc_of(server: Impostor, *hosts: str, verify: bool | str | None = None) -> Hmc:
     """Return the driver's door to a server."""
     ca = str(server.ca_file) if verify is None else verify
-    return Hmc(
-        HmcSettings(hosts or (server.host,), server.port, USER, PASSWORD, ca, 5, 30, 5, 0, 0)
-    )
+    settings = HmcSettings(hosts or (server.host,), server.port, USER, PASSWORD, ca, 5, 30, 5, 0, 0)
+    return Hmc(settings, HASTY)
 
 
 def as_hmc(heard: Heard) -> Said:
@@ -332,7 +324,7 @@ def logged_on(lab: Lab) -> int:
 
 
 def test_what_is_replaced_is_logged_off(lab: Lab) -> None:
-    hmc = Hmc(lab.settings().hmc)
+    hmc = lab.hmc()
     sessions = hmc._sessions
     for _ in range(5):
         sessions.renew(sessions.get())
@@ -343,7 +335,7 @@ def test_what_is_replaced_is_logged_off(lab: Lab) -> None:
 
 
 def test_a_thread_that_still_has_a_replaced_session_goes_on_with_the_new_one(lab: Lab) -> None:
-    hmc = Hmc(lab.settings().hmc)
+    hmc = lab.hmc()
     old = hmc._sessions.get()
     hmc._sessions.renew(old)
     used = iter([old])
@@ -380,7 +372,7 @@ def test_a_survey_that_is_interrupted_logs_off(lab: Lab) -> None:
 def test_a_session_with_an_hmc_that_is_away_is_logged_off_when_it_is_back(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    hmc = Hmc(lab.settings(hosts=("127.0.0.1", "localhost")).hmc)
+    hmc = lab.hmc(hosts=("127.0.0.1", "localhost"))
     sessions = hmc._sessions
     first = sessions.get()
     monkeypatch.setattr(first, "_actual_host", "127.0.0.9")
@@ -395,7 +387,7 @@ def test_a_session_with_an_hmc_that_is_away_is_logged_off_when_it_is_back(
 
 
 def test_a_refused_logon_is_said_of_the_hmc_that_refused_it(lab: Lab) -> None:
-    hmc = Hmc(lab.settings(hosts=("127.0.0.3", "127.0.0.1"), password="wrong").hmc)
+    hmc = lab.hmc(hosts=("127.0.0.3", "127.0.0.1"), password="wrong")
 
     with pytest.raises(LogonError, match=r"HMC 127\.0\.0\.1 refused"):
         hmc.api_version()

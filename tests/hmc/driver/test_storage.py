@@ -19,7 +19,6 @@ from nova_dpm.partition import Partition, Partitions
 from nova_dpm.storage import FcVolume, Storage, storage_of
 from nova_dpm.storage.groups import StorageGroups
 from nova_dpm.storage.hbas import Hbas
-from tests.driver import haste
 from tests.driver.lab import HOST, Lab
 
 UUID_1 = "6e3c1c62-6d5b-4f63-9c5c-5d4ea7d5bd2a"
@@ -33,7 +32,7 @@ class World:
     def __init__(self, lab: Lab, settings: Settings) -> None:
         self.lab = lab
         self.settings = settings
-        self.hmc = Hmc(settings.hmc)
+        self.hmc = Hmc(settings.hmc, lab.clock)
         self.cpc = host.look(self.hmc, settings)
         self.partitions = Partitions(self.hmc, self.cpc.uri, HOST)
         self.storage = self.new_storage()
@@ -86,12 +85,10 @@ def groups(_z16: Lab) -> Iterator[World]:
 
 
 def _world(lab: Lab) -> Iterator[World]:
-    haste.hurry()
     settings = lab.settings()
     # The other way round than the HMC lists them.
     world = World(lab, replace(settings, storage_ports=settings.storage_ports[::-1]))
     yield world
-    haste.relax()
     world.hmc.close()
     lab.control.reset()
 

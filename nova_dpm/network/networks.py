@@ -23,7 +23,7 @@ from dpm_hmc.errors import (
     HttpError,
     NotFoundError,
 )
-from nova_dpm.conf import ObjectIdType
+from dpm_hmc.options import ObjectIdType
 from nova_dpm.errors import RefusedError
 from nova_dpm.network.claim import claim
 from nova_dpm.partition import Partition

@@ -155,7 +155,7 @@ def hmc_settings(values: Mapping[str, Any]) -> HmcSettings:
     """Return how the HMC is reached, of the values of `OPTIONS`."""
     verify, ca_file = values["hmc_verify_certificate"], values["hmc_ca_file"]
     return HmcSettings(
-        hosts=tuple(values["hmc"]),
+        addresses=tuple(values["hmc"]),
         port=values["hmc_port"],
         username=values["hmc_username"],
         password=values["hmc_password"],

@@ -60,9 +60,9 @@ class Requests:
         self._threads = threading.local()
 
     @property
-    def host(self) -> str:
+    def address(self) -> str:
         """Address of the HMC in use, or of all that may be."""
-        return self._sessions.host
+        return self._sessions.address
 
     def api_version(self) -> tuple[int, int]:
         """Return the version of the Web Services API, for which nobody has to be logged on.

@@ -49,10 +49,10 @@ class SharedSession:
         self._pause = FIRST_PAUSE
 
     @property
-    def host(self) -> str:
+    def address(self) -> str:
         """Address of the HMC in use, or of all that may be."""
         session = self._session
-        return str(session.actual_host) if session else ", ".join(self._settings.hosts)
+        return str(session.actual_host) if session else ", ".join(self._settings.addresses)
 
     def get(self) -> HmcSession:
         """Return the session; log on where there is none.
@@ -131,7 +131,7 @@ class SharedSession:
         """Log on to the first HMC that answers, whatever it answers."""
         found: dict[str, str] = {}
         certificates: list[HmcError] = []
-        for host in self._settings.hosts:
+        for host in self._settings.addresses:
             session = new_session(self._settings, host)
             try:
                 session.logon()
@@ -158,10 +158,10 @@ class SharedSession:
         raise self._nobody(found)
 
     def _nobody(self, found: dict[str, str]) -> UnreachableError:
+        tried = f"tried {', '.join(found)} port {self._settings.port} {ATTEMPTS} times"
         all_found = [f"{host}: {why}" for host, why in found.items()]
         error = UnreachableError(
-            f"No HMC answers: tried {', '.join(self._settings.hosts)} port {self._settings.port} "
-            f"{ATTEMPTS} times: {'; '.join(all_found if len(found) > 1 else found.values())}"
+            f"No HMC answers: {tried}: {'; '.join(all_found if len(found) > 1 else found.values())}"
         )
         error.kind = Kind.NOT_SENT
         return error

@@ -32,7 +32,7 @@ from oslo_log import log
 from dpm_hmc.client import Hmc
 from dpm_hmc.clock import Clock
 from dpm_hmc.errors import DpmError, HmcError
-from nova_dpm import conf, host, inventory, plugging
+from nova_dpm import conf, inventory, plugging
 from nova_dpm.check import start
 from nova_dpm.errors import RefusedError
 from nova_dpm.looks import Looks
@@ -78,8 +78,8 @@ class DPMDriver(driver.ComputeDriver):  # type: ignore[misc]
             self._settings = conf.read(CONF)
             self._hmc = Hmc(self._settings.hmc, clock)
             try:
-                self._cpc = host.look(self._hmc, self._settings)
-                start.check(self._hmc, self._settings, self._cpc)
+                self._cpc = start.usable_cpc(self._hmc, self._settings)
+                start.check_options(self._hmc, self._settings, self._cpc)
             finally:
                 # Nova may fork next; the connections are made again where they are used.
                 self._hmc.close()
@@ -98,7 +98,10 @@ class DPMDriver(driver.ComputeDriver):  # type: ignore[misc]
     def init_host(self, host: str) -> None:
         """Say what is managed; `__init__` has checked it."""
         LOG.info(
-            "Host %s runs its servers on CPC %s over HMC %s", host, self._cpc.name, self._hmc.host
+            "Host %s runs its servers on CPC %s over HMC %s",
+            host,
+            self._cpc.name,
+            self._hmc.address,
         )
 
     def cleanup_host(self, host: str) -> None:

@@ -24,8 +24,8 @@ from dpm_hmc.errors import (
     StateError,
 )
 from nova_dpm.conf import Settings
+from nova_dpm.cpc import Cpc
 from nova_dpm.errors import RefusedError
-from nova_dpm.host import Cpc
 from nova_dpm.network import (
     Networks,
     Nic,

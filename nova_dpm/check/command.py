@@ -23,7 +23,8 @@ from dpm_hmc.clock import Clock
 from dpm_hmc.errors import DpmError
 from nova_dpm import conf as options
 from nova_dpm.check import report
-from nova_dpm.check.everything import FAILED, HMC_OPTIONS, OK, SKIPPED, WARNING, Row, survey
+from nova_dpm.check.everything import HMC_OPTIONS, findings
+from nova_dpm.check.finding import FAILED, OK, SKIPPED, WARNING, Finding
 
 _DESCRIPTION = """\
 Looks whether nova-compute can start with the Nova driver for DPM: reads the options as nova-compute
@@ -145,11 +146,11 @@ def _parser() -> argparse.ArgumentParser:
 
 def _report(conf: cfg.ConfigOpts, clock: Clock, *, as_json: bool) -> int:
     if as_json:
-        rows = list(survey(conf, clock))
-        print(json.dumps([asdict(row) for row in rows], indent=2))
+        found = list(findings(conf, clock))
+        print(json.dumps([asdict(each) for each in found], indent=2))
     else:
-        rows = _print_table(conf, clock)
-    return int(any(row.result == FAILED for row in rows))
+        found = _print_table(conf, clock)
+    return int(any(each.result == FAILED for each in found))
 
 
 def _write_report(conf: cfg.ConfigOpts, clock: Clock, path: Path) -> int:
@@ -172,30 +173,30 @@ def _write_report(conf: cfg.ConfigOpts, clock: Clock, path: Path) -> int:
     return 0
 
 
-def _print_table(conf: cfg.ConfigOpts, clock: Clock) -> list[Row]:
-    """Print each row when it is there: an HMC that does not answer takes its time."""
-    rows = []
+def _print_table(conf: cfg.ConfigOpts, clock: Clock) -> list[Finding]:
+    """Print each finding when it is there: an HMC that does not answer takes its time."""
+    found = []
     print(_line("CHECK", "RESULT", "DETAIL"))
-    for row in survey(conf, clock):
-        rows.append(row)
-        print(_format(row), flush=True)
-    counts = [(sum(row.result == kind for row in rows), kind) for kind in _ORDER]
+    for each in findings(conf, clock):
+        found.append(each)
+        print(_format(each), flush=True)
+    counts = [(sum(each.result == kind for each in found), kind) for kind in _ORDER]
     print("\n" + ", ".join(f"{count} {kind}" for count, kind in counts if count))
-    return rows
+    return found
 
 
-def _format(row: Row) -> str:
+def _format(finding: Finding) -> str:
     width = max(_columns() - _CHECK_COLUMN - _RESULT_COLUMN, _LEAST_DETAIL)
-    lines = textwrap.wrap(_plain(row.detail), width, break_on_hyphens=False)
-    if row.cure:
-        cure = f"-> {_plain(row.cure)}"
+    lines = textwrap.wrap(_plain(finding.detail), width, break_on_hyphens=False)
+    if finding.cure:
+        cure = f"-> {_plain(finding.cure)}"
         lines += textwrap.wrap(cure, width, subsequent_indent="   ", break_on_hyphens=False)
-    if row.command:
-        lines.append(f"   {_plain(row.command)}")  # in one line, as it is to be pasted
-    checks = textwrap.wrap(row.check, _CHECK_COLUMN - 1)
+    if finding.command:
+        lines.append(f"   {_plain(finding.command)}")  # in one line, as it is to be pasted
+    checks = textwrap.wrap(finding.check, _CHECK_COLUMN - 1)
     lines += [""] * (len(checks) - len(lines))
     checks += [""] * (len(lines) - len(checks))
-    results = [row.result] + [""] * (len(lines) - 1)
+    results = [finding.result] + [""] * (len(lines) - 1)
     return "\n".join(map(_line, checks, results, lines))
 
 

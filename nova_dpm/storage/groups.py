@@ -30,7 +30,7 @@ from dpm_hmc.errors import (
     StateError,
 )
 from nova_dpm.conf import Settings
-from nova_dpm.host import Cpc
+from nova_dpm.cpc import Cpc
 from nova_dpm.partition import Partition
 from nova_dpm.storage.volume import FcVolume, wwpn
 from nova_dpm.storage.ways import Resource, Way, proved, ways

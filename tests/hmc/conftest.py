@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from dpm_hmc.client import Hmc
-from nova_dpm import host
-from nova_dpm.host import Cpc
+from nova_dpm.check import start
+from nova_dpm.cpc import Cpc
 from tests.driver.lab import Lab
 
 
@@ -38,6 +38,6 @@ def hmc(lab: Lab) -> Iterator[Hmc]:
 @pytest.fixture
 def cpc(lab: Lab, hmc: Hmc) -> Cpc:
     """The machine."""
-    found = host.look(hmc, lab.settings())
+    found = start.usable_cpc(hmc, lab.settings())
     lab.control.reset_log()
     return found

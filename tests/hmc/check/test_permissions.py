@@ -13,7 +13,7 @@ import zhmcclient
 from dpm_hmc.permissions import STORAGE_TASKS, TASKS
 from dpm_lab.hmc import Fault
 from nova_dpm.check.command import main
-from nova_dpm.check.everything import FAILED, OK, SKIPPED, WARNING, Row
+from nova_dpm.check.finding import FAILED, OK, SKIPPED, WARNING, Finding
 from tests.hmc.check.conftest import Bench, row_of
 
 ALL = {*TASKS, *STORAGE_TASKS}
@@ -30,7 +30,7 @@ def needed(bench: Bench) -> list[str]:
     return [*(f"task {task}" for task in tasks), *classes]
 
 
-def results(rows: list[Row]) -> dict[str, str]:
+def results(rows: list[Finding]) -> dict[str, str]:
     return {
         row.check: row.result
         for row in rows

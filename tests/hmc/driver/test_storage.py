@@ -12,7 +12,7 @@ import pytest
 from dpm_hmc.client import Hmc
 from dpm_hmc.errors import StateError
 from dpm_lab.hmc import Fault
-from nova_dpm import host
+from nova_dpm.check import start
 from nova_dpm.conf import Settings
 from nova_dpm.errors import RefusedError
 from nova_dpm.partition import Partition, Partitions
@@ -33,7 +33,7 @@ class World:
         self.lab = lab
         self.settings = settings
         self.hmc = Hmc(settings.hmc, lab.clock)
-        self.cpc = host.look(self.hmc, settings)
+        self.cpc = start.usable_cpc(self.hmc, settings)
         self.partitions = Partitions(self.hmc, self.cpc.uri, HOST)
         self.storage = self.new_storage()
         self.uri = self.partitions.create(UUID_1, 2, 4096)

@@ -27,6 +27,9 @@ from dpm_hmc.errors import (
 
 LOG = log.getLogger(__name__)
 
+BOOT_PARAMETERS = "boot-os-specific-parameters"
+"""The property that the firmware appends to the kernel command line."""
+
 STOPPED = "stopped"
 STARTING = "starting"
 STOPPING = "stopping"
@@ -92,7 +95,7 @@ class Partition:
             answers.uris(properties, "nic-uris"),
             answers.uris(properties, "hba-uris"),
             answers.uris(properties, "storage-group-uris"),
-            answers.optional_text(properties, "boot-os-specific-parameters"),
+            answers.optional_text(properties, BOOT_PARAMETERS),
             properties,
         )
 

@@ -26,19 +26,10 @@ from dpm_hmc.errors import (
 )
 from nova_dpm.conf import Settings
 from nova_dpm.host import Cpc
-from nova_dpm.network import (
-    Networks,
-    Nic,
-    WantedNic,
-    boot_parameters,
-    mac_of,
-    port_id_of,
-    says_the_same,
-    wanted_nic,
-    wanted_nics,
-    with_nic,
-)
-from nova_dpm.partition import HALTED, Listed, Partition, Partitions
+from nova_dpm.network import Networks, Nic, WantedNic, guest
+from nova_dpm.network.nics import with_nic
+from nova_dpm.network.ports import mac_of, port_id_of, wanted_nic, wanted_nics
+from nova_dpm.partition import BOOT_PARAMETERS, HALTED, Listed, Partition, Partitions
 from nova_dpm.storage import FcVolume, storage_of
 
 LOG = log.getLogger(__name__)
@@ -164,7 +155,7 @@ class Servers:
         properties = self._storage.boot_properties(uri, volume)
         with plugged:
             nics = self._networks.create_all(uri, wanted)
-        properties["boot-os-specific-parameters"] = boot_parameters("", nics)
+        properties[BOOT_PARAMETERS] = guest.boot_parameters("", nics)
         self._partitions.update(uri, properties)
         if power_on:
             self._partitions.start(uri)
@@ -275,7 +266,7 @@ class Servers:
         self._tell(partition, [nic for nic in present if nic not in gone])
 
     def _tell(self, partition: Partition, nics: Iterable[Nic]) -> None:
-        properties = _news(partition, nics)
+        properties = guest.news(partition, nics)
         if properties:
             self._partitions.update(partition.uri, properties)
 
@@ -288,7 +279,7 @@ class Servers:
                 wanted = wanted_nics(vifs)
                 nics = self._networks.present(partition)
                 nics = self._networks.put_right(partition, wanted, nics)
-                properties = _news(partition, nics)
+                properties = guest.news(partition, nics)
         except RefusedError as error:
             LOG.warning("The NICs of partition %s stay as they are: %s", partition.name, error)
         if volume is not None and not self._storage.boots_from(partition, volume):
@@ -303,14 +294,6 @@ class Servers:
 
     def _name(self, uuid: str) -> str:
         return self._partitions.name(uuid)
-
-
-def _news(partition: Partition, nics: Iterable[Nic]) -> Properties:
-    """Return what the partition has to be told of its NICs, if it differs from what it is told."""
-    text = boot_parameters(partition.boot_parameters, nics)
-    if says_the_same(text, partition.boot_parameters):
-        return {}
-    return {"boot-os-specific-parameters": text}
 
 
 class MissingPartitionError(StateError):

@@ -30,6 +30,18 @@ from oslo_log import log
 
 from dpm_hmc import answers
 from dpm_hmc.answers import Properties
+from dpm_hmc.classify import (
+    UNREADABLE,
+    cause,
+    certificate_error,
+    http_error,
+    is_busy,
+    is_certificate,
+    is_redirect,
+    no_answer_of_an_hmc,
+    session_is_gone,
+    was_not_sent,
+)
 from dpm_hmc.errors import (
     AnswerError,
     CertificateError,
@@ -42,18 +54,6 @@ from dpm_hmc.errors import (
     NotFoundError,
     UnansweredError,
     UnreachableError,
-)
-from dpm_hmc.failures import (
-    UNREADABLE,
-    cause,
-    certificate_error,
-    http_error,
-    is_busy,
-    is_certificate,
-    is_redirect,
-    no_answer_of_an_hmc,
-    session_is_gone,
-    was_not_sent,
 )
 from dpm_hmc.session import ATTEMPTS, PLAIN, SharedSession, is_worth_repeating, pause
 from dpm_hmc.settings import HmcSettings

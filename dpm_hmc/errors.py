@@ -29,19 +29,6 @@ class ConfigError(DpmError):
         super().__init__(f"{self.finding}. {cure}.")
 
 
-class RefusedError(DpmError):
-    """A server was asked for that this host cannot run; another try would end the same.
-
-    Args:
-        reason: for the user, who may see nothing but what is their own
-        detail: for the operator's log: what the storage, the HMC or the options have to do with it
-    """
-
-    def __init__(self, reason: str, detail: str = "") -> None:
-        super().__init__(f"{reason} ({detail})" if detail else reason)
-        self.reason = reason
-
-
 class HmcError(DpmError):
     """A request to the HMC failed."""
 

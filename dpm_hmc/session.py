@@ -13,9 +13,7 @@ from typing import Any
 import zhmcclient
 from oslo_log import log
 
-from dpm_hmc.connection import HmcSession, new_session
-from dpm_hmc.errors import CertificateError, HmcError, LogonError, UnreachableError
-from dpm_hmc.failures import (
+from dpm_hmc.classify import (
     UNREADABLE,
     cause,
     certificate_error,
@@ -26,6 +24,8 @@ from dpm_hmc.failures import (
     is_redirect,
     no_answer_of_an_hmc,
 )
+from dpm_hmc.connection import HmcSession, new_session
+from dpm_hmc.errors import CertificateError, HmcError, LogonError, UnreachableError
 from dpm_hmc.settings import HmcSettings
 
 LOG = log.getLogger(__name__)

@@ -29,8 +29,10 @@ from nova.volume import cinder
 from oslo_log import log
 
 from dpm_hmc.client import Hmc
-from dpm_hmc.errors import DpmError, HmcError, RefusedError
-from nova_dpm import conf, fit, host, inventory, plugging
+from dpm_hmc.errors import DpmError, HmcError
+from nova_dpm import conf, host, inventory, plugging
+from nova_dpm.check import start
+from nova_dpm.errors import RefusedError
 from nova_dpm.looks import Looks
 from nova_dpm.network import wanted_nics
 from nova_dpm.partition import Listed
@@ -70,7 +72,7 @@ class DPMDriver(driver.ComputeDriver):  # type: ignore[misc]
             self._hmc = Hmc(self._settings.hmc)
             try:
                 self._cpc = host.look(self._hmc, self._settings)
-                fit.check(self._hmc, self._settings, self._cpc)
+                start.check(self._hmc, self._settings, self._cpc)
             finally:
                 # Nova may fork next; the connections are made again where they are used.
                 self._hmc.close()

@@ -21,10 +21,10 @@ from dpm_hmc.errors import (
     DpmError,
     NameTakenError,
     NotFoundError,
-    RefusedError,
     StateError,
 )
 from nova_dpm.conf import Settings
+from nova_dpm.errors import RefusedError
 from nova_dpm.host import Cpc
 from nova_dpm.network import Networks, Nic, WantedNic, guest
 from nova_dpm.network.nics import with_nic

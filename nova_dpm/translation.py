@@ -12,7 +12,8 @@ from nova.objects.instance import Instance
 from nova.virt import configdrive, driver
 from oslo_log import log
 
-from dpm_hmc.errors import DpmError, HmcError, RefusedError
+from dpm_hmc.errors import DpmError, HmcError
+from nova_dpm.errors import RefusedError
 from nova_dpm.storage import FcVolume
 
 LOG = log.getLogger(__name__)

@@ -21,7 +21,7 @@ from dpm_hmc.client import Hmc
 from dpm_hmc.errors import DpmError
 from nova_dpm import conf as options
 from nova_dpm.check import report
-from nova_dpm.check.survey import FAILED, HMC_OPTIONS, OK, SKIPPED, WARNING, Row, survey
+from nova_dpm.check.everything import FAILED, HMC_OPTIONS, OK, SKIPPED, WARNING, Row, survey
 
 _DESCRIPTION = """\
 Looks whether nova-compute can start with the Nova driver for DPM: reads the options as nova-compute

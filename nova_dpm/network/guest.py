@@ -9,7 +9,7 @@ from dpm_guest.bootparams import NicParams
 from dpm_guest.errors import DpmGuestError
 from dpm_guest.ids import CcwId
 from dpm_hmc.answers import Properties
-from dpm_hmc.errors import RefusedError
+from nova_dpm.errors import RefusedError
 from nova_dpm.network.nics import Nic, Told
 from nova_dpm.partition import BOOT_PARAMETERS, Partition
 

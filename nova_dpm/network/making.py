@@ -10,7 +10,8 @@ from dpm_guest.ids import Devno
 from dpm_hmc import answers, names
 from dpm_hmc.answers import Properties
 from dpm_hmc.client import Hmc
-from dpm_hmc.errors import ConflictError, DpmError, HttpError, RefusedError
+from dpm_hmc.errors import ConflictError, DpmError, HttpError
+from nova_dpm.errors import RefusedError
 from nova_dpm.network.backings import Backing
 from nova_dpm.network.claim import claim
 from nova_dpm.network.compare import Abilities

@@ -12,7 +12,8 @@ from dpm_guest.ids import Devno
 from dpm_hmc import answers, names
 from dpm_hmc.answers import Properties
 from dpm_hmc.client import Hmc
-from dpm_hmc.errors import HttpError, NotFoundError, RefusedError
+from dpm_hmc.errors import HttpError, NotFoundError
+from nova_dpm.errors import RefusedError
 from nova_dpm.network import guest
 from nova_dpm.network.backings import Backing, plugged_into
 from nova_dpm.network.compare import Abilities, compare, strays_of

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dpm_hmc import answers
 from dpm_hmc.answers import Properties
 from dpm_hmc.client import Hmc
-from dpm_hmc.errors import RefusedError
 from nova_dpm.conf import Settings, StoragePort
+from nova_dpm.errors import RefusedError
 from nova_dpm.partition import Partition
 from nova_dpm.storage.volume import FcVolume, wwpn
 

@@ -13,8 +13,8 @@ from dpm_hmc.errors import DpmError
 from dpm_hmc.permissions import STORAGE_TASKS, TASKS
 from dpm_lab.hmc import permissions as table
 from nova_dpm import host
-from nova_dpm.check import grants
-from nova_dpm.check.grants import State
+from nova_dpm.check import permissions
+from nova_dpm.check.permissions import State
 from tests.driver.compute import Compute, Server, port, server
 from tests.driver.lab import Lab
 
@@ -38,7 +38,7 @@ def said(lab: Lab) -> dict[str, State]:
     settings = lab.settings()
     hmc = Hmc(settings.hmc)
     try:
-        found = grants.look(hmc, settings, host.look(hmc, settings))
+        found = permissions.look(hmc, settings, host.look(hmc, settings))
     finally:
         hmc.close()
     return {each.what: each.state for each in found}

@@ -12,7 +12,7 @@ import pytest
 
 from dpm_lab.hmc import HmcServer
 from nova_dpm.check.command import main
-from nova_dpm.check.survey import FAILED, Row
+from nova_dpm.check.everything import FAILED, Row
 
 MACHINES = ("z13", "z16", "z17")
 

@@ -13,9 +13,10 @@ from dpm_hmc.client import Hmc
 from dpm_hmc.errors import ConfigError, DpmError
 from dpm_hmc.settings import HmcSettings
 from dpm_lab.hmc import Fault, HmcServer
-from nova_dpm import conf, fit, host
+from nova_dpm import conf, host
+from nova_dpm.check import start
 from nova_dpm.check.command import main, read_configuration
-from nova_dpm.check.survey import FAILED, OK, SKIPPED, WARNING
+from nova_dpm.check.everything import FAILED, OK, SKIPPED, WARNING
 from tests.hmc.check.conftest import Bench, row_of
 
 NOBODY = "00000000-0000-0000-0000-000000000001"
@@ -136,7 +137,7 @@ def _start(configuration: cfg.ConfigOpts) -> None:
     settings = conf.read(configuration)
     hmc = Hmc(replace(settings.hmc, busy_timeout=0))
     try:
-        fit.check(hmc, settings, host.look(hmc, settings))
+        start.check(hmc, settings, host.look(hmc, settings))
     finally:
         hmc.close()
 
@@ -187,7 +188,7 @@ def test_an_adapter_of_another_cpc_is_refused(tmp_path: Path) -> None:
         door = Hmc(settings.hmc)
 
         with pytest.raises(ConfigError, match="is not one of CPC Z16"):
-            fit.check(door, settings, host.look(door, settings))
+            start.check(door, settings, host.look(door, settings))
 
         door.close()
 

@@ -13,7 +13,7 @@ import zhmcclient
 from dpm_hmc.permissions import STORAGE_TASKS, TASKS
 from dpm_lab.hmc import Fault
 from nova_dpm.check.command import main
-from nova_dpm.check.survey import FAILED, OK, SKIPPED, WARNING, Row
+from nova_dpm.check.everything import FAILED, OK, SKIPPED, WARNING, Row
 from tests.hmc.check.conftest import Bench, row_of
 
 ALL = {*TASKS, *STORAGE_TASKS}

@@ -18,7 +18,7 @@ from dpm_hmc.errors import AnswerError, CertificateError, DpmError, HmcError, Lo
 from dpm_hmc.session import PLAIN
 from dpm_hmc.settings import HmcSettings
 from dpm_lab.hmc import HmcServer
-from nova_dpm.check.survey import Row, survey
+from nova_dpm.check.everything import Row, survey
 from nova_dpm.driver import DPMDriver
 from tests.driver import haste
 from tests.driver.lab import CONF, Lab, configure

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from dpm_hmc.client import Hmc
-from dpm_hmc.errors import RefusedError, StateError
+from dpm_hmc.errors import StateError
 from dpm_lab.hmc import Fault
 from nova_dpm import host
 from nova_dpm.conf import Settings
+from nova_dpm.errors import RefusedError
 from nova_dpm.partition import Partition, Partitions
 from nova_dpm.storage import FcVolume, Storage, storage_of
 from nova_dpm.storage.groups import StorageGroups

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from dpm_guest import bootparams
 from dpm_guest.ids import Devno, Mac
-from dpm_hmc.errors import RefusedError
+from nova_dpm.errors import RefusedError
 from nova_dpm.network import Nic, wanted_nics
 from nova_dpm.network.guest import boot_parameters, says_the_same
 from nova_dpm.network.ports import wanted_nic

@@ -9,7 +9,8 @@ import pytest
 from nova import exception
 from nova.compute import power_state
 
-from dpm_hmc.errors import RefusedError, StateError
+from dpm_hmc.errors import StateError
+from nova_dpm.errors import RefusedError
 from nova_dpm.translation import (
     POWER_STATES,
     build_refusals,

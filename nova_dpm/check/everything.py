@@ -1,8 +1,8 @@
 """All that nova-compute needs of options, HMC and CPC, looked at once: the rows of nova-dpm-check.
 
 Nothing is changed on the HMC. What nova-compute checks at its start is in `nova_dpm.conf`,
-`nova_dpm.host` and `nova_dpm.fit`, and done here by the same functions; after a failure this goes
-on with what can still be asked.
+`nova_dpm.host` and `nova_dpm.check.start`, and done here by the same functions; after a failure
+this goes on with what can still be asked.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ from dpm_hmc.errors import (
 )
 from dpm_hmc.settings import HmcSettings
 from nova_dpm import conf as options
-from nova_dpm import fit, host
-from nova_dpm.check import grants, offers
-from nova_dpm.check.grants import Grant, State
+from nova_dpm import host
+from nova_dpm.check import contents, permissions, start
+from nova_dpm.check.permissions import Grant, State
 from nova_dpm.conf import Settings
 from nova_dpm.host import Check, Cpc, Finding
 
@@ -204,7 +204,7 @@ def _cpc(hmc: Hmc, settings: Settings, errors: dict[str, ConfigError]) -> Iterat
     if any(row.result == FAILED for row in rows):
         yield Row("all else", SKIPPED, f"CPC {cpc.name} cannot be used so far")
         return
-    yield from _fits(fit.fit_checks(hmc, settings, cpc), errors)
+    yield from _fits(start.fit_checks(hmc, settings, cpc), errors)
     yield from _offers(hmc, settings, cpc)
 
 
@@ -217,11 +217,11 @@ def _fits(checks: Iterable[Check], errors: dict[str, ConfigError]) -> Iterator[R
 
 
 def _offers(hmc: Hmc, settings: Settings, cpc: Cpc) -> Iterator[Row]:
-    yield Row("storage", OK, offers.storage(cpc))
-    yield Row("MACs", OK, offers.macs(cpc))
-    yield Row("VLANs", OK, offers.vlans(cpc))
+    yield Row("storage", OK, contents.storage(cpc))
+    yield Row("MACs", OK, contents.macs(cpc))
+    yield Row("VLANs", OK, contents.vlans(cpc))
     try:
-        networks = offers.networks(hmc, cpc)
+        networks = contents.networks(hmc, cpc)
     except HmcError as error:
         yield _failed("networks", error)
     else:
@@ -229,10 +229,10 @@ def _offers(hmc: Hmc, settings: Settings, cpc: Cpc) -> Iterator[Row]:
             yield _row(f"network {at}", network)
         if not networks:
             yield Row("networks", WARNING, "there are none", "No server can have a NIC")
-    yield _row("partitions", lambda: offers.partitions(hmc, cpc, settings.host))
+    yield _row("partitions", lambda: contents.partitions(hmc, cpc, settings.host))
     if cpc.has_storage_management:
-        yield _row("storage groups", lambda: offers.storage_groups(hmc, settings.host))
-    yield from _permissions(grants.look(hmc, settings, cpc))
+        yield _row("storage groups", lambda: contents.storage_groups(hmc, settings.host))
+    yield from _permissions(permissions.look(hmc, settings, cpc))
 
 
 def _permissions(found: list[Grant]) -> Iterator[Row]:

@@ -23,7 +23,7 @@ from dpm_hmc.answers import Properties
 from dpm_hmc.client import Hmc
 from dpm_hmc.errors import AnswerError, DpmError, HttpError
 from dpm_hmc.permissions import API_NAMES, CLASSES, STORAGE_TASKS, TASKS
-from nova_dpm.check import offers
+from nova_dpm.check import contents
 from nova_dpm.conf import Settings
 from nova_dpm.host import Cpc
 
@@ -144,7 +144,7 @@ def _refused_report(hmc: Hmc, host: str) -> str:
     """
     uri = ""
     try:
-        for group in offers.host_groups(hmc, host)[:1]:
+        for group in contents.host_groups(hmc, host)[:1]:
             uri = answers.uri(group, "object-uri")
             hmc.get(f"{uri}/operations/get-connection-report")
     except HttpError as error:

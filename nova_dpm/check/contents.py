@@ -11,7 +11,7 @@ from dpm_hmc import answers, names
 from dpm_hmc.answers import Properties
 from dpm_hmc.client import Hmc
 from dpm_hmc.errors import HttpError
-from nova_dpm.fit import adapter_problem
+from nova_dpm.check.start import adapter_problem
 from nova_dpm.host import Cpc, Finding, object_id
 from nova_dpm.network import ADAPTER, MAC_SETTABLE, VLAN_SETTABLE, VSWITCH
 

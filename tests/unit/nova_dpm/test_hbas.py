@@ -59,7 +59,7 @@ def test_the_hba_is_the_one_of_the_initiator_whose_zone_it_is(hbas: Hbas) -> Non
 
 
 def test_without_hbas_nothing_is_booted(hbas: Hbas) -> None:
-    with pytest.raises(RefusedError, match="^the partition has no HBA to boot over$"):
+    with pytest.raises(RefusedError, match=r"^the partition has no HBA to boot over$"):
         hbas.boot_properties(Ends("/api/partitions/p", {}), VOLUME)
 
 

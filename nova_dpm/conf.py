@@ -86,6 +86,9 @@ class WwpnType(types.ConfigType):
         return str(value)
 
 
+LEAST_MEMORY = 512
+"""MiB that a partition has at least."""
+
 OPTIONS: Sequence[cfg.Opt] = (
     *hmc.OPTIONS,
     cfg.IntOpt(
@@ -99,7 +102,7 @@ many virtual ones.
     ),
     cfg.IntOpt(
         "max_memory",
-        min=512,
+        min=LEAST_MEMORY,
         help="Memory of the CPC in MiB that the servers of this host may use at most.",
     ),
     cfg.MultiOpt(

@@ -132,7 +132,7 @@ def shown_cpcs(hmc: Hmc) -> str:
         shown = answers.objects(hmc.get("/api/cpcs"), "cpcs")
         return listing((answers.text(each, "name"), object_id(each)) for each in shown)
     except DpmError as error:
-        return f"none ({error})"
+        return f"none ({error.finding})"
 
 
 def listing(named: Iterable[tuple[str, str]]) -> str:

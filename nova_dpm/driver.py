@@ -20,7 +20,7 @@ from typing import Any
 import nova.conf
 import os_resource_classes as orc
 from nova import exception
-from nova.compute import power_state, task_states, vm_states
+from nova.compute import task_states, vm_states
 from nova.network.model import NetworkInfo
 from nova.objects import fields
 from nova.objects.instance import Instance
@@ -41,10 +41,10 @@ from nova_dpm.partition import Listed
 from nova_dpm.servers import MissingPartitionError, Servers
 from nova_dpm.storage import FcVolume
 from nova_dpm.translation import (
-    POWER_STATES,
     build_refusals,
     check_server,
     hmc_failures,
+    power_state_of,
     refusals,
     root_volume,
     told,
@@ -138,7 +138,7 @@ class DPMDriver(driver.ComputeDriver):  # type: ignore[misc]
             status = partition.status if partition else None
         if status is None:
             raise exception.InstanceNotFound(instance_id=instance.uuid)
-        return hardware.InstanceInfo(state=POWER_STATES.get(status, power_state.NOSTATE))
+        return hardware.InstanceInfo(state=power_state_of(status))
 
     def get_available_nodes(self, refresh: bool = False) -> list[str]:
         """Return the one node: the OpenStack host itself."""

@@ -162,7 +162,7 @@ def _fcp_ports(hmc: Hmc, cpc: Cpc) -> str:
         # The first port of each: so far there is no FCP adapter with more.
         return listing((answers.text(each, "name"), f"{object_id(each)}:0") for each in fcp)
     except DpmError as error:
-        return f"none that is shown ({error})"
+        return f"none that is shown ({error.finding})"
 
 
 def _check_limit(option: str, value: int, available: int, what: str, cpc: Cpc) -> Finding:

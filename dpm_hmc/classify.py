@@ -62,7 +62,8 @@ def classify(error: BaseException) -> Kind:
     """Return what became of a request that ended with one of `FAILURES`."""
     kind = Kind.CERTIFICATE  # requests raises a bare OSError where hmc_ca_file is gone
     if isinstance(error, zhmcclient.ServerAuthError):
-        kind = Kind.SESSION_GONE if _reason(error) in _SESSION_GONE else Kind.LOGON_REFUSED
+        is_gone = reason_of(error.details) in _SESSION_GONE
+        kind = Kind.SESSION_GONE if is_gone else Kind.LOGON_REFUSED
     elif isinstance(error, zhmcclient.HTTPError):
         kind = _answered(*_status(error))
     elif isinstance(error, zhmcclient.ConnectionError):
@@ -112,6 +113,11 @@ def no_answer_of_an_hmc(what: str, answer: str = "an answer of another form") ->
     )
 
 
+def reason_of(error: zhmcclient.HTTPError) -> int:
+    """Return the HMC's reason code, 0 where it has none."""
+    return _status(error)[1]
+
+
 def cause(error: BaseException) -> str:
     """Return what is at the bottom of a broken connection, without the layers above it."""
     for each in _causes(error):
@@ -147,10 +153,6 @@ def _certificate_error(host: str, error: BaseException) -> CertificateError:
         f"The certificate of HMC {host} cannot be verified: {cause(error)}",
         cures.certificate(next(filter(None, codes), 0)),
     )
-
-
-def _reason(error: zhmcclient.ServerAuthError) -> int:
-    return _status(error.details)[1] if isinstance(error.details, zhmcclient.HTTPError) else 0
 
 
 def _status(error: BaseException) -> tuple[int, int]:

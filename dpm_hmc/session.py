@@ -13,7 +13,7 @@ import zhmcclient
 from oslo_log import log
 
 from dpm_hmc import cures
-from dpm_hmc.classify import FAILURES, as_ours, cause
+from dpm_hmc.classify import FAILURES, as_ours, cause, reason_of
 from dpm_hmc.clock import Clock
 from dpm_hmc.connection import HmcSession, new_session
 from dpm_hmc.errors import HmcError, Kind, LogonError, UnreachableError
@@ -175,11 +175,9 @@ def _again(error: HmcError) -> HmcError:
 
 
 def _refusal(host: str, user: str, error: zhmcclient.ServerAuthError) -> LogonError:
-    details = error.details
-    reason = details.reason if isinstance(details, zhmcclient.HTTPError) else None
     return LogonError(
         f"HMC {host} refused the logon of user {user}: {error}",
-        cures.logon(reason if isinstance(reason, int) else 0),
+        cures.logon(reason_of(error.details)),
     )
 
 

@@ -7,51 +7,18 @@ that request, and looked up again when the HMC does not know them any more.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import quote
-
-from oslo_log import log
 
 from dpm_hmc import answers, names
 from dpm_hmc.answers import Properties
 from dpm_hmc.client import Hmc
-from dpm_hmc.errors import (
-    ConflictError,
-    HttpError,
-    JobTimeoutError,
-    NotFoundError,
-    StateError,
-    UnansweredError,
-)
+from dpm_hmc.errors import NotFoundError
+from dpm_hmc.statuses import Status
+from nova_dpm import operations
 
-LOG = log.getLogger(__name__)
-
-STOPPED = "stopped"
-STARTING = "starting"
-STOPPING = "stopping"
-RUNNING = frozenset({"active", "degraded"})
-RESERVATION_ERROR = "reservation-error"
-NOT_RUNNING = frozenset({STOPPED, RESERVATION_ERROR})
-"""Of a partition that could not have its resources, Stop is refused, and Start and Delete are not
-(zhmc-ansible-modules, ``common.py``, ``stop_partition``)."""
-
-HALTED = frozenset({"paused", "terminated"})
-"""No operating system runs, and the partition has to be stopped before it can be started."""
-
-STATUS_TIMEOUT = 60.0
-"""Seconds from the end of a job to the status that it leads to: meanwhile the HMC may show the one
-before, or ``paused`` (zhmcclient 1.26, ``_partition.py``, "deferred status behavior", and its
-``DEFAULT_STATUS_TIMEOUT``)."""
-
-_WHY = {
-    "paused": "nothing could be loaded, or what was loaded has ended; its operating system "
-    "messages on the HMC say why. Is the boot volume an s390x image?",
-    "terminated": "its operating system has ended; its operating system messages on the HMC say "
-    "why",
-    RESERVATION_ERROR: "the CPC cannot give it its processors, memory or adapters; its hardware "
-    "messages on the HMC say which",
-}
+BOOT_PARAMETERS = "boot-os-specific-parameters"
+"""The property that the firmware appends to the kernel command line."""
 
 _BRIEF_TIMES = 2
 
@@ -62,16 +29,25 @@ class Listed:
 
     uri: str
     name: str
-    status: str
+    status: Status
+
+    @classmethod
+    def of(cls, shown: Properties) -> Listed:
+        """Read an item of a list.
+
+        Raises:
+            AnswerError: it is none of partitions.
+        """
+        return cls(answers.uri(shown, "object-uri"), answers.text(shown, "name"), _status(shown))
 
 
 @dataclass(frozen=True)
 class Partition:
-    """What the HMC says of a partition."""
+    """What the HMC says of a partition; it is the key to all that belongs to it."""
 
     uri: str
     name: str
-    status: str
+    status: Status
     nic_uris: tuple[str, ...]
     hba_uris: tuple[str, ...]
     storage_group_uris: tuple[str, ...]
@@ -88,23 +64,23 @@ class Partition:
         return cls(
             answers.uri(properties, "object-uri"),
             answers.text(properties, "name"),
-            answers.text(properties, "status"),
+            _status(properties),
             answers.uris(properties, "nic-uris"),
             answers.uris(properties, "hba-uris"),
             answers.uris(properties, "storage-group-uris"),
-            answers.optional_text(properties, "boot-os-specific-parameters"),
+            answers.optional_text(properties, BOOT_PARAMETERS),
             properties,
         )
 
-    @property
-    def is_stopped(self) -> bool:
-        """Whether it can be started or deleted as it is."""
-        return self.status in NOT_RUNNING
+    @classmethod
+    def gone(cls, name: str) -> Partition:
+        """Return what stands for one that is not there, of which other things may be left."""
+        return cls("", name, Status.STOPPED, (), (), (), "", {})
 
     @property
-    def is_running(self) -> bool:
-        """Whether an operating system runs in it, as far as the HMC knows."""
-        return self.status in RUNNING
+    def is_there(self) -> bool:
+        """Whether there is such a partition."""
+        return bool(self.uri)
 
 
 class Partitions:
@@ -157,13 +133,10 @@ class Partitions:
                 self._uris.pop(name, None)  # deleted by somebody else, or made anew meanwhile
         return None
 
-    def known_uri(self, instance_uuid: str) -> str | None:
-        """Return the URI of an instance's partition: from memory, or as the HMC lists it."""
-        name = self.name(instance_uuid)
-        return self._uris.get(name) or self._look_up(name)
+    def create(self, instance_uuid: str, processors: int, memory: int) -> Partition:
+        """Make a stopped partition.
 
-    def create(self, instance_uuid: str, processors: int, memory: int) -> str:
-        """Make a stopped partition, and return its URI.
+        HMC permission: task New Partition; access to the CPC.
 
         Args:
             instance_uuid: of the instance that it is for
@@ -185,10 +158,12 @@ class Partitions:
         }
         uri = self._hmc.create(self._list_uri, body, lambda: self._look_up(name))
         self._uris[name] = uri
-        return uri
+        return Partition.of({**body, "object-uri": uri, "status": Status.STOPPED})
 
     def update(self, uri: str, properties: Properties) -> None:
         """Set properties of a partition.
+
+        HMC permission: task Partition Details.
 
         Raises:
             HmcError: the HMC failed.
@@ -198,103 +173,33 @@ class Partitions:
     def start(self, uri: str) -> None:
         """Start a partition, and return when it is active or degraded.
 
+        HMC permission: task Start Partition.
+
         Raises:
             HmcError: it did not become so.
         """
-        self._run(uri, "start", lambda status: status in RUNNING)
+        operations.run(self._hmc, uri, operations.START)
 
     def stop(self, uri: str) -> None:
         """Stop a partition, whatever state it is in, and return when it is stopped.
 
+        HMC permission: task Stop Partition.
+
         Raises:
             HmcError: it did not become so.
         """
-        self._run(uri, "stop", lambda status: status in NOT_RUNNING)
+        operations.run(self._hmc, uri, operations.STOP)
 
     def delete(self, partition: Partition) -> None:
-        """Delete a stopped partition, with its NICs and HBAs; that it is gone is as good.
+        """Delete a stopped partition, with its NICs and HBAs; that it is gone is also fine.
+
+        HMC permission: task Delete Partition.
 
         Raises:
             HmcError: it is still there.
         """
         self._hmc.delete(partition.uri)
         self._uris.pop(partition.name, None)
-
-    def status(self, uri: str) -> str:
-        """Return a partition's status.
-
-        Raises:
-            NotFoundError: it is not there.
-            HmcError: the HMC failed.
-        """
-        return answers.text(self._hmc.get(uri), "status")
-
-    def _run(self, uri: str, operation: str, is_done: Callable[[str], bool]) -> None:
-        """Do an operation once, or join the one that is under way, and see it to its end.
-
-        That is not the end of the job, but the status that it leads to: it also tells whether a
-        request was carried out whose answer was lost, or was an error of the HMC itself.
-        """
-        under_way = STARTING if operation == "start" else STOPPING
-        for attempt in range(1, _BRIEF_TIMES + 1):
-            try:
-                job = self._hmc.begin(f"{uri}/operations/{operation}", {})
-            except (UnansweredError, HttpError) as error:
-                # It was carried out and the answer lost, or the state is not right for it.
-                if isinstance(error, HttpError) and not _leaves_doubt(error):
-                    raise
-                *passed, status = self._statuses(uri)
-                if is_done(status):
-                    return
-                is_begun = under_way in passed or (operation == "start" and status in HALTED)
-                if is_begun or attempt == _BRIEF_TIMES:
-                    # What this request or another did may show late.
-                    if is_done(self._become(uri, is_done)):
-                        return
-                    raise
-                LOG.info("Partition %s is %s after: %s; %s again", uri, status, error, operation)
-            else:
-                try:
-                    self._hmc.wait(job)
-                except NotFoundError:
-                    pass  # the HMC lost the job, not what the job did
-                except JobTimeoutError:
-                    if is_done(self.status(uri)):
-                        return
-                    raise
-                break
-        status = self._become(uri, is_done)
-        if not is_done(status):
-            why = _WHY.get(status, "its hardware and operating system messages on the HMC say why")
-            raise StateError(f"Partition {uri} is {status} after {operation}: {why}")
-
-    def _become(self, uri: str, is_done: Callable[[str], bool]) -> str:
-        """Return the status that `is_done` waits for, or the one in which it has stayed instead."""
-
-        def is_last(status: str) -> bool:
-            return is_done(status) or status == RESERVATION_ERROR
-
-        def last() -> str | None:
-            status = self.status(uri)
-            return status if is_last(status) else None
-
-        status = self._statuses(uri)[-1]
-        if is_last(status):
-            return status
-        try:
-            return self._hmc.until(f"Partition {uri} as it should be", last, STATUS_TIMEOUT)
-        except JobTimeoutError:
-            return self.status(uri)
-
-    def _statuses(self, uri: str) -> list[str]:
-        """Return the statuses that are seen until one is neither starting nor stopping."""
-        seen: list[str] = []
-
-        def settled() -> list[str] | None:
-            seen.append(self.status(uri))
-            return None if seen[-1] in (STARTING, STOPPING) else seen
-
-        return self._hmc.until(f"Partition {uri} neither starting nor stopping", settled)
 
     def _look_up(self, name: str) -> str | None:
         for listed in self._list(re.escape(name)):
@@ -305,16 +210,8 @@ class Partitions:
 
     def _list(self, pattern: str) -> list[Listed]:
         answer = self._hmc.get(f"{self._list_uri}?name={quote(pattern)}")
-        return [
-            Listed(
-                answers.uri(each, "object-uri"),
-                answers.text(each, "name"),
-                answers.text(each, "status"),
-            )
-            for each in answers.objects(answer, "partitions")
-        ]
+        return [Listed.of(each) for each in answers.objects(answer, "partitions")]
 
 
-def _leaves_doubt(error: HttpError) -> bool:
-    """Whether the operation may be done, or under way, in spite of this answer."""
-    return isinstance(error, ConflictError) or error.is_failure
+def _status(properties: Properties) -> Status:
+    return Status(answers.text(properties, "status"))

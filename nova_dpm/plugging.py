@@ -12,7 +12,7 @@ from nova.objects.instance import Instance
 from nova.virt.virtapi import VirtAPI
 from oslo_log import log
 
-from dpm_hmc.errors import RefusedError
+from nova_dpm.errors import RefusedError
 
 LOG = log.getLogger(__name__)
 CONF = nova.conf.CONF

@@ -21,30 +21,20 @@ from dpm_hmc.errors import (
     DpmError,
     NameTakenError,
     NotFoundError,
-    RefusedError,
     StateError,
 )
 from nova_dpm.conf import Settings
-from nova_dpm.host import Cpc
-from nova_dpm.network import (
-    Networks,
-    Nic,
-    WantedNic,
-    boot_parameters,
-    mac_of,
-    port_id_of,
-    says_the_same,
-    wanted_nic,
-    wanted_nics,
-    with_nic,
-)
-from nova_dpm.partition import HALTED, Listed, Partition, Partitions
-from nova_dpm.storage import FcVolume, storage_of
+from nova_dpm.cpc import Cpc
+from nova_dpm.errors import RefusedError
+from nova_dpm.network import Networks, Nic, WantedNic, guest
+from nova_dpm.network.nics import with_nic
+from nova_dpm.network.ports import mac_of, port_id_of, wanted_nic, wanted_nics
+from nova_dpm.partition import BOOT_PARAMETERS, Listed, Partition, Partitions
+from nova_dpm.storage import Ends, FcVolume, storage_of
 
 LOG = log.getLogger(__name__)
 
 Vifs = Iterable[Mapping[str, Any]]
-
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -77,6 +67,9 @@ class Servers:
         self._partitions = Partitions(hmc, cpc.uri, settings.host)
         self._networks = Networks(hmc, settings.host, cpc.api_version)
         self._storage = storage_of(hmc, settings, cpc)
+        # Of each server for which Cinder connects a volume just now: what it was told is what the
+        # partition boots over, and is not asked for again. What is not here is asked for.
+        self._ends: dict[str, Ends] = {}
 
     def listed(self) -> dict[str, Listed]:
         """Return this host's partitions by the uuid of their server. One request."""
@@ -112,13 +105,13 @@ class Servers:
             HmcError: the HMC failed. What was made is removed by `remove`.
         """
         try:
-            uri = self._partitions.create(uuid, processors, memory)
+            partition = self._partitions.create(uuid, processors, memory)
         except NameTakenError:
             LOG.warning("Removing what an earlier build left of partition %s", self._name(uuid))
             self.remove(uuid)
-            uri = self._partitions.create(uuid, processors, memory)
+            partition = self._partitions.create(uuid, processors, memory)
         try:
-            self._storage.prepare(self._name(uuid), uri, boot_size)
+            self._storage.prepare(partition, boot_size)
         except NotFoundError as error:
             # It answered with the URI of what it made, and a deletion would find nothing to delete.
             raise StateError(
@@ -134,7 +127,8 @@ class Servers:
             StateError: it has no partition.
             HmcError: the HMC failed.
         """
-        return self._storage.wwpns(self._needed(uuid))
+        ends = self._ends[uuid] = self._storage.ends(self._needed(uuid))
+        return ends.wwpns
 
     @_patiently
     def spawn(
@@ -158,13 +152,12 @@ class Servers:
             RefusedError: NICs or volume cannot be used.
             HmcError: the HMC failed.
         """
-        uri = self._partitions.known_uri(uuid)
-        if uri is None:
-            raise MissingPartitionError(self._name(uuid))
-        properties = self._storage.boot_properties(uri, volume)
+        ends = self._ends.pop(uuid, None) or self._storage.ends(self._needed(uuid))
+        uri = ends.partition_uri
+        properties = self._storage.boot_properties(ends, volume)
         with plugged:
             nics = self._networks.create_all(uri, wanted)
-        properties["boot-os-specific-parameters"] = boot_parameters("", nics)
+        properties[BOOT_PARAMETERS] = guest.boot_parameters("", nics)
         self._partitions.update(uri, properties)
         if power_on:
             self._partitions.start(uri)
@@ -183,11 +176,14 @@ class Servers:
             HmcError: the HMC failed.
         """
         partition = self._needed(uuid)
-        if partition.is_running:
+        if partition.status.is_running:
             return
-        if partition.status in HALTED:
+        if partition.status.is_halted:
             self._partitions.stop(partition.uri)
-        properties = self._differences(partition, vifs, volume)
+        properties = self._nic_differences(partition, vifs)
+        if volume is not None and not self._storage.boots_from(partition, volume):
+            ends = self._ends.pop(uuid, None) or self._storage.ends(partition)
+            properties |= self._storage.boot_properties(ends, volume)
         if properties:
             self._partitions.update(partition.uri, properties)
         self._partitions.start(partition.uri)
@@ -201,7 +197,7 @@ class Servers:
             HmcError: the HMC failed.
         """
         partition = self._needed(uuid)
-        if not partition.is_stopped:
+        if not partition.status.is_stopped:
             self._partitions.stop(partition.uri)
 
     @_patiently
@@ -211,25 +207,27 @@ class Servers:
         Raises:
             HmcError: something is left.
         """
-        partition = self._partitions.find(uuid)
-        if partition is not None and not partition.is_stopped:
+        self._ends.pop(uuid, None)
+        gone = Partition.gone(self._name(uuid))
+        partition = self._partitions.find(uuid) or gone
+        if not partition.status.is_stopped:
             try:
                 self._partitions.stop(partition.uri)
             except NotFoundError:
-                partition = None  # somebody else has deleted it
+                partition = gone  # somebody else has deleted it
         try:
-            self._storage.remove(self._name(uuid), partition)
+            self._storage.remove(partition)
         except ConflictError as error:
-            if partition is None or not partition.is_stopped:
+            if not (partition.is_there and partition.status.is_stopped):
                 raise
             # Whether a group can be detached in each status in which a partition can be deleted is
             # written nowhere.
             LOG.info("Deleting partition %s before its storage: %s", partition.name, error)
             self._partitions.delete(partition)
-            self._storage.remove(self._name(uuid), None)
-            return
-        if partition is not None:
-            self._partitions.delete(partition)
+            self._storage.remove(gone)
+        else:
+            if partition.is_there:
+                self._partitions.delete(partition)
 
     @_patiently
     def attach_nic(self, uuid: str, vif: Mapping[str, Any]) -> None:
@@ -243,7 +241,7 @@ class Servers:
         """
         wanted = wanted_nic(vif)
         partition = self._needed(uuid)
-        if not partition.is_stopped and not self._networks.sets_macs:
+        if not partition.status.is_stopped and not self._networks.sets_macs:
             raise RefusedError(
                 f"its partition is {partition.status}, and this HMC cannot set the MAC of a NIC: "
                 "the running system would not have the port's. Stop the server, attach, start"
@@ -259,7 +257,7 @@ class Servers:
 
     @_patiently
     def detach_nic(self, uuid: str, vif: Mapping[str, Any]) -> None:
-        """Remove a port's NIC, and what the next start is told of it. That it is gone is as good.
+        """Remove a port's NIC, and what the next start is told of it. That it is gone is also fine.
 
         Raises:
             HmcError: the HMC failed.
@@ -275,25 +273,21 @@ class Servers:
         self._tell(partition, [nic for nic in present if nic not in gone])
 
     def _tell(self, partition: Partition, nics: Iterable[Nic]) -> None:
-        properties = _news(partition, nics)
+        properties = guest.news(partition, nics)
         if properties:
             self._partitions.update(partition.uri, properties)
 
-    def _differences(
-        self, partition: Partition, vifs: Vifs | None, volume: FcVolume | None
-    ) -> Properties:
-        properties: Properties = {}
+    def _nic_differences(self, partition: Partition, vifs: Vifs | None) -> Properties:
+        """Make the NICs right; return what the guest has to be told of them."""
+        if vifs is None:
+            return {}
         try:
-            if vifs is not None:
-                wanted = wanted_nics(vifs)
-                nics = self._networks.present(partition)
-                nics = self._networks.put_right(partition, wanted, nics)
-                properties = _news(partition, nics)
+            wanted = wanted_nics(vifs)
+            nics = self._networks.present(partition)
+            return guest.news(partition, self._networks.put_right(partition, wanted, nics))
         except RefusedError as error:
             LOG.warning("The NICs of partition %s stay as they are: %s", partition.name, error)
-        if volume is not None and not self._storage.boots_from(partition, volume):
-            properties |= self._storage.boot_properties(partition.uri, volume)
-        return properties
+            return {}
 
     def _needed(self, uuid: str) -> Partition:
         partition = self._partitions.find(uuid)
@@ -303,14 +297,6 @@ class Servers:
 
     def _name(self, uuid: str) -> str:
         return self._partitions.name(uuid)
-
-
-def _news(partition: Partition, nics: Iterable[Nic]) -> Properties:
-    """Return what the partition has to be told of its NICs, if it differs from what it is told."""
-    text = boot_parameters(partition.boot_parameters, nics)
-    if says_the_same(text, partition.boot_parameters):
-        return {}
-    return {"boot-os-specific-parameters": text}
 
 
 class MissingPartitionError(StateError):

@@ -1,4 +1,7 @@
-"""Storage of a partition: HBAs on machines without storage management, else storage groups."""
+"""Storage of a partition: HBAs on machines without storage management, else storage groups.
+
+The key to a partition's storage is its `Partition`, also where only its name is left of it.
+"""
 
 from __future__ import annotations
 
@@ -7,31 +10,32 @@ from typing import Protocol
 from dpm_hmc.answers import Properties
 from dpm_hmc.client import Hmc
 from nova_dpm.conf import Settings
-from nova_dpm.host import Cpc
+from nova_dpm.cpc import Cpc
 from nova_dpm.partition import Partition
 from nova_dpm.storage.groups import StorageGroups
 from nova_dpm.storage.hbas import Hbas
 from nova_dpm.storage.volume import FcVolume
+from nova_dpm.storage.ways import Ends
 
-__all__ = ["FcVolume", "Storage", "storage_of"]
+__all__ = ["Ends", "FcVolume", "Storage", "storage_of"]
 
 
 class Storage(Protocol):
     """What the driver asks of a machine's storage. Methods raise `HmcError` where the HMC fails."""
 
-    def prepare(self, name: str, partition_uri: str, boot_size: int) -> None:
+    def prepare(self, partition: Partition, boot_size: int) -> None:
         """Make what a new partition needs for its volumes to be connected (`boot_size` in GiB)."""
 
-    def wwpns(self, partition: Partition) -> list[str]:
-        """Return the partition's world-wide port names: 16 lower case hex digits each."""
+    def ends(self, partition: Partition) -> Ends:
+        """Return the partition's ends of its ways to storage, of which Cinder is told."""
 
     def boots_from(self, partition: Partition, volume: FcVolume) -> bool:
-        """Whether the partition is set to boot from `volume` already. No request."""
+        """Whether the partition is set to boot from `volume` already."""
 
-    def boot_properties(self, partition_uri: str, volume: FcVolume) -> Properties:
+    def boot_properties(self, ends: Ends, volume: FcVolume) -> Properties:
         """Make `volume` bootable; return the partition's properties that say so."""
 
-    def remove(self, name: str, partition: Partition | None) -> None:
+    def remove(self, partition: Partition) -> None:
         """Remove what `prepare` made and does not go with the partition itself. Can be repeated."""
 
 

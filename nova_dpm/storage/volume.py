@@ -9,7 +9,7 @@ from typing import Any
 
 from dpm_hmc import answers
 from dpm_hmc.answers import Properties
-from dpm_hmc.errors import RefusedError
+from nova_dpm.errors import RefusedError
 
 PROTOCOL = "fibre_channel"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from oslo_log import log
@@ -24,6 +24,26 @@ _NOT_REACHED = {
 
 
 @dataclass(frozen=True)
+class Ends:
+    """A partition's ends of its ways to storage.
+
+    Args:
+        partition_uri: of the partition
+        uris: of each end, an HBA or a virtual storage resource, by its WWPN, in their order
+        volume_uri: of the boot volume in a storage group; "" with HBAs
+    """
+
+    partition_uri: str
+    uris: Mapping[str, str]
+    volume_uri: str = ""
+
+    @property
+    def wwpns(self) -> list[str]:
+        """World-wide port names, 16 lower case hex digits each."""
+        return list(self.uris)
+
+
+@dataclass(frozen=True)
 class Resource:
     """A virtual storage resource: the partition's end of a way.
 
@@ -31,6 +51,7 @@ class Resource:
     and any port of the group may be it (zhmcclient 1.26, ``_virtual_storage_resource.py``).
     """
 
+    uri: str
     wwpn: str
     port_uri: str
 
@@ -70,6 +91,8 @@ def proved(hmc: Hmc, cpc_uri: str, found: Iterable[Way]) -> Way:
     """Return the first way of which the HMC says that it leads to the LUN.
 
     Where the HMC cannot or may not be asked, it is the first one.
+
+    HMC permission: task Configure Storage - Storage Administrator; access to CPC and adapters.
 
     Raises:
         StateError: none does; the message says what is missing on each.

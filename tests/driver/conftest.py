@@ -11,21 +11,12 @@ from concurrent.futures import Future, ProcessPoolExecutor
 
 import pytest
 
-from tests.driver import haste
 from tests.driver.matrix import SUBJECTS, Outcome, Verdict, cases, judge
 
 PROCESSES = min(2, os.cpu_count() or 1)
 _tally: Counter[Verdict] = Counter()
 
 Matrix = dict[tuple[str, str], list["Future[Outcome]"]]
-
-
-@pytest.fixture(autouse=True)
-def hasty_pauses() -> Iterator[None]:
-    """Have no test of this folder wait for a pause."""
-    haste.hurry()
-    yield
-    haste.relax()
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ import pytest
 from nova import exception
 
 from dpm_lab.hmc import Fault
-from nova_dpm import network
+from nova_dpm.network import making
 from tests.driver.compute import Compute, Server, hipersockets_port, port, server, wrongs
 from tests.driver.lab import Lab
 
@@ -188,7 +188,7 @@ def test_a_nic_on_hipersockets_that_never_got_its_name_is_known_by_its_mac(
     def killed(*arguments: Any) -> None:
         raise Killed
 
-    monkeypatch.setattr(network, "adopt", killed)
+    monkeypatch.setattr(making, "claim", killed)
     with pytest.raises(Killed):
         compute.driver.attach_interface(compute.context, subject.instance, None, new)
     monkeypatch.undo()

@@ -22,9 +22,9 @@ from nova.exception import NovaException
 from dpm_hmc.client import Hmc
 from dpm_hmc.errors import DpmError
 from dpm_lab.hmc import HmcServer
-from nova_dpm import fit, host
-from nova_dpm.check import offers
+from nova_dpm.check import contents, start
 from tests.driver.compute import Compute, Server, block_device_info, port, server
+from tests.driver.haste import HASTY
 from tests.driver.lab import Lab
 
 SEED = 11
@@ -127,14 +127,14 @@ class Line:
 
 def _survey(compute: Compute) -> None:
     settings = compute.lab.settings()
-    hmc = Hmc(settings.hmc)
+    hmc = Hmc(settings.hmc, HASTY)
     try:
-        cpc = host.look(hmc, settings)
-        fit.check(hmc, settings, cpc)
-        offers.networks(hmc, cpc)
-        offers.partitions(hmc, cpc, settings.host)
+        cpc = start.usable_cpc(hmc, settings)
+        start.check_options(hmc, settings, cpc)
+        contents.networks(hmc, cpc)
+        contents.partitions(hmc, cpc, settings.host)
         if cpc.has_storage_management:
-            offers.storage_groups(hmc, settings.host)
+            contents.storage_groups(hmc, settings.host)
     finally:
         hmc.close()
 

@@ -22,7 +22,7 @@ class Killed(BaseException):
 BEFORE = {
     "making the partition": "_partitions.create",
     "making its storage": "_storage.prepare",
-    "telling its WWPNs": "_storage.wwpns",
+    "telling its WWPNs": "_storage.ends",
     "preparing its boot volume": "_storage.boot_properties",
     "making its NICs": "_networks.create_all",
     "writing its boot parameters": "_partitions.update",

@@ -8,7 +8,7 @@ import pytest
 
 from dpm_hmc import names
 from dpm_hmc.client import Hmc
-from nova_dpm.host import Cpc
+from nova_dpm.cpc import Cpc
 from nova_dpm.partition import Partitions
 from nova_dpm.servers import Servers
 from tests.driver.lab import HOST, Lab
@@ -31,7 +31,7 @@ PORT = "0f0f1b2c-0d8c-4a4e-9d1f-0f5f7b1f4a11"
 def test_a_port_is_attached_and_detached_beside_a_strange_nic(
     lab: Lab, hmc: Hmc, cpc: Cpc, monkeypatch: pytest.MonkeyPatch, strange: dict[str, Any]
 ) -> None:
-    uri = Partitions(hmc, cpc.uri, HOST).create(UUID_1, 2, 4096)
+    uri = Partitions(hmc, cpc.uri, HOST).create(UUID_1, 2, 4096).uri
     switch = lab.switches[0]
     body = {"name": "operator", "virtual-switch-uri": f"/api/virtual-switches/{switch}"}
     foreign = hmc.create(f"{uri}/nics", body, lambda: None)

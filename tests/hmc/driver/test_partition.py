@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from dpm_hmc.client import Hmc
-from dpm_hmc.errors import HttpError, JobError, NameTakenError, StateError
+from dpm_hmc.errors import ConflictError, JobError, NameTakenError
 from dpm_lab.hmc import Fault
-from nova_dpm.host import Cpc
+from nova_dpm.cpc import Cpc
+from nova_dpm.operations import status_of
 from nova_dpm.partition import Partitions
 from tests.driver.lab import HOST, Lab
 
@@ -42,7 +43,7 @@ def test_a_second_one_of_the_same_name_is_refused(partitions: Partitions) -> Non
 
 
 def test_only_this_host_s_partitions_are_listed(lab: Lab, partitions: Partitions) -> None:
-    uri = partitions.create(UUID_1, 2, 4096)
+    uri = partitions.create(UUID_1, 2, 4096).uri
     for name in ("other", f"OpenStack-{HOST}-x-{UUID_2}", f"OpenStack-other-{UUID_2}"):
         lab.control.add_partitions(1, name)
     lab.control.reset_log()
@@ -64,7 +65,7 @@ def test_a_dot_in_a_host_s_name_stands_for_itself(lab: Lab, hmc: Hmc, cpc: Cpc) 
 
 
 def test_one_that_is_known_is_found_with_one_request(lab: Lab, partitions: Partitions) -> None:
-    uri = partitions.create(UUID_1, 2, 4096)
+    uri = partitions.create(UUID_1, 2, 4096).uri
     lab.control.reset_log()
 
     found = partitions.find(UUID_1)
@@ -77,9 +78,9 @@ def test_one_that_is_known_is_found_with_one_request(lab: Lab, partitions: Parti
 def test_one_that_was_made_anew_by_somebody_else_is_found(
     lab: Lab, hmc: Hmc, cpc: Cpc, partitions: Partitions
 ) -> None:
-    old = partitions.create(UUID_1, 2, 4096)
+    old = partitions.create(UUID_1, 2, 4096).uri
     hmc.delete(old)
-    new = Partitions(hmc, cpc.uri, HOST).create(UUID_1, 2, 4096)
+    new = Partitions(hmc, cpc.uri, HOST).create(UUID_1, 2, 4096).uri
 
     found = partitions.find(UUID_1)
 
@@ -89,7 +90,6 @@ def test_one_that_was_made_anew_by_somebody_else_is_found(
 
 def test_one_that_is_not_there_is_none(partitions: Partitions) -> None:
     assert partitions.find(UUID_1) is None
-    assert partitions.known_uri(UUID_1) is None
 
 
 @pytest.mark.parametrize(
@@ -99,25 +99,25 @@ def test_one_that_is_not_there_is_none(partitions: Partitions) -> None:
 def test_what_is_under_way_is_joined(
     lab: Lab, hmc: Hmc, partitions: Partitions, operation: str, status: str, end: str
 ) -> None:
-    uri = partitions.create(UUID_1, 2, 4096)
+    uri = partitions.create(UUID_1, 2, 4096).uri
     if operation == "stop":
         partitions.start(uri)
     lab.control.set_duration(operation, 0.1)
     hmc.post(f"{uri}/operations/{operation}", {})
-    assert partitions.status(uri) == status
+    assert status_of(hmc, uri) == status
     lab.control.reset_log()
 
     getattr(partitions, operation)(uri)
 
-    assert partitions.status(uri) == end
+    assert status_of(hmc, uri) == end
     assert _sent(lab, operation) == 1
 
 
 @pytest.mark.parametrize(("operation", "end"), [("start", "active"), ("stop", "stopped")])
 def test_an_operation_whose_answer_was_lost_is_not_done_again(
-    lab: Lab, partitions: Partitions, operation: str, end: str
+    lab: Lab, hmc: Hmc, partitions: Partitions, operation: str, end: str
 ) -> None:
-    uri = partitions.create(UUID_1, 2, 4096)
+    uri = partitions.create(UUID_1, 2, 4096).uri
     if operation == "stop":
         partitions.start(uri)
     lab.control.set_duration(operation, 0.1)
@@ -126,35 +126,35 @@ def test_an_operation_whose_answer_was_lost_is_not_done_again(
 
     getattr(partitions, operation)(uri)
 
-    assert partitions.status(uri) == end
+    assert status_of(hmc, uri) == end
     assert _sent(lab, operation) == 1
 
 
 def test_stopping_one_that_is_starting_waits_and_stops(
     lab: Lab, hmc: Hmc, partitions: Partitions
 ) -> None:
-    uri = partitions.create(UUID_1, 2, 4096)
+    uri = partitions.create(UUID_1, 2, 4096).uri
     lab.control.set_duration("start", 0.1)
     hmc.post(f"{uri}/operations/start", {})
 
     partitions.stop(uri)
 
-    assert partitions.status(uri) == "stopped"
+    assert status_of(hmc, uri) == "stopped"
 
 
 def test_a_job_that_the_hmc_has_lost_is_judged_by_what_it_did(
-    lab: Lab, partitions: Partitions
+    lab: Lab, hmc: Hmc, partitions: Partitions
 ) -> None:
-    uri = partitions.create(UUID_1, 2, 4096)
+    uri = partitions.create(UUID_1, 2, 4096).uri
     lab.control.add_fault(Fault("GET", "/api/jobs/.*", status=404, reason=1))
 
     partitions.start(uri)
 
-    assert partitions.status(uri) == "active"
+    assert status_of(hmc, uri) == "active"
 
 
 def test_a_start_that_fails_says_why(lab: Lab, partitions: Partitions) -> None:
-    uri = partitions.create(UUID_1, 2, 4096)
+    uri = partitions.create(UUID_1, 2, 4096).uri
     lab.control.add_fault(
         Fault("POST", ".*/start", "job-fails", status=500, reason=263, message="no such volume")
     )
@@ -166,11 +166,11 @@ def test_a_start_that_fails_says_why(lab: Lab, partitions: Partitions) -> None:
 def test_one_that_cannot_be_started_is_an_error_without_another_try(
     lab: Lab, partitions: Partitions
 ) -> None:
-    uri = partitions.create(UUID_1, 2, 4096)
+    uri = partitions.create(UUID_1, 2, 4096).uri
     lab.control.set_properties(uri, {"status": "terminated"})
     lab.control.reset_log()
 
-    with pytest.raises((StateError, HttpError), match="terminated"):
+    with pytest.raises(ConflictError, match=r"answered 409,1: .* has the status terminated"):
         partitions.start(uri)
 
     assert _sent(lab, "start") == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -10,20 +11,22 @@ from typing import Any
 import pytest
 
 from dpm_hmc.client import Hmc
-from dpm_hmc.errors import RefusedError, StateError
+from dpm_hmc.errors import StateError
 from dpm_lab.hmc import Fault
-from nova_dpm import host
+from nova_dpm.check import start
 from nova_dpm.conf import Settings
+from nova_dpm.errors import RefusedError
 from nova_dpm.partition import Partition, Partitions
-from nova_dpm.storage import FcVolume, Storage, storage_of
+from nova_dpm.servers import Servers
+from nova_dpm.storage import Ends, FcVolume, Storage, storage_of
 from nova_dpm.storage.groups import StorageGroups
 from nova_dpm.storage.hbas import Hbas
-from tests.driver import haste
 from tests.driver.lab import HOST, Lab
 
 UUID_1 = "6e3c1c62-6d5b-4f63-9c5c-5d4ea7d5bd2a"
 NAME = f"OpenStack-{HOST}-{UUID_1}"
 A, B = "5005076800000001", "5005076800000002"
+I1 = "c05076d08001a700"
 
 
 class World:
@@ -32,12 +35,13 @@ class World:
     def __init__(self, lab: Lab, settings: Settings) -> None:
         self.lab = lab
         self.settings = settings
-        self.hmc = Hmc(settings.hmc)
-        self.cpc = host.look(self.hmc, settings)
+        self.hmc = Hmc(settings.hmc, lab.clock)
+        self.cpc = start.usable_cpc(self.hmc, settings)
         self.partitions = Partitions(self.hmc, self.cpc.uri, HOST)
         self.storage = self.new_storage()
-        self.uri = self.partitions.create(UUID_1, 2, 4096)
-        self.storage.prepare(NAME, self.uri, 10)
+        self.made = self.partitions.create(UUID_1, 2, 4096)
+        self.uri = self.made.uri
+        self.storage.prepare(self.made, 10)
 
     def new_storage(self) -> Storage:
         """Return what a new nova-compute has."""
@@ -84,15 +88,21 @@ def groups(_z16: Lab) -> Iterator[World]:
     yield from _world(_z16)
 
 
-def _world(lab: Lab) -> Iterator[World]:
-    haste.hurry()
-    settings = lab.settings()
+def _world(lab: Lab, settings: Settings | None = None) -> Iterator[World]:
+    settings = settings or lab.settings()
     # The other way round than the HMC lists them.
     world = World(lab, replace(settings, storage_ports=settings.storage_ports[::-1]))
     yield world
-    haste.relax()
     world.hmc.close()
     lab.control.reset()
+
+
+def boot_properties(
+    world: World, volume: FcVolume, storage: Storage | None = None
+) -> dict[str, Any]:
+    """Return by which properties the partition boots from a volume."""
+    storage = storage or world.storage
+    return storage.boot_properties(storage.ends(world.partition), volume)
 
 
 def test_a_machine_has_the_storage_that_its_firmware_has(world: World) -> None:
@@ -117,7 +127,7 @@ def ends(world: World) -> list[dict[str, Any]]:
 def test_wwpns_are_in_the_order_of_the_options(world: World) -> None:
     known = ends(world)
 
-    wwpns = world.storage.wwpns(world.partition)
+    wwpns = world.storage.ends(world.partition).wwpns
 
     by_port = {
         end["adapter-port-uri"]: end.get("wwpn") or end["world-wide-port-name"] for end in known
@@ -127,21 +137,21 @@ def test_wwpns_are_in_the_order_of_the_options(world: World) -> None:
 
 
 def test_a_new_nova_compute_sees_the_same(world: World) -> None:
-    wwpns = world.storage.wwpns(world.partition)
+    wwpns = world.storage.ends(world.partition).wwpns
     new = world.new_storage()
 
     # Their order means nothing until discovery has named the ports.
-    assert sorted(new.wwpns(world.partition)) == sorted(wwpns)
-    assert new.boot_properties(world.uri, world.volume(wwpns)) == world.storage.boot_properties(
-        world.uri, world.volume(wwpns)
+    assert sorted(new.ends(world.partition).wwpns) == sorted(wwpns)
+    assert boot_properties(world, world.volume(wwpns), new) == boot_properties(
+        world, world.volume(wwpns)
     )
 
 
 def test_what_is_set_is_known_to_be_set(world: World) -> None:
-    volume = world.volume(world.storage.wwpns(world.partition))
+    volume = world.volume(world.storage.ends(world.partition).wwpns)
     before = world.storage.boots_from(world.partition, volume)
 
-    world.partitions.update(world.uri, world.storage.boot_properties(world.uri, volume))
+    world.partitions.update(world.uri, boot_properties(world, volume))
 
     assert not before
     assert world.storage.boots_from(world.partition, volume)
@@ -149,21 +159,48 @@ def test_what_is_set_is_known_to_be_set(world: World) -> None:
 
 def test_a_volume_that_no_port_reaches_is_refused(world: World) -> None:
     with pytest.raises(RefusedError, match="check the zoning"):
-        world.storage.boot_properties(world.uri, world.volume(["c05076d08001a7ff"]))
+        boot_properties(world, world.volume(["c05076d08001a7ff"]))
 
 
 def test_only_one_initiator_s_zone_is_enough(world: World) -> None:
-    wwpns = world.storage.wwpns(world.partition)
+    known = ends(world)
+    found = world.storage.ends(world.partition)
+    second = found.wwpns[1]
+    world.lab.control.reset_log()
 
-    properties = world.storage.boot_properties(world.uri, world.volume(wwpns[1:], A))
+    properties = world.storage.boot_properties(found, world.volume([second], A))
 
-    assert properties["boot-device"].startswith("storage-")
+    if world.lab.machine == "z13":
+        assert properties == {
+            "boot-device": "storage-adapter",
+            "boot-storage-device": found.uris[second],
+            "boot-world-wide-port-name": A,
+            "boot-logical-unit-number": "0007000000000000",
+        }
+    else:
+        [group] = world.lab.control.inventory()["storage-groups"].values()
+        [volume] = group["storage-volumes"]
+        assert properties == {
+            "boot-device": "storage-volume",
+            "boot-storage-volume": volume["element-uri"],
+        }
+        [fulfilled] = [
+            json.loads(each.body)
+            for each in world.lab.control.requests()
+            if each.uri.endswith("/fulfill-fcp-storage-volume")
+        ]
+        [end] = [each for each in known if each["world-wide-port-name"].lower() == second]
+        assert fulfilled == {
+            "world-wide-port-name": A,
+            "logical-unit-number": "0007000000000000",
+            "adapter-port-uri": end["adapter-port-uri"],
+        }
 
 
 def test_removing_twice_is_as_good(world: World) -> None:
-    world.storage.remove(NAME, world.partition)
-    world.storage.remove(NAME, world.partition)
-    world.storage.remove(NAME, None)
+    world.storage.remove(world.partition)
+    world.storage.remove(world.partition)
+    world.storage.remove(Partition.gone(NAME))
 
     assert not world.lab.control.inventory()["storage-groups"]
 
@@ -198,6 +235,50 @@ def test_another_target_or_lun_is_another_volume_for_an_hba() -> None:
         assert not world.storage.boots_from(but(boot_logical_unit_number="0" * 16), volume)
 
 
+def test_no_hba_boots_from_a_target_that_is_to_be_ignored() -> None:
+    with Lab("z13") as lab:
+        settings = lab.settings()
+        [world] = _world(lab, replace(settings, ignored_wwpns=frozenset({A})))
+        volume = world.volume([])
+        found = Ends(world.uri, {I1: "/api/partitions/p/hbas/1"})
+
+        properties = world.storage.boot_properties(found, volume)
+        from_a = {
+            **world.made.properties,
+            **properties,
+            "hba-uris": list(found.uris.values()),
+            "boot-world-wide-port-name": A,
+        }
+        from_b = {**from_a, "boot-world-wide-port-name": B}
+
+        assert properties["boot-world-wide-port-name"] == B
+        assert not world.storage.boots_from(Partition.of(from_a), volume)
+        assert world.storage.boots_from(Partition.of(from_b), volume)
+
+
+def test_another_partition_s_end_in_the_group_is_not_ours(groups: World) -> None:
+    known = ends(groups)
+    first, second = (each["world-wide-port-name"].lower() for each in known)
+    [other] = groups.lab.control.add_partitions(1, "other")
+    groups.lab.control.set_properties(known[0]["element-uri"], {"partition-uri": other})
+
+    found = groups.storage.ends(groups.partition)
+
+    assert found.wwpns == [second] != [first]
+    with pytest.raises(RefusedError, match="check the zoning"):
+        groups.storage.boot_properties(found, groups.volume([first]))
+
+
+def test_a_group_that_cannot_be_detached_goes_after_its_partition(groups: World) -> None:
+    servers = Servers(groups.hmc, groups.settings, groups.cpc)
+    groups.lab.control.add_fault(Fault("POST", ".*/detach-storage-group", status=409, reason=8))
+
+    servers.remove(UUID_1)
+
+    inventory = groups.lab.control.inventory()
+    assert (inventory["partitions"], inventory["storage-groups"]) == ({}, {})
+
+
 def test_a_group_is_made_as_the_hmc_wants_it(groups: World) -> None:
     [group] = groups.lab.control.inventory()["storage-groups"].values()
 
@@ -211,10 +292,10 @@ def test_a_group_is_made_as_the_hmc_wants_it(groups: World) -> None:
 
 
 def test_fulfilling_is_waited_for(groups: World) -> None:
-    volume = groups.volume(groups.storage.wwpns(groups.partition))
+    volume = groups.volume(groups.storage.ends(groups.partition).wwpns)
     groups.lab.control.set_duration("fulfil", 0.05)
 
-    properties = groups.storage.boot_properties(groups.uri, volume)
+    properties = boot_properties(groups, volume)
 
     [group] = groups.lab.control.inventory()["storage-groups"].values()
     assert group["fulfillment-state"] == "complete"
@@ -222,15 +303,15 @@ def test_fulfilling_is_waited_for(groups: World) -> None:
 
 
 def test_a_volume_that_is_never_fulfilled_is_given_up(groups: World) -> None:
-    volume = groups.volume(groups.storage.wwpns(groups.partition))
+    volume = groups.volume(groups.storage.ends(groups.partition).wwpns)
     groups.lab.control.set_duration("fulfil", 3600)
 
     with pytest.raises(StateError, match=r"fulfilled: not so after 3.*it is pending"):
-        groups.storage.boot_properties(groups.uri, volume)
+        boot_properties(groups, volume)
 
 
 def test_a_volume_in_error_is_said(groups: World) -> None:
-    volume = groups.volume(groups.storage.wwpns(groups.partition))
+    volume = groups.volume(groups.storage.ends(groups.partition).wwpns)
     [group] = groups.lab.control.inventory()["storage-groups"].values()
     groups.lab.control.set_duration("fulfil", 3600)
     groups.lab.control.set_properties(
@@ -238,11 +319,11 @@ def test_a_volume_in_error_is_said(groups: World) -> None:
     )
 
     with pytest.raises(StateError, match="configuration-error; the connection report"):
-        groups.storage.boot_properties(groups.uri, volume)
+        boot_properties(groups, volume)
 
 
 def test_an_operator_s_data_volume_beside_the_boot_volume_is_left_alone(groups: World) -> None:
-    wwpns = groups.storage.wwpns(groups.partition)
+    wwpns = groups.storage.ends(groups.partition).wwpns
     [group] = groups.lab.control.inventory()["storage-groups"].values()
     boot = group["storage-volumes"][0]["element-uri"]
     groups.hmc.update(
@@ -250,7 +331,7 @@ def test_an_operator_s_data_volume_beside_the_boot_volume_is_left_alone(groups: 
         {"storage-volumes": [{"operation": "create", "size": 5, "usage": "data"}]},
     )
 
-    properties = groups.new_storage().boot_properties(groups.uri, groups.volume(wwpns))
+    properties = boot_properties(groups, groups.volume(wwpns), groups.new_storage())
 
     assert properties["boot-storage-volume"] == boot
 
@@ -259,12 +340,12 @@ def test_an_operator_s_data_volume_beside_the_boot_volume_is_left_alone(groups: 
     "operation", ["add-candidate-adapter-ports", "attach-storage-group", "detach-storage-group"]
 )
 def test_an_operation_whose_answer_was_lost_is_done_once(groups: World, operation: str) -> None:
-    groups.storage.remove(NAME, groups.partition)
+    groups.storage.remove(groups.partition)
     groups.lab.control.add_fault(Fault("POST", f".*/{operation}", "drop-after"))
 
-    groups.storage.prepare(NAME, groups.uri, 10)
-    wwpns = groups.storage.wwpns(groups.partition)
-    groups.storage.remove(NAME, groups.partition)
+    groups.storage.prepare(groups.partition, 10)
+    wwpns = groups.storage.ends(groups.partition).wwpns
+    groups.storage.remove(groups.partition)
 
     assert len(wwpns) == 2
     assert not groups.lab.control.inventory()["storage-groups"]

@@ -10,9 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dpm_guest import bootparams
-from dpm_guest.ids import Mac
-from dpm_hmc.errors import RefusedError
-from nova_dpm.network import Nic, boot_parameters, says_the_same, wanted_nic, wanted_nics
+from dpm_guest.ids import Devno, Mac
+from nova_dpm.errors import RefusedError
+from nova_dpm.network import Nic, wanted_nics
+from nova_dpm.network.guest import boot_parameters, says_the_same
+from nova_dpm.network.ports import wanted_nic
 
 PORT = "0f0f1b2c-0d8c-4a4e-9d1f-0f5f7b1f4a11"
 NO_PORTS: list[Any] = [-1, 16, 99, "1_0", "\u0663", 1.0, True, [], 2**70]
@@ -37,7 +39,7 @@ def nic(number: int, **changed: Any) -> Nic:
         "uri": f"/nics/{number}",
         "name": f"OpenStack_Port_{number}",
         "mac": Mac.parse(f"0a:00:00:00:00:{number:02x}"),
-        "devno": f"{0x1000 + 3 * number:04x}",
+        "devno": Devno.of(0x1000 + 3 * number),
         "port": 0,
     }
     return Nic(**{**fields, **changed})

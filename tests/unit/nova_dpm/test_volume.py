@@ -11,7 +11,7 @@ from os_brick.constants import SCSI_ADDRESSING_MODES
 from os_brick.initiator.connectors.fibre_channel_s390x import FibreChannelConnectorS390X
 from os_brick.initiator.linuxscsi import LinuxSCSI
 
-from dpm_hmc.errors import RefusedError
+from nova_dpm.errors import RefusedError
 from nova_dpm.storage.volume import FcVolume, Path, fcp_lun
 
 A, B, C = "5005076800000001", "5005076800000002", "5005076800000003"

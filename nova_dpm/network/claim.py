@@ -30,7 +30,7 @@ _NAMED_AFTER = 3
 """Updates of the name."""
 
 
-def adopt(hmc: Hmc, partition_uri: str, known: Collection[str], body: Properties) -> str | None:
+def claim(hmc: Hmc, partition_uri: str, known: Collection[str], body: Properties) -> str | None:
     """Find the NIC that a failed request has made, and give it its name and description.
 
     Args:

@@ -8,7 +8,7 @@ import sys
 import pytest
 from os_vif import exception
 
-from nova_dpm.vif import DpmPlugin, DriverFinder, install_finder
+from nova_dpm.import_hook import DpmPlugin, DriverFinder, install_finder
 
 
 def run(program: str) -> str:
@@ -31,7 +31,7 @@ def test_os_vif_loads_the_plugin_and_nova_finds_the_driver() -> None:
 
 def test_the_module_is_the_same_under_both_names() -> None:
     shown = run(
-        "from nova_dpm.vif import install_finder; install_finder();"
+        "from nova_dpm.import_hook import install_finder; install_finder();"
         "import nova.virt.dpm, nova_dpm.driver, sys;"
         "print(sys.modules['nova.virt.dpm'] is nova_dpm.driver)"
     )

@@ -69,7 +69,7 @@ def rows() -> Iterator[Row]:
 
 def _starts() -> tuple[float, float]:
     """Start a server by our driver, and its partition by zhmcclient alone."""
-    with Lab("z13", storage_ports=1, apart=True) as lab:
+    with Lab("z13", storage_ports=1, apart=True, clock=time) as lab:
         compute, subject = Compute(lab), server(lab)
         compute.build(subject)
         connected = compute.connect(subject)
@@ -100,7 +100,7 @@ def _starts() -> tuple[float, float]:
 
 def _builds(machine: str) -> tuple[float, float]:
     """Build one server, and twenty at once."""
-    with Lab(machine, storage_ports=1, apart=True) as lab:
+    with Lab(machine, storage_ports=1, apart=True, clock=time) as lab:
         compute = Compute(lab)
         compute.driver.list_instances()  # so that the logon is not counted
         lab.control.set_latency(LATENCY)

@@ -1,34 +1,32 @@
-"""What zhmcclient's errors say: which of ours they are, and whether the request was carried out."""
+"""What zhmcclient's errors say: what became of the request, and which of our errors that is."""
 
 from __future__ import annotations
 
-import re
 import ssl
-from http import HTTPStatus
+from collections.abc import Iterator
 
 import requests
 import urllib3.exceptions
 import zhmcclient
 
+from dpm_hmc import cures
 from dpm_hmc.errors import (
     AnswerError,
     CertificateError,
     ConflictError,
+    HmcError,
     HttpError,
+    Kind,
+    LogonError,
     NameTakenError,
     NotFoundError,
+    UnansweredError,
+    UnreachableError,
 )
-
-# Pairs of HTTP status and reason (HMC Web Services API, "Common request validation reason codes").
-_SESSION_GONE = (4, 5)
-_BUSY = (HTTPStatus.CONFLICT, 2)
-_MISSING = (HTTPStatus.NOT_FOUND, 1)
-_NAME_TAKEN = (HTTPStatus.BAD_REQUEST, 8)
-
 
 # What zhmcclient raises of an answer that is no HMC's: it takes apart what it was sent without a
 # look at it (HTML that comes with 200, a JSON list, nothing at all).
-UNREADABLE = (
+_UNREADABLE = (
     zhmcclient.ParseError,
     LookupError,
     TypeError,
@@ -37,96 +35,87 @@ UNREADABLE = (
     AssertionError,
     RecursionError,
 )
+FAILURES = (zhmcclient.Error, OSError, *_UNREADABLE)
+"""All that a request to an HMC raises."""
+
+# HTTP status and reason (HMC Web Services API, "Common request validation reason codes").
+_SESSION_GONE = (4, 5)
+_BUSY = (409, 2)
+_OURS = {(404, 1): NotFoundError, (400, 8): NameTakenError}
+
+# What is inside of a `zhmcclient.ConnectionError`, looked for in this order.
+_SIGNS: dict[Kind, tuple[type[BaseException], ...]] = {
+    Kind.REDIRECT: (requests.TooManyRedirects,),
+    Kind.CERTIFICATE: (ssl.SSLCertVerificationError,),
+    Kind.NOT_SENT: (
+        zhmcclient.ConnectTimeout,
+        urllib3.exceptions.NewConnectionError,
+        urllib3.exceptions.SSLError,
+    ),
+}
 
 _LONGEST = 1000
 """Characters of a message that are taken: it may be a whole web page."""
 
-_HOST_NAME_MISMATCH = (62, 64)
-_NOT_VALID_NOW = (9, 10)
-"""OpenSSL's ``X509_V_ERR_*``: host name and IP address mismatch; not yet valid, expired."""
+
+def classify(error: BaseException) -> Kind:
+    """Return what became of a request that ended with one of `FAILURES`."""
+    kind = Kind.CERTIFICATE  # requests raises a bare OSError where hmc_ca_file is gone
+    if isinstance(error, zhmcclient.ServerAuthError):
+        is_gone = reason_of(error.details) in _SESSION_GONE
+        kind = Kind.SESSION_GONE if is_gone else Kind.LOGON_REFUSED
+    elif isinstance(error, zhmcclient.HTTPError):
+        kind = _answered(*_status(error))
+    elif isinstance(error, zhmcclient.ConnectionError):
+        kind = _broken(error)
+    elif isinstance(error, _UNREADABLE):
+        kind = Kind.UNREADABLE
+    elif isinstance(error, zhmcclient.Error):
+        kind = Kind.OTHER
+    return kind
 
 
-def session_is_gone(error: zhmcclient.ServerAuthError) -> bool:
-    """Whether a request was refused because its session has expired."""
-    details = error.details
-    return isinstance(details, zhmcclient.HTTPError) and details.reason in _SESSION_GONE
+def as_ours(what: str, host: str, error: BaseException) -> HmcError:
+    """Return one of `FAILURES` as an error of ours.
+
+    Args:
+        what: the request
+        host: address of the HMC
+        error: how the request ended
+    """
+    ours: HmcError
+    match kind := classify(error):
+        case Kind.SESSION_GONE | Kind.LOGON_REFUSED:
+            ours = LogonError(f"{what}: {error}")
+        case Kind.BUSY | Kind.FAILED | Kind.REFUSED:
+            ours = _http_error(what, *_status(error), str(getattr(error, "message", "")))
+        case Kind.CERTIFICATE:
+            ours = _certificate_error(host, error)
+        case Kind.NOT_SENT:
+            ours = UnreachableError(f"{what}: no answer from HMC {host}: {cause(error)}")
+        case Kind.UNANSWERED:
+            ours = UnansweredError(f"{what}: no answer from HMC {host}: {cause(error)}")
+        case Kind.REDIRECT:
+            redirect = f"a redirect to {_location(error)}, which is not followed"
+            ours = no_answer_of_an_hmc(what, redirect)
+        case Kind.UNREADABLE:
+            ours = no_answer_of_an_hmc(what)
+        case _:
+            ours = HmcError(f"{what}: {error}")
+    ours.kind = kind
+    return ours
 
 
-def is_busy(error: zhmcclient.HTTPError) -> bool:
-    """Whether the HMC, or the object, is busy; the request was not carried out."""
-    pair = _status(error)
-    return pair[0] == HTTPStatus.SERVICE_UNAVAILABLE or pair == _BUSY
-
-
-def is_failure(error: zhmcclient.HTTPError) -> bool:
-    """Whether the HMC itself failed; the request may have been carried out."""
-    return _status(error)[0] >= HTTPStatus.INTERNAL_SERVER_ERROR
-
-
-def http_error(what: str, error: zhmcclient.HTTPError) -> HttpError:
-    """Return an HTTP error as ours; `what` is the request."""
-    status, reason = pair = _status(error)
-    kind = HttpError
-    if pair == _MISSING:
-        kind = NotFoundError
-    elif pair == _NAME_TAKEN:
-        kind = NameTakenError
-    elif status == HTTPStatus.CONFLICT:
-        kind = ConflictError
-    return kind(what, status, reason, str(error.message)[:_LONGEST])
-
-
-def _status(error: zhmcclient.HTTPError) -> tuple[int, int]:
-    """Return status and reason; zhmcclient takes both from the body, 0 where it has no number."""
-    status, reason = error.http_status, error.reason
-    return (status if type(status) is int else 0, reason if type(reason) is int else 0)
-
-
-def no_answer_of_an_hmc(what: str, error: Exception | None = None) -> AnswerError:
+def no_answer_of_an_hmc(what: str, answer: str = "an answer of another form") -> AnswerError:
     """Return what an operator is told of an answer that no HMC gives; `what` is the request."""
-    answer = "an answer of another form"
-    for each in _causes(error) if error else ():
-        if isinstance(each, requests.TooManyRedirects) and each.response is not None:
-            answer = f"a redirect to {each.response.headers.get('location')}, which is not followed"
     return AnswerError(
-        f"{what}: {answer}; this is no HMC's Web Services API. Check hmc and hmc_port, and what "
-        "else may answer there, such as a proxy or the HMC's own web pages"
+        f"{what}: {answer}; this is no HMC's Web Services API", cures.NO_ANSWER_OF_AN_HMC
     )
 
 
-def is_redirect(error: zhmcclient.ConnectionError) -> bool:
-    """Whether the answer was a redirect, which no HMC sends."""
-    return any(isinstance(each, requests.TooManyRedirects) for each in _causes(error))
-
-
-def was_not_sent(error: zhmcclient.ConnectionError) -> bool:
-    """Whether there was no connection to send the request over."""
-    return isinstance(error, zhmcclient.ConnectTimeout) or any(
-        isinstance(each, urllib3.exceptions.NewConnectionError | urllib3.exceptions.SSLError)
-        for each in _causes(error)
-    )
-
-
-def is_certificate(error: zhmcclient.ConnectionError) -> bool:
-    """Whether the HMC's certificate is what stands against a connection."""
-    return any(
-        isinstance(each, urllib3.exceptions.SSLError | OSError)
-        and re.search("certificate|CA bundle|CA_BUNDLE", str(each))
-        for each in _causes(error)
-    )
-
-
-def certificate_error(host: str, error: Exception) -> CertificateError:
-    """Return what an operator is told of a certificate."""
-    codes = {getattr(each, "verify_code", None) for each in _causes(error)}
-    cure = "Set hmc_ca_file to the certificate of the authority that signed it"
-    if codes.intersection(_HOST_NAME_MISMATCH):
-        cure = "Write the HMC in hmc as its certificate names it"
-    elif codes.intersection(_NOT_VALID_NOW):
-        cure = "Renew the certificate on the HMC, or correct the clock of this machine"
-    return CertificateError(
-        f"The certificate of HMC {host} cannot be verified: {cause(error)}. {cure}"
-    )
+def reason_of(error: zhmcclient.HTTPError) -> int:
+    """Return the HMC's reason code, 0 where it has none."""
+    return _status(error)[1]
 
 
 def cause(error: BaseException) -> str:
@@ -139,16 +128,55 @@ def cause(error: BaseException) -> str:
     return str(error)
 
 
-def _causes(error: BaseException) -> list[BaseException]:
-    """Return an error and those inside it: requests and urllib3 wrap them in several ways."""
-    found: list[BaseException] = []
+def _answered(status: int, reason: int) -> Kind:
+    if status == 503 or (status, reason) == _BUSY:
+        return Kind.BUSY
+    return Kind.FAILED if status >= 500 else Kind.REFUSED
+
+
+def _broken(error: zhmcclient.ConnectionError) -> Kind:
+    causes = list(_causes(error))
+    for kind, signs in _SIGNS.items():
+        if any(isinstance(each, signs) for each in causes):
+            return kind
+    return Kind.UNANSWERED
+
+
+def _http_error(what: str, status: int, reason: int, message: str) -> HttpError:
+    kind = ConflictError if status == 409 else _OURS.get((status, reason), HttpError)
+    return kind(what, status, reason, message[:_LONGEST])
+
+
+def _certificate_error(host: str, error: BaseException) -> CertificateError:
+    codes = (getattr(each, "verify_code", None) for each in _causes(error))
+    return CertificateError(
+        f"The certificate of HMC {host} cannot be verified: {cause(error)}",
+        cures.certificate(next(filter(None, codes), 0)),
+    )
+
+
+def _status(error: BaseException) -> tuple[int, int]:
+    """Return status and reason; zhmcclient takes both from the body, 0 where it has no number."""
+    status, reason = getattr(error, "http_status", 0), getattr(error, "reason", 0)
+    return (status if type(status) is int else 0, reason if type(reason) is int else 0)
+
+
+def _location(error: BaseException) -> str:
+    for each in _causes(error):
+        if isinstance(each, requests.TooManyRedirects) and each.response is not None:
+            return str(each.response.headers.get("location"))
+    return "nowhere"
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error and those inside it: requests and urllib3 wrap them in several ways."""
+    seen: list[BaseException] = []
     waiting = [error]
     while waiting:
         each = waiting.pop()
-        if each in found:
+        if any(each is one for one in seen):
             continue
-        found.append(each)
+        seen.append(each)
+        yield each
         wrapped = getattr(each, "reason", None), getattr(each, "details", None), each.__cause__
-        inner = [*each.args, *wrapped]
-        waiting += [one for one in inner if isinstance(one, BaseException)]
-    return found
+        waiting += [one for one in (*each.args, *wrapped) if isinstance(one, BaseException)]

@@ -18,6 +18,7 @@ import requests
 import urllib3
 import zhmcclient
 
+from dpm_hmc import cures
 from dpm_hmc.errors import CertificateError, HmcError
 from dpm_hmc.settings import HmcSettings
 
@@ -52,7 +53,8 @@ class HmcSession(zhmcclient.Session):  # type: ignore[misc]
         if self._ours is None or self.session is not self._ours:
             raise HmcError(
                 f"zhmcclient {version('zhmcclient')} makes connections otherwise than 1.26, and is "
-                "given no password. Install zhmcclient 1.26"
+                "given no password",
+                "Install zhmcclient 1.26",
             )
         return super().post(*arguments, **named)
 
@@ -91,12 +93,8 @@ def _check_authorities(ca: Path) -> None:
         else:
             ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(ca)
     except ssl.SSLError:
-        raise CertificateError(
-            f"hmc_ca_file {ca} has no certificate. Put the certificate (PEM) of the authority "
-            "there that signed the HMC's"
-        ) from None
+        raise CertificateError(f"hmc_ca_file {ca} has no certificate", cures.NO_AUTHORITY) from None
     except OSError as error:
         raise CertificateError(
-            f"hmc_ca_file {ca} cannot be read: {error.strerror}. Name a file or folder that the "
-            "user of nova-compute may read"
+            f"hmc_ca_file {ca} cannot be read: {error.strerror}", cures.UNREADABLE_AUTHORITY
         ) from None

@@ -1,40 +1,85 @@
-"""What can go wrong between Nova and the HMC; every message says what to do about it."""
+"""What can go wrong with an HMC; every error carries what to do about it."""
 
 from __future__ import annotations
 
+from enum import Enum, auto
 from http import HTTPStatus
 
-from dpm_hmc import permissions
+from dpm_hmc import cures
 
 
 class DpmError(Exception):
-    """Base of all errors of this package."""
+    """Base of all errors of the HMC's client, and of those who use it.
+
+    Attributes:
+        finding: what is wrong, without a full stop
+        cure: what to do about it; nothing where `finding` says it, or nobody knows
+    """
+
+    cure = ""
+
+    def __init__(self, finding: str, cure: str | None = None) -> None:
+        self.finding = finding
+        if cure is not None:
+            self.cure = cure
+        super().__init__(f"{finding.rstrip('.')}. {self.cure}" if self.cure else finding)
 
 
 class ConfigError(DpmError):
-    """An option is wrong, or does not fit the CPC; nova-compute cannot start with it.
+    """An option is wrong, or does not fit the CPC; the program cannot start with it.
 
     Attributes:
         option: its name
-        finding: option, value and what is wrong with it
-        cure: what to do
     """
 
     def __init__(
         self, option: str, value: object, problem: str, cure: str, section: str = "dpm"
     ) -> None:
         self.option = option
-        self.finding = f"[{section}] {option} = {value}: {problem}"
-        self.cure = cure
-        super().__init__(f"{self.finding}. {cure}.")
+        super().__init__(f"[{section}] {option} = {value}: {problem}", cure)
+
+
+class Kind(Enum):
+    """What became of a request that failed: by this it is sent again, or not."""
+
+    BUSY = auto()
+    """HMC or object are busy (503; 409,2): not carried out."""
+    SESSION_GONE = auto()
+    """The session has expired (403,4; 403,5): not carried out."""
+    NOT_SENT = auto()
+    """There was no connection."""
+    UNANSWERED = auto()
+    """The connection broke after the request was sent: it may have been carried out."""
+    FAILED = auto()
+    """The HMC itself failed (5xx): the request may have been carried out."""
+    REFUSED = auto()
+    """The HMC answered with another error."""
+    LOGON_REFUSED = auto()
+    """The HMC does not let the user in."""
+    CERTIFICATE = auto()
+    """The HMC's certificate cannot be verified."""
+    REDIRECT = auto()
+    """The answer leads elsewhere, which no HMC's does."""
+    UNREADABLE = auto()
+    """The answer is none of an HMC."""
+    OTHER = auto()
 
 
 class HmcError(DpmError):
-    """A request to the HMC failed."""
+    """A request to the HMC failed.
+
+    Attributes:
+        kind: what became of the request
+    """
+
+    cure = cures.TRY_AGAIN
+    kind = Kind.OTHER
 
 
 class UnreachableError(HmcError):
     """No HMC answered, and the request was not carried out."""
+
+    cure = cures.NO_HMC
 
 
 class UnansweredError(HmcError):
@@ -43,6 +88,8 @@ class UnansweredError(HmcError):
 
 class AnswerError(UnansweredError):
     """What came back is not what an HMC answers; the request may have been carried out, or not."""
+
+    cure = ""
 
 
 class CertificateError(UnreachableError):
@@ -57,16 +104,16 @@ class HttpError(HmcError):
     """The HMC answered with an error.
 
     Attributes:
+        what: the request: method and URI
         status: HTTP status code
         reason: the HMC's reason code (HMC Web Services API, "Common request validation reason
             codes")
-        cure: what to do, where the answer tells; it is part of the text
+        message: the HMC's own
     """
 
     def __init__(self, what: str, status: int, reason: int, message: str) -> None:
-        said = f"{what}: the HMC answered {status},{reason}: {message}"
-        self.cure = permissions.cure(what, status, reason)
-        super().__init__(f"{said.rstrip('.')}. {self.cure}" if self.cure else said)
+        finding = f"{what}: the HMC answered {status},{reason}: {message}"
+        super().__init__(finding, cures.answer(what, status, reason))
         self.what = what
         self.status = status
         self.reason = reason
@@ -98,6 +145,8 @@ class ConflictError(HttpError):
 class JobError(HmcError):
     """An asynchronous operation did not end well."""
 
+    cure = ""
+
 
 class JobTimeoutError(JobError):
     """An asynchronous operation did not end in time."""
@@ -105,3 +154,5 @@ class JobTimeoutError(JobError):
 
 class StateError(HmcError):
     """A partition or a volume is in a state from which it does not get where it should."""
+
+    cure = ""

@@ -64,23 +64,3 @@ def task_of(request: str) -> str:
     """
     path = request.partition("?")[0]
     return next((task for pattern, task in _TASK_OF if re.fullmatch(pattern, path)), "")
-
-
-def cure(request: str, status: int, reason: int) -> str:
-    """Return what to do about a request that a permission may be lacking for, or nothing.
-
-    Args:
-        request: method and URI
-        status: of the HMC's answer
-        reason: of the answer
-    """
-    if (status, reason) == (403, 1):
-        task = task_of(request)
-        lacks = f"the task {task}, or " if task else ""
-        return f"The HMC user lacks {lacks}access to an object that the request names"
-    if (status, reason) == (404, 1):
-        return (
-            "It is not there, or the HMC user may not see it: access is given to a class of "
-            f"objects ({', '.join(CLASSES)}) for those to come"
-        )
-    return ""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 class HmcSettings:
     """How the HMC is reached. Times are in seconds."""
 
-    hosts: tuple[str, ...]
+    addresses: tuple[str, ...]
     port: int
     username: str
     password: str = field(repr=False)

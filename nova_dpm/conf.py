@@ -5,16 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from oslo_config import cfg, types
 
 from dpm_hmc import names
+from dpm_hmc import options as hmc
 from dpm_hmc.errors import ConfigError
+from dpm_hmc.options import EXAMPLE_ID, UUID
 from dpm_hmc.settings import HmcSettings
 
 GROUP = cfg.OptGroup(
-    "dpm",
+    hmc.SECTION,
     title="IBM Z and LinuxONE machines in DPM mode",
     help="""
 Options of the Nova driver for IBM Z and LinuxONE machines in DPM (Dynamic Partition Manager) mode.
@@ -25,8 +26,6 @@ a subset of one CPC: these options name the CPC, the HMC, and the limits of the 
 is chosen by ``[DEFAULT] compute_driver = dpm.DPMDriver``.
 """,
 )
-
-_UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 
 
 @dataclass(frozen=True)
@@ -50,42 +49,6 @@ class StoragePort:
         return f"{self.adapter_id}:{self.port}"
 
 
-class HmcHostType(types.ConfigType):
-    """Host name or IP address of an HMC, without a port."""
-
-    def __init__(self, type_name: str = "host name or IP address") -> None:
-        super().__init__(type_name=type_name)
-        self._domain = types.HostDomain()
-
-    def __call__(self, value: object) -> str:
-        """Return the address, IPv6 in brackets as in a URL. Raises ValueError where it is none."""
-        text = str(value).strip()
-        if re.fullmatch(r"([^:]+|\[.*\]):[0-9]*", text):
-            raise ValueError(f"{value!r} names a port; hmc_port does that, for all HMCs")
-        address: str = self._domain(text.removeprefix("[").removesuffix("]"))
-        return f"[{address}]" if ":" in address else address
-
-    def _formatter(self, value: object) -> str:
-        return str(value)
-
-
-class ObjectIdType(types.ConfigType):
-    """The object id of something on the HMC: a UUID in lower case."""
-
-    def __init__(self, type_name: str = "object id") -> None:
-        super().__init__(type_name=type_name)
-
-    def __call__(self, value: object) -> str:
-        """Return the id. Raises ValueError where `value` is none."""
-        text = str(value).strip().lower()
-        if not re.fullmatch(_UUID, text):
-            raise ValueError(f"{value!r} is no object id such as {_EXAMPLE_ID}")
-        return text
-
-    def _formatter(self, value: object) -> str:
-        return str(value)
-
-
 class StoragePortType(types.ConfigType):
     """``<object id of an FCP adapter>:<port>``."""
 
@@ -94,10 +57,10 @@ class StoragePortType(types.ConfigType):
 
     def __call__(self, value: object) -> StoragePort:
         """Return the port. Raises ValueError where `value` names none."""
-        match = re.fullmatch(rf"({_UUID}):([0-9])", str(value).strip().lower())
+        match = re.fullmatch(rf"({UUID}):([0-9])", str(value).strip().lower())
         if not match:
             raise ValueError(
-                f"{value!r} is no adapter and port such as {_EXAMPLE_ID}:0 "
+                f"{value!r} is no adapter and port such as {EXAMPLE_ID}:0 "
                 "(the adapter's object id, a colon, the port)"
             )
         return StoragePort(match.group(1), int(match.group(2)))
@@ -123,92 +86,11 @@ class WwpnType(types.ConfigType):
         return str(value)
 
 
-_EXAMPLE_ID = "439da232-b18d-11e6-9c12-42f2e9ef1641"
+LEAST_MEMORY = 512
+"""MiB that a partition has at least."""
 
 OPTIONS: Sequence[cfg.Opt] = (
-    cfg.ListOpt(
-        "hmc",
-        item_type=HmcHostType(),
-        default=[],
-        sample_default="hmc1.example.com,hmc2.example.com",
-        help="""
-Host names or IP addresses of the HMC that manages the CPC, and of its alternates. The first one
-that answers is used; when it stops to answer, the first of the list that does.
-""",
-    ),
-    cfg.PortOpt("hmc_port", default=6794, help="Port of the HMC's Web Services API."),
-    cfg.StrOpt("hmc_username", help="User name for the HMC."),
-    cfg.StrOpt(
-        "hmc_password",
-        secret=True,
-        help="""
-Password for the HMC. Write ``$$`` for each ``$`` in it: one alone means the value of another option
-there, and is refused.
-""",
-    ),
-    cfg.BoolOpt(
-        "hmc_verify_certificate",
-        default=True,
-        help="""
-Whether the HMC's certificate is verified. Where this is false, whoever answers at the HMC's address
-is given user name and password.
-""",
-    ),
-    cfg.StrOpt(
-        "hmc_ca_file",
-        sample_default="/etc/nova/hmc-ca.pem",
-        help="""
-File (PEM) or folder of the certificates that the HMC's certificate is verified against. Where it is
-not set, the certificates that Python's requests library brings along are used, which know no HMC
-that signed its own. Nothing of the environment counts, such as ``REQUESTS_CA_BUNDLE``.
-""",
-    ),
-    cfg.IntOpt(
-        "hmc_connect_timeout",
-        default=10,
-        min=1,
-        help="Seconds in which an HMC has to take a connection.",
-    ),
-    cfg.IntOpt(
-        "hmc_read_timeout",
-        default=300,
-        min=1,
-        help="Seconds in which an HMC has to answer a request.",
-    ),
-    cfg.IntOpt(
-        "hmc_operation_timeout",
-        default=900,
-        min=1,
-        help="""
-Seconds in which starting or stopping a partition, fulfilling a volume and other jobs of the HMC
-have to be done.
-""",
-    ),
-    cfg.IntOpt(
-        "hmc_busy_timeout",
-        default=120,
-        min=0,
-        help="""
-Seconds for which a request is repeated while the HMC says that it, or the object, is busy (409 with
-reason 2, 503).
-""",
-    ),
-    cfg.IntOpt(
-        "hmc_outage_timeout",
-        default=600,
-        min=0,
-        help="""
-Seconds for which an operation on a server (build, start, stop, reboot, delete, ports) waits for an
-HMC while none answers, as when it restarts, which takes minutes. What only reads, such as the
-periodic audit, does not wait.
-""",
-    ),
-    cfg.Opt(
-        "cpc_object_id",
-        type=ObjectIdType(),
-        sample_default=_EXAMPLE_ID,
-        help="Object id of the CPC (``zhmc cpc list --uri`` shows it).",
-    ),
+    *hmc.OPTIONS,
     cfg.IntOpt(
         "max_processors",
         min=1,
@@ -220,13 +102,13 @@ many virtual ones.
     ),
     cfg.IntOpt(
         "max_memory",
-        min=512,
+        min=LEAST_MEMORY,
         help="Memory of the CPC in MiB that the servers of this host may use at most.",
     ),
     cfg.MultiOpt(
         "physical_storage_adapter_mappings",
         item_type=StoragePortType(),
-        sample_default=[f"{_EXAMPLE_ID}:0"],
+        sample_default=[f"{EXAMPLE_ID}:0"],
         help="""
 A port of an FCP adapter of the CPC: object id of the adapter, a colon, the port. Can be given
 several times. Each server gets one HBA on each of these ports or, on a machine with storage
@@ -243,6 +125,13 @@ ports that a V7000 Unified names besides its own.
 """,
     ),
 )
+
+
+NEEDED = {
+    **hmc.NEEDED,
+    "max_processors": "how many processors this host may use",
+    "max_memory": "how much memory (MiB) this host may use",
+}
 
 
 @dataclass(frozen=True)
@@ -289,130 +178,25 @@ def read_all(conf: cfg.ConfigOpts) -> tuple[Settings, dict[str, ConfigError]]:
     Returns:
         The settings, in which what is wrong is empty; and what is wrong, by the option's name.
     """
-    errors: dict[str, ConfigError] = {}
-
-    def value(name: str, otherwise: Any, section: str = GROUP.name) -> Any:
-        written = _written(conf, name, section)
-        problem = _unreadable(name, written)
-        try:
-            if problem is None:
-                return conf[section][name] if section == GROUP.name else conf[name]
-        except (cfg.Error, ValueError, RecursionError) as error:
-            problem = _problem(error, written)
-        assert problem is not None
-        errors[name] = ConfigError(name, *problem, section)
-        return otherwise
-
-    def needed(name: str, meaning: str, otherwise: Any) -> Any:
-        found = value(name, otherwise)
-        if name not in errors and found in (None, "", []):
-            errors[name] = ConfigError(
-                name, "(not set)", "the driver needs it", f"Set it to {meaning}"
-            )
-            return otherwise
-        return found
-
-    host = value("host", "", _DEFAULT)
+    reader = hmc.Reader(conf, OPTIONS, NEEDED, "the driver needs it", "nova.conf")
+    host = reader.value("host", "")
     if len(host) > names.LONGEST_HOST:
-        errors["host"] = ConfigError(
+        reader.errors["host"] = ConfigError(
             "host",
             host,
             f"it has {len(host)} characters, and with more than {names.LONGEST_HOST} the "
             f"names of its partitions would have more than {names.LONGEST}",
             "Set it to a shorter name, before the host has any server",
-            section=_DEFAULT,
+            section="DEFAULT",
         )
-    verify: bool | str = value("hmc_verify_certificate", True)
-    ca_file = value("hmc_ca_file", None)
+    values = reader.section()
     settings = Settings(
         host=host,
-        hmc=HmcSettings(
-            hosts=tuple(needed("hmc", "the HMC's host name", ())),
-            port=value("hmc_port", 0),
-            username=needed("hmc_username", "the user name for the HMC", ""),
-            password=needed("hmc_password", "the password for the HMC", ""),
-            verify=ca_file if verify and ca_file else verify,
-            connect_timeout=value("hmc_connect_timeout", 0),
-            read_timeout=value("hmc_read_timeout", 0),
-            operation_timeout=value("hmc_operation_timeout", 0),
-            busy_timeout=value("hmc_busy_timeout", 0),
-            outage_timeout=value("hmc_outage_timeout", 0),
-        ),
-        cpc_object_id=needed("cpc_object_id", "the object id of the CPC", ""),
-        max_processors=needed("max_processors", "how many processors this host may use", 0),
-        max_memory=needed("max_memory", "how much memory (MiB) this host may use", 0),
-        storage_ports=tuple(dict.fromkeys(value("physical_storage_adapter_mappings", ()) or ())),
-        ignored_wwpns=frozenset(value("target_wwpn_ignore_list", ())),
+        hmc=hmc.hmc_settings(values),
+        cpc_object_id=values["cpc_object_id"],
+        max_processors=values["max_processors"],
+        max_memory=values["max_memory"],
+        storage_ports=tuple(dict.fromkeys(values["physical_storage_adapter_mappings"])),
+        ignored_wwpns=frozenset(values["target_wwpn_ignore_list"]),
     )
-    return settings, errors
-
-
-class _Unsubstituted(cfg.ConfigOpts):
-    """Options as they are written: oslo.config takes ``$name`` for the value of another option."""
-
-    class Template(cfg.ConfigOpts.Template):
-        """Text in which nothing is put."""
-
-        def safe_substitute(self, *arguments: Any, **named: Any) -> str:
-            """Return the text as it is; oslo.config has made ``$$`` of each ``\\$``."""
-            return self.template
-
-
-_DEFAULT = "DEFAULT"
-_NOT_SHOWN = "(not shown)"
-_SECRET = "hmc_password"
-_LISTS = frozenset(option.name for option in OPTIONS if isinstance(option, cfg.ListOpt))
-_ASSIGNMENT = re.compile(rf"\n\s*(?:\w+\s*=|(?:{'|'.join(option.name for option in OPTIONS)})\s*:)")
-
-
-def _written(conf: cfg.ConfigOpts, name: str, section: str) -> list[str]:
-    """Return what the files say for an option, the one that counts last."""
-    raw = _Unsubstituted()
-    raw.register_opt(cfg.MultiStrOpt(name, default=[]), group=section)
-    raw([], default_config_files=conf.config_file or [], default_config_dirs=conf.config_dir or [])
-    return list(raw[section][name])
-
-
-def _unreadable(name: str, written: Sequence[str]) -> tuple[str, str, str] | None:
-    """Return what is wrong with text that may hold, or may make, another password than is meant.
-
-    Such text is not shown: what it goes on with may be ``hmc_password`` itself. A list may go on
-    in further lines, if none of them is an option.
-
-    Returns:
-        value, problem and cure of a `ConfigError`; None: nothing is wrong
-    """
-    if any(_ASSIGNMENT.search(each) or ("\n" in each and name not in _LISTS) for each in written):
-        return (
-            _NOT_SHOWN,
-            "an indented line after it goes on with its value",
-            "Begin each option of nova.conf at the start of its line",
-        )
-    if name == _SECRET and any(map(_substitutes, written[-1:])):
-        return (
-            _NOT_SHOWN,
-            "a $ in it means the value of another option there",
-            "Write $$ for each $ of the password",
-        )
-    return None
-
-
-def _problem(error: Exception, written: Sequence[str]) -> tuple[str, str, str]:
-    """Return value, problem and cure of a `ConfigError` for what oslo.config cannot read."""
-    shown = ", ".join(written) or "(unreadable)"
-    if any(map(_substitutes, written)):
-        # oslo.config's error may show the other option's value, which may be the password.
-        return (
-            shown,
-            "a $ in it means the value of another option there, which cannot be read",
-            "Write $$ for each $ that belongs to the value",
-        )
-    # oslo.config wraps it in "Value for option ... from LocationInfo(...) is not valid: ".
-    cause = str(error).partition(" is not valid: ")[2] or str(error)
-    return shown, cause, "Correct it in nova.conf"
-
-
-def _substitutes(written: str) -> bool:
-    """Whether oslo.config puts the value of another option into a text."""
-    found = cfg.ConfigOpts.Template.pattern.finditer(written)
-    return any(each["named"] or each["braced"] for each in found)
+    return settings, reader.errors

@@ -12,6 +12,7 @@ server that cannot be run here is refused before anything is made.
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -19,7 +20,7 @@ from typing import Any
 import nova.conf
 import os_resource_classes as orc
 from nova import exception
-from nova.compute import power_state, task_states, vm_states
+from nova.compute import task_states, vm_states
 from nova.network.model import NetworkInfo
 from nova.objects import fields
 from nova.objects.instance import Instance
@@ -29,8 +30,9 @@ from nova.volume import cinder
 from oslo_log import log
 
 from dpm_hmc.client import Hmc
+from dpm_hmc.clock import Clock
 from dpm_hmc.errors import DpmError, HmcError
-from nova_dpm import conf, host, inventory, plugging
+from nova_dpm import conf, inventory, plugging
 from nova_dpm.check import start
 from nova_dpm.errors import RefusedError
 from nova_dpm.looks import Looks
@@ -39,10 +41,10 @@ from nova_dpm.partition import Listed
 from nova_dpm.servers import MissingPartitionError, Servers
 from nova_dpm.storage import FcVolume
 from nova_dpm.translation import (
-    POWER_STATES,
     build_refusals,
     check_server,
     hmc_failures,
+    power_state_of,
     refusals,
     root_volume,
     told,
@@ -58,21 +60,26 @@ asks for all servers at once."""
 
 
 class DPMDriver(driver.ComputeDriver):  # type: ignore[misc]
-    """Runs Nova's servers as partitions of a CPC in DPM mode."""
+    """Runs Nova's servers as partitions of a CPC in DPM mode.
+
+    Args:
+        virtapi: Nova's
+        clock: for pauses and time-outs
+    """
 
     capabilities = {  # noqa: RUF012 - Nova's attribute, read by Nova
         **driver.ComputeDriver.capabilities,
         "supports_attach_interface": True,
     }
 
-    def __init__(self, virtapi: VirtAPI) -> None:
+    def __init__(self, virtapi: VirtAPI, clock: Clock = time) -> None:
         super().__init__(virtapi)
         try:
             self._settings = conf.read(CONF)
-            self._hmc = Hmc(self._settings.hmc)
+            self._hmc = Hmc(self._settings.hmc, clock)
             try:
-                self._cpc = host.look(self._hmc, self._settings)
-                start.check(self._hmc, self._settings, self._cpc)
+                self._cpc = start.usable_cpc(self._hmc, self._settings)
+                start.check_options(self._hmc, self._settings, self._cpc)
             finally:
                 # Nova may fork next; the connections are made again where they are used.
                 self._hmc.close()
@@ -86,12 +93,15 @@ class DPMDriver(driver.ComputeDriver):  # type: ignore[misc]
             LOG.critical("nova-compute cannot start: %s", problem)
             sys.exit(1)
         self._servers = Servers(self._hmc, self._settings, self._cpc)
-        self._looks: Looks[dict[str, Listed]] = Looks(self._servers.listed)
+        self._looks: Looks[dict[str, Listed]] = Looks(self._servers.listed, clock)
 
     def init_host(self, host: str) -> None:
         """Say what is managed; `__init__` has checked it."""
         LOG.info(
-            "Host %s runs its servers on CPC %s over HMC %s", host, self._cpc.name, self._hmc.host
+            "Host %s runs its servers on CPC %s over HMC %s",
+            host,
+            self._cpc.name,
+            self._hmc.address,
         )
 
     def cleanup_host(self, host: str) -> None:
@@ -128,7 +138,7 @@ class DPMDriver(driver.ComputeDriver):  # type: ignore[misc]
             status = partition.status if partition else None
         if status is None:
             raise exception.InstanceNotFound(instance_id=instance.uuid)
-        return hardware.InstanceInfo(state=POWER_STATES.get(status, power_state.NOSTATE))
+        return hardware.InstanceInfo(state=power_state_of(status))
 
     def get_available_nodes(self, refresh: bool = False) -> list[str]:
         """Return the one node: the OpenStack host itself."""

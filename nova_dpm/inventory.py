@@ -9,9 +9,8 @@ import os_traits
 from nova.objects import fields
 from oslo_serialization import jsonutils
 
-from nova_dpm.conf import Settings
-from nova_dpm.host import Cpc, version_number
-from nova_dpm.translation import LEAST_MEMORY
+from nova_dpm.conf import LEAST_MEMORY, Settings
+from nova_dpm.cpc import Cpc, version_number
 
 TRAITS = (os_traits.HW_ARCH_S390X,)
 

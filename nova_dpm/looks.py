@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Generic, TypeVar
+
+from dpm_hmc.clock import Clock
 
 Seen = TypeVar("Seen")
 
@@ -14,8 +15,8 @@ Seen = TypeVar("Seen")
 class _Flight(Generic[Seen]):
     """A question that is under way, or its answer."""
 
-    def __init__(self) -> None:
-        self.begin = time.monotonic()
+    def __init__(self, begin: float) -> None:
+        self.begin = begin
         self.answer: Future[Seen] = Future()
 
 
@@ -24,10 +25,12 @@ class Looks(Generic[Seen]):
 
     Args:
         look: returns what is there now
+        clock: by which a look grows old
     """
 
-    def __init__(self, look: Callable[[], Seen]) -> None:
+    def __init__(self, look: Callable[[], Seen], clock: Clock) -> None:
         self._look = look
+        self._clock = clock
         self._flight: _Flight[Seen] | None = None
         self._lock = threading.Lock()
 
@@ -37,12 +40,12 @@ class Looks(Generic[Seen]):
         Raises:
             Exception: what `look` raised.
         """
-        wanted_since = time.monotonic() - max_age
+        now = self._clock.monotonic()
         with self._lock:
             flight = self._flight
-            is_ours = flight is None or flight.begin < wanted_since
+            is_ours = flight is None or flight.begin < now - max_age
             if flight is None or is_ours:
-                flight = self._flight = _Flight()
+                flight = self._flight = _Flight(now)
         if is_ours:
             self._fly(flight)
         return flight.answer.result()

@@ -24,8 +24,8 @@ from dpm_hmc.errors import (
     StateError,
 )
 from nova_dpm.conf import Settings
+from nova_dpm.cpc import Cpc
 from nova_dpm.errors import RefusedError
-from nova_dpm.host import Cpc
 from nova_dpm.network import Networks, Nic, WantedNic, guest
 from nova_dpm.network.nics import with_nic
 from nova_dpm.network.ports import mac_of, port_id_of, wanted_nic, wanted_nics

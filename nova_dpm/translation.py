@@ -13,31 +13,27 @@ from nova.virt import configdrive, driver
 from oslo_log import log
 
 from dpm_hmc.errors import DpmError, HmcError
+from dpm_hmc.statuses import Status
+from nova_dpm.conf import LEAST_MEMORY
 from nova_dpm.errors import RefusedError
 from nova_dpm.storage import FcVolume
 
 LOG = log.getLogger(__name__)
 
-LEAST_MEMORY = 512
-"""MiB that a partition has at least (help text of ``[dpm] max_memory``)."""
 
-POWER_STATES = {
-    "active": power_state.RUNNING,
-    "degraded": power_state.RUNNING,
-    "stopped": power_state.SHUTDOWN,
-    # Its operating system has shut down, or nothing could be loaded. Nova stops it, as it does with
-    # a server that has ended by itself; it would leave one that is "paused" alone for ever.
-    "paused": power_state.SHUTDOWN,
-    # A start found no processors, memory or adapters for it.
-    "reservation-error": power_state.SHUTDOWN,
-    # Nova stops what crashed.
-    "terminated": power_state.CRASHED,
-    # On their way, or nobody knows: Nova must draw no conclusion.
-    "starting": power_state.NOSTATE,
-    "stopping": power_state.NOSTATE,
-    "status-check": power_state.NOSTATE,
-    "communications-not-active": power_state.NOSTATE,
-}
+def power_state_of(status: Status) -> int:
+    """Return Nova's power state of a partition."""
+    if status.is_running:
+        return int(power_state.RUNNING)
+    if status is Status.TERMINATED:
+        return int(power_state.CRASHED)  # Nova stops what crashed
+    if status.is_stopped or status is Status.PAUSED:
+        # In a paused one the operating system has shut down, or nothing could be loaded. Nova stops
+        # it, as it does with a server that has ended by itself; it would leave one that is "paused"
+        # alone for ever.
+        return int(power_state.SHUTDOWN)
+    # On its way, or nobody knows: Nova must draw no conclusion.
+    return int(power_state.NOSTATE)
 
 
 def check_server(instance: Instance) -> None:

@@ -11,6 +11,7 @@ import shutil
 import socket
 import sys
 import textwrap
+import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -18,10 +19,12 @@ from pathlib import Path
 from oslo_config import cfg
 
 from dpm_hmc.client import Hmc
+from dpm_hmc.clock import Clock
 from dpm_hmc.errors import DpmError
 from nova_dpm import conf as options
 from nova_dpm.check import report
-from nova_dpm.check.everything import FAILED, HMC_OPTIONS, OK, SKIPPED, WARNING, Row, survey
+from nova_dpm.check.everything import HMC_OPTIONS, findings
+from nova_dpm.check.finding import FAILED, OK, SKIPPED, WARNING, Finding
 
 _DESCRIPTION = """\
 Looks whether nova-compute can start with the Nova driver for DPM: reads the options as nova-compute
@@ -47,7 +50,7 @@ _RESULT_COLUMN = 9
 _LEAST_DETAIL = 40
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None, clock: Clock = time) -> int:
     """Run the command; 0: nothing failed, 1: something did, 2: usage."""
     arguments = _parser().parse_args(argv)
     # What failed is in the table; the driver's log lines beside it would say it twice.
@@ -61,9 +64,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"nova-dpm-check: {error}", file=sys.stderr)
         return 2
     try:
-        code = _report(conf, as_json=arguments.json)
+        code = _report(conf, clock, as_json=arguments.json)
         if arguments.report is not None:
-            code |= _write_report(conf, arguments.report)
+            code |= _write_report(conf, clock, arguments.report)
         return code
     except KeyboardInterrupt:
         return 130  # as a shell reports SIGINT; an HMC that does not answer is waited for long
@@ -141,23 +144,23 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _report(conf: cfg.ConfigOpts, *, as_json: bool) -> int:
+def _report(conf: cfg.ConfigOpts, clock: Clock, *, as_json: bool) -> int:
     if as_json:
-        rows = list(survey(conf))
-        print(json.dumps([asdict(row) for row in rows], indent=2))
+        found = list(findings(conf, clock))
+        print(json.dumps([asdict(each) for each in found], indent=2))
     else:
-        rows = _print_table(conf)
-    return int(any(row.result == FAILED for row in rows))
+        found = _print_table(conf, clock)
+    return int(any(each.result == FAILED for each in found))
 
 
-def _write_report(conf: cfg.ConfigOpts, path: Path) -> int:
+def _write_report(conf: cfg.ConfigOpts, clock: Clock, path: Path) -> int:
     settings, errors = options.read_all(conf)
     unusable = [name for name in (*HMC_OPTIONS, "cpc_object_id") if name in errors]
     if unusable:
         first = ", ".join(unusable)
         print(f"nova-dpm-check: no report: first {first} has to be right", file=sys.stderr)
         return 1
-    hmc = Hmc(settings.hmc)
+    hmc = Hmc(settings.hmc, clock)
     try:
         hmc.api_version()
         report.write(report.collect(hmc, settings), path)
@@ -170,30 +173,30 @@ def _write_report(conf: cfg.ConfigOpts, path: Path) -> int:
     return 0
 
 
-def _print_table(conf: cfg.ConfigOpts) -> list[Row]:
-    """Print each row when it is there: an HMC that does not answer takes its time."""
-    rows = []
+def _print_table(conf: cfg.ConfigOpts, clock: Clock) -> list[Finding]:
+    """Print each finding when it is there: an HMC that does not answer takes its time."""
+    found = []
     print(_line("CHECK", "RESULT", "DETAIL"))
-    for row in survey(conf):
-        rows.append(row)
-        print(_format(row), flush=True)
-    counts = [(sum(row.result == kind for row in rows), kind) for kind in _ORDER]
+    for each in findings(conf, clock):
+        found.append(each)
+        print(_format(each), flush=True)
+    counts = [(sum(each.result == kind for each in found), kind) for kind in _ORDER]
     print("\n" + ", ".join(f"{count} {kind}" for count, kind in counts if count))
-    return rows
+    return found
 
 
-def _format(row: Row) -> str:
+def _format(finding: Finding) -> str:
     width = max(_columns() - _CHECK_COLUMN - _RESULT_COLUMN, _LEAST_DETAIL)
-    lines = textwrap.wrap(_plain(row.detail), width, break_on_hyphens=False)
-    if row.cure:
-        cure = f"-> {_plain(row.cure)}"
+    lines = textwrap.wrap(_plain(finding.detail), width, break_on_hyphens=False)
+    if finding.cure:
+        cure = f"-> {_plain(finding.cure)}"
         lines += textwrap.wrap(cure, width, subsequent_indent="   ", break_on_hyphens=False)
-    if row.command:
-        lines.append(f"   {_plain(row.command)}")  # in one line, as it is to be pasted
-    checks = textwrap.wrap(row.check, _CHECK_COLUMN - 1)
+    if finding.command:
+        lines.append(f"   {_plain(finding.command)}")  # in one line, as it is to be pasted
+    checks = textwrap.wrap(finding.check, _CHECK_COLUMN - 1)
     lines += [""] * (len(checks) - len(lines))
     checks += [""] * (len(lines) - len(checks))
-    results = [row.result] + [""] * (len(lines) - 1)
+    results = [finding.result] + [""] * (len(lines) - 1)
     return "\n".join(map(_line, checks, results, lines))
 
 

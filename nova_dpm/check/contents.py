@@ -1,8 +1,7 @@
-"""What HMC and CPC offer to this host, in words: storage, networks, partitions."""
+"""What this host has on the CPC, in words: storage, networks, partitions."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from functools import partial
 from urllib.parse import quote
@@ -11,8 +10,9 @@ from dpm_hmc import answers, names
 from dpm_hmc.answers import Properties
 from dpm_hmc.client import Hmc
 from dpm_hmc.errors import HttpError
+from nova_dpm.check.finding import Finding, doubtful, fine
 from nova_dpm.check.start import adapter_problem
-from nova_dpm.host import Cpc, Finding, object_id
+from nova_dpm.cpc import Cpc, object_id
 from nova_dpm.network import ADAPTER, MAC_SETTABLE, VLAN_SETTABLE, VSWITCH
 
 _NETWORK_FAMILIES = ("hipersockets", "network-express")
@@ -71,11 +71,11 @@ def partitions(hmc: Hmc, cpc: Cpc, host: str) -> Finding:
     ours = [name for name in shown if names.instance_uuid(host, name) is not None]
     text = f"{len(ours)} of host {host}, {len(shown)} of the CPC shown to this user"
     if cpc.maximum_partitions is None:
-        return Finding(text)
+        return fine(text)
     text += f", {cpc.maximum_partitions} at most"
     if len(shown) >= cpc.maximum_partitions:
-        return Finding(text, "No server can be created before a partition is deleted")
-    return Finding(text)
+        return doubtful(text, "No server can be created before a partition is deleted")
+    return fine(text)
 
 
 def storage_groups(hmc: Hmc, host: str) -> Finding:
@@ -84,7 +84,7 @@ def storage_groups(hmc: Hmc, host: str) -> Finding:
     Raises:
         HmcError: they cannot be listed.
     """
-    return Finding(f"{len(host_groups(hmc, host))} of host {host}")
+    return fine(f"{len(host_groups(hmc, host))} of host {host}")
 
 
 def host_groups(hmc: Hmc, host: str) -> list[Properties]:
@@ -93,7 +93,7 @@ def host_groups(hmc: Hmc, host: str) -> list[Properties]:
     Raises:
         HmcError: they cannot be listed.
     """
-    pattern = re.escape(f"OpenStack-{host}-") + ".*"
+    pattern = names.partition_pattern(host)
     answer = hmc.get(f"/api/storage-groups?name={quote(pattern)}")
     shown = answers.objects(answer, "storage-groups")
     return [
@@ -115,7 +115,7 @@ def _switch(hmc: Hmc, listed: Properties, adapters: dict[str, Properties]) -> Fi
     except HttpError as error:
         if not error.is_hidden:
             raise
-        return Finding(
+        return doubtful(
             f"virtual switch {object_id(listed)} is listed and not shown ({error.status},"
             f"{error.reason})",
             "Give the user access to it if servers shall have NICs there",
@@ -128,7 +128,7 @@ def _switch(hmc: Hmc, listed: Properties, adapters: dict[str, Properties]) -> Fi
         f"{answers.number(switch, 'port')} of adapter {backing.get('name', 'unknown')}"
     )
     if not backing:
-        return Finding(
+        return doubtful(
             f"{text} ({backing_uri.rsplit('/', 1)[-1]}), which is not shown to this user",
             "Give the user access to the adapter: a NIC needs it",
         )
@@ -156,7 +156,7 @@ def _port(listed: Properties, adapter: Properties, port_uri: str) -> Finding:
 def _network(text: str, adapter: Properties) -> Finding:
     problem = adapter_problem(adapter)
     if problem:
-        return Finding(
+        return doubtful(
             f"{text}, which is {problem}", "NICs there have no network; look at the adapter"
         )
-    return Finding(text)
+    return fine(text)

@@ -14,7 +14,6 @@ import shlex
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from enum import Enum
 from http import HTTPStatus
 from urllib.parse import quote
 
@@ -24,8 +23,9 @@ from dpm_hmc.client import Hmc
 from dpm_hmc.errors import AnswerError, DpmError, HttpError
 from dpm_hmc.permissions import API_NAMES, CLASSES, STORAGE_TASKS, TASKS
 from nova_dpm.check import contents
+from nova_dpm.check.finding import FAILED, OK, SKIPPED, WARNING, Finding
 from nova_dpm.conf import Settings
-from nova_dpm.host import Cpc
+from nova_dpm.cpc import Cpc
 
 _THIS_USER = "/api/users/this-user"
 _USERS = "/api/console/users"
@@ -35,35 +35,6 @@ _MOST_ROLES = 20
 
 _CHANGEABLE = "user-defined"
 _GIVE_IT = "Give it to a role of the user on the HMC"
-
-
-class State(Enum):
-    """What can be said of a permission."""
-
-    GRANTED = "granted"
-    MISSING = "missing"
-    DOUBTFUL = "doubtful"
-    """It may do without; nobody knows."""
-    UNKNOWN = "unknown"
-
-
-@dataclass(frozen=True)
-class Grant:
-    """What can be said of one permission.
-
-    Args:
-        what: ``task New Partition``, ``class partition``
-        state: granted or not
-        text: where that is known from, or why it is not
-        cure: what to do about it
-        command: that does it, where it is known
-    """
-
-    what: str
-    state: State
-    text: str
-    cure: str = ""
-    command: str = ""
 
 
 @dataclass(frozen=True)
@@ -102,14 +73,15 @@ def _reading(what: str) -> Iterator[None]:
         said = f"the HMC answered {error.status},{error.reason}"
         raise _UnreadableError(f"{what} cannot be read: {said}") from None
     except DpmError as error:
-        raise _UnreadableError(f"{what} cannot be read: {error}") from None
+        raise _UnreadableError(f"{what} cannot be read: {error.finding}") from None
 
 
-def look(hmc: Hmc, settings: Settings, cpc: Cpc) -> list[Grant]:
+def permissions(hmc: Hmc, settings: Settings, cpc: Cpc) -> list[Finding]:
     """Return what can be said of each permission that the driver needs, in the operators' order.
 
     Access to the CPC, adapters and virtual switches is not among them: that they can be read shows
-    it. Whatever the HMC answers, or does not, is part of the result.
+    it. Whatever the HMC answers, or does not, is part of the result: `SKIPPED` is what nobody can
+    tell, `WARNING` what the driver may do without.
 
     Args:
         hmc: the session
@@ -123,16 +95,16 @@ def look(hmc: Hmc, settings: Settings, cpc: Cpc) -> list[Grant]:
     except _UnreadableError as error:
         refused = _refused_report(hmc, settings.host) if cpc.has_storage_management else ""
         return [
-            Grant(f"task {task}", State.MISSING, refused, _GIVE_IT)
+            Finding(f"task {task}", FAILED, refused, _GIVE_IT)
             if refused and task in STORAGE_TASKS
-            else Grant(f"task {task}", State.UNKNOWN, str(error))
+            else Finding(f"task {task}", SKIPPED, str(error))
             for task in needed
-        ] + [Grant(f"class {name}", State.UNKNOWN, str(error)) for name in classes]
+        ] + [Finding(f"class {name}", SKIPPED, str(error)) for name in classes]
     try:
         named = _tasks(hmc)
         tasks = [_task(task, roles, unread, named) for task in needed]
     except _UnreadableError as error:
-        tasks = [Grant(f"task {task}", State.UNKNOWN, str(error)) for task in needed]
+        tasks = [Finding(f"task {task}", SKIPPED, str(error)) for task in needed]
     return tasks + [_class(name, roles, unread, cpc) for name in classes]
 
 
@@ -230,19 +202,19 @@ def _tasks(hmc: Hmc) -> dict[str, set[str]]:
     return named
 
 
-def _task(task: str, roles: list[_Role], unread: str, named: dict[str, set[str]]) -> Grant:
+def _task(task: str, roles: list[_Role], unread: str, named: dict[str, set[str]]) -> Finding:
     what = f"task {task}"
     known = [name for name in (task.lower(), *API_NAMES[task]) if name in named]
     uris = set().union(*(named[name] for name in known))
     if not uris:
-        return Grant(what, State.UNKNOWN, f"the HMC lists no task {' or '.join(API_NAMES[task])}")
+        return Finding(what, SKIPPED, f"the HMC lists no task {' or '.join(API_NAMES[task])}")
     giving = [role.name for role in roles if uris <= role.objects]
     if giving:
-        return Grant(what, State.GRANTED, f"given by role {', '.join(giving)}")
+        return Finding(what, OK, f"given by role {', '.join(giving)}")
     if any(uris & role.objects for role in roles):
-        return Grant(what, State.UNKNOWN, f"the HMC lists several tasks {', '.join(known)}")
+        return Finding(what, SKIPPED, f"the HMC lists several tasks {', '.join(known)}")
     if unread:
-        return Grant(what, State.UNKNOWN, unread)
+        return Finding(what, SKIPPED, unread)
     text = f"none of the user's roles gives it: {', '.join(role.name for role in roles)}"
     viewing = [role.name for role in roles if uris & role.views]
     if viewing:
@@ -252,19 +224,19 @@ def _task(task: str, roles: list[_Role], unread: str, named: dict[str, set[str]]
         "permitted-object-type": "object",
         "view-only-mode": False,
     }
-    return Grant(what, State.MISSING, text, _GIVE_IT, _add(roles, permission))
+    return Finding(what, FAILED, text, _GIVE_IT, _add(roles, permission))
 
 
-def _class(name: str, roles: list[_Role], unread: str, cpc: Cpc) -> Grant:
+def _class(name: str, roles: list[_Role], unread: str, cpc: Cpc) -> Finding:
     what = f"class {name}"
     giving = [role.name for role in roles if name in role.classes or _inherits(name, role, cpc)]
     if giving:
-        return Grant(what, State.GRANTED, f"given by role {', '.join(giving)}")
+        return Finding(what, OK, f"given by role {', '.join(giving)}")
     if unread:
-        return Grant(what, State.UNKNOWN, unread)
-    return Grant(
+        return Finding(what, SKIPPED, unread)
+    return Finding(
         what,
-        State.DOUBTFUL,
+        WARNING,
         "none of the user's roles gives access to it; whether the HMC shows a user what it has "
         "made without that is not known",
         _GIVE_IT,

@@ -17,7 +17,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from dpm_hmc import answers
+from dpm_hmc import answers, names
 from dpm_hmc.client import Hmc
 from dpm_hmc.errors import DpmError, HttpError
 from nova_dpm.check.anonymous import Anonymous
@@ -138,9 +138,11 @@ def _two_of_each_type(listed: list[dict[str, Any]]) -> Iterator[str]:
 
 def _first(listed: list[dict[str, Any]], settings: Settings) -> list[str]:
     """Return the URIs of some objects, those of this host before others."""
-    ours = f"OpenStack-{settings.host}-"
-    some = sorted(listed, key=lambda each: not str(each.get("name")).startswith(ours))[:_AT_MOST]
-    return [str(each["object-uri"]) for each in some]
+
+    def is_foreign(each: dict[str, Any]) -> bool:
+        return names.instance_uuid(settings.host, str(each.get("name"))) is None
+
+    return [str(each["object-uri"]) for each in sorted(listed, key=is_foreign)[:_AT_MOST]]
 
 
 def _items(answer: Any, name: str) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Whether the options fit the CPC: asked by nova-compute at its start, and by nova-dpm-check."""
+"""Whether the CPC can be used and the options fit it: what nova-compute checks at its start."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from oslo_log import log
 from dpm_hmc import answers
 from dpm_hmc.answers import Properties
 from dpm_hmc.client import Hmc
-from dpm_hmc.errors import ConfigError, DpmError, HttpError
+from dpm_hmc.errors import ConfigError, DpmError, HttpError, StateError
+from nova_dpm.check.finding import WARNING, Check, Finding, doubtful, fine
 from nova_dpm.conf import Settings, StoragePort
-from nova_dpm.host import Check, Cpc, Finding, listing, object_id
+from nova_dpm.cpc import UP, WELL, Cpc, find_cpc, listing, object_id
 
 LOG = log.getLogger(__name__)
 
@@ -20,7 +21,27 @@ _NOT_CONFIGURED = "not-configured"
 """Type of a FICON adapter that is for FCP, or for FICON, once somebody has said so."""
 
 
-def fit_checks(hmc: Hmc, settings: Settings, cpc: Cpc) -> Iterator[Check]:
+def usable_cpc(hmc: Hmc, settings: Settings) -> Cpc:
+    """Find the CPC, and check that it can be used.
+
+    Raises:
+        ConfigError: there is no such CPC, or it is not in DPM mode.
+        StateError: it is down.
+        HmcError: the HMC cannot be asked.
+    """
+    cpc = find_cpc(hmc, settings.cpc_object_id)
+    for each in state_checks(cpc):
+        each.run()
+    return cpc
+
+
+def state_checks(cpc: Cpc) -> Iterator[Check]:
+    """Yield the checks whether the CPC can be used at all. No request."""
+    yield Check("DPM mode", "cpc_object_id", lambda: _check_mode(cpc))
+    yield Check("CPC status", "cpc_object_id", lambda: _check_status(cpc))
+
+
+def option_checks(hmc: Hmc, settings: Settings, cpc: Cpc) -> Iterator[Check]:
     """Yield the checks whether the options fit the CPC."""
     limits = (
         ("max_processors", settings.max_processors, cpc.processors, "IFL processors"),
@@ -36,7 +57,7 @@ def fit_checks(hmc: Hmc, settings: Settings, cpc: Cpc) -> Iterator[Check]:
         yield Check(f"storage port {number}", option, run)
 
 
-def check(hmc: Hmc, settings: Settings, cpc: Cpc) -> None:
+def check_options(hmc: Hmc, settings: Settings, cpc: Cpc) -> None:
     """Check the options against the CPC, and log what is doubtful.
 
     Raises:
@@ -47,10 +68,10 @@ def check(hmc: Hmc, settings: Settings, cpc: Cpc) -> None:
             "hmc_verify_certificate = false: whoever answers at the HMC's address is given the "
             "password. Set hmc_ca_file, and remove this option"
         )
-    for each in fit_checks(hmc, settings, cpc):
+    for each in option_checks(hmc, settings, cpc):
         finding = each.run()
-        if finding.doubt:
-            LOG.warning("%s: %s. %s", each.option, finding.text, finding.doubt)
+        if finding.result == WARNING:
+            LOG.warning("%s: %s. %s", each.option, finding.detail, finding.cure)
 
 
 def check_storage_port(hmc: Hmc, cpc: Cpc, port: StoragePort) -> Finding:
@@ -74,7 +95,7 @@ def check_storage_port(hmc: Hmc, cpc: Cpc, port: StoragePort) -> Finding:
     except HttpError as error:
         if not error.is_hidden:
             raise
-        raise wrong(f"HMC {hmc.host} shows no such adapter to this user") from None
+        raise wrong(f"HMC {hmc.address} shows no such adapter to this user") from None
     label = f"adapter {answers.text(adapter, 'name')}"
     if adapter.get("parent", cpc.uri) != cpc.uri:
         raise wrong(f"{label} is not one of CPC {cpc.name}")
@@ -85,11 +106,11 @@ def check_storage_port(hmc: Hmc, cpc: Cpc, port: StoragePort) -> Finding:
     found = f"{port}, {label}"
     problem = adapter_problem(adapter)
     if problem:
-        return Finding(
+        return doubtful(
             f"{found}, is {problem}",
             "No server gets to its volumes over it; look at the adapter on the HMC",
         )
-    return Finding(found)
+    return fine(found)
 
 
 def adapter_problem(adapter: Properties) -> str:
@@ -106,6 +127,28 @@ def adapter_problem(adapter: Properties) -> str:
     return ", ".join(bad)
 
 
+def _check_mode(cpc: Cpc) -> Finding:
+    if not cpc.is_dpm:
+        raise ConfigError(
+            "cpc_object_id",
+            cpc.uri.rsplit("/", 1)[-1],
+            f"CPC {cpc.name} is not in DPM mode",
+            "Choose a CPC in DPM mode, or enable DPM on this one",
+        )
+    return fine(f"CPC {cpc.name} is in DPM mode")
+
+
+def _check_status(cpc: Cpc) -> Finding:
+    if cpc.status not in UP:
+        raise StateError(
+            f"CPC {cpc.name} ([dpm] cpc_object_id = {cpc.uri.rsplit('/', 1)[-1]}) is {cpc.status}",
+            "Start it on the HMC, then start nova-compute again",
+        )
+    if cpc.status not in WELL:
+        return doubtful(f"CPC {cpc.name} is {cpc.status}", "Look at its hardware messages")
+    return fine(cpc.status)
+
+
 def _fcp_ports(hmc: Hmc, cpc: Cpc) -> str:
     try:
         shown = answers.objects(hmc.get(f"{cpc.uri}/adapters?adapter-family=ficon"), "adapters")
@@ -119,7 +162,7 @@ def _fcp_ports(hmc: Hmc, cpc: Cpc) -> str:
         # The first port of each: so far there is no FCP adapter with more.
         return listing((answers.text(each, "name"), f"{object_id(each)}:0") for each in fcp)
     except DpmError as error:
-        return f"none that is shown ({error})"
+        return f"none that is shown ({error.finding})"
 
 
 def _check_limit(option: str, value: int, available: int, what: str, cpc: Cpc) -> Finding:
@@ -137,7 +180,7 @@ def _check_limit(option: str, value: int, available: int, what: str, cpc: Cpc) -
             f"CPC {cpc.name} has {available} {what}",
             f"Set it to {available} or less",
         )
-    return Finding(f"{value} of {available} {what}")
+    return fine(f"{value} of {available} {what}")
 
 
 def _refuse_no_ports(hmc: Hmc, cpc: Cpc) -> Finding:

@@ -11,7 +11,7 @@ from dpm_guest.bootparams import MAX_PORT, NicParams
 from dpm_guest.errors import DpmGuestError
 from dpm_guest.ids import CcwId, Mac
 from dpm_hmc import names
-from nova_dpm.conf import ObjectIdType
+from dpm_hmc.options import ObjectIdType
 from nova_dpm.errors import RefusedError
 from nova_dpm.network.backings import KINDS, Kind
 from nova_dpm.network.devnos import devno_at

@@ -127,7 +127,7 @@ def _wait_until_fulfilled(hmc: Hmc, volume_uri: str) -> None:
     try:
         hmc.until(f"Boot volume {volume_uri} fulfilled", usable)
     except JobTimeoutError as error:
-        raise StateError(f"{error}; it is {state}") from None
+        raise StateError(f"{error.finding}; it is {state}", error.cure) from None
 
 
 def _accept(hmc: Hmc, volume_uri: str) -> None:

@@ -23,7 +23,7 @@ from dpm_hmc.answers import Properties
 from dpm_hmc.client import Hmc
 from dpm_hmc.errors import ConflictError, NameTakenError, NotFoundError, StateError
 from nova_dpm.conf import Settings
-from nova_dpm.host import Cpc
+from nova_dpm.cpc import Cpc
 from nova_dpm.partition import Partition
 from nova_dpm.storage.bootvolume import (
     boot_volume_of,

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.driver import haste
 from tests.driver.matrix import SUBJECTS, Outcome, Verdict, cases, judge
 
 PROCESSES = min(2, os.cpu_count() or 1)
@@ -26,14 +25,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.driver)
-
-
-@pytest.fixture(autouse=True)
-def hasty_pauses() -> Iterator[None]:
-    """Have no test of this folder wait for a pause."""
-    haste.hurry()
-    yield
-    haste.relax()
 
 
 @pytest.fixture(scope="session")

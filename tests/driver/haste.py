@@ -5,15 +5,12 @@ from __future__ import annotations
 import threading
 import time
 
-import dpm_hmc.client
-import dpm_hmc.session
-
 _BLINK = 0.002
 _FASTER = 300
 
 
 class HastyTime:
-    """Stands in for the module ``time``: each thread's clock jumps ahead where it would sleep.
+    """A `dpm_hmc.clock.Clock`: each thread's time jumps ahead where it would sleep.
 
     So the driver's pace and its time-outs are the true ones, counted in its own time, and a test
     that waits for a time-out takes little more than the requests in it.
@@ -36,16 +33,5 @@ class HastyTime:
         time.sleep(max(_BLINK, seconds / _FASTER))
 
 
-def hurry() -> None:
-    """Have the driver live in that time until `relax`."""
-    _put(HastyTime())
-
-
-def relax() -> None:
-    """Undo `hurry`."""
-    _put(time)
-
-
-def _put(stand_in: object) -> None:
-    for module in (dpm_hmc.client, dpm_hmc.session):
-        module.time = stand_in  # type: ignore[attr-defined]
+HASTY = HastyTime()
+"""What tests hand in as the clock."""

@@ -11,11 +11,14 @@ import nova.conf
 import zhmcclient
 from nova import objects
 
+from dpm_hmc.client import Hmc
+from dpm_hmc.clock import Clock
 from dpm_lab.hmc import Control, HmcProcess, HmcServer
 from nova_dpm import conf
 from nova_dpm.conf import Settings
 from nova_dpm.driver import DPMDriver
 from tests import brisk
+from tests.driver.haste import HASTY
 
 HOST = "compute-1"
 CONF = nova.conf.CONF
@@ -34,10 +37,14 @@ class Lab:
         machine: z13, z14, z16 or z17
         storage_ports: on how many FCP adapters a server is connected
         apart: in a process of its own instead of this one
+        clock: of the driver
     """
 
-    def __init__(self, machine: str, storage_ports: int = 2, *, apart: bool = False) -> None:
+    def __init__(
+        self, machine: str, storage_ports: int = 2, *, apart: bool = False, clock: Clock = HASTY
+    ) -> None:
         self.machine = machine
+        self.clock = clock
         self.server: HmcServer | HmcProcess = (
             HmcProcess(machine, options=brisk.OPTIONS)
             if apart
@@ -126,6 +133,10 @@ class Lab:
             settings = conf.read(CONF)
         return replace(settings, hmc=replace(settings.hmc, **changed))
 
+    def hmc(self, **changed: Any) -> Hmc:
+        """Return a new door to it, by the options but for `changed` ones of `HmcSettings`."""
+        return Hmc(self.settings(**changed).hmc, self.clock)
+
     def driver(self, virtapi: Any, read_timeout: float | None = None) -> DPMDriver:
         """Return a new driver, as a nova-compute that starts makes one.
 
@@ -134,7 +145,7 @@ class Lab:
         """
         with _configuring:
             configure(self.options())
-            driver = DPMDriver(virtapi)
+            driver = DPMDriver(virtapi, self.clock)
         if read_timeout is not None:
             sessions = driver._hmc._sessions
             sessions._settings = replace(sessions._settings, read_timeout=read_timeout)

@@ -16,7 +16,6 @@ from enum import Enum
 from nova.exception import NovaException
 
 from dpm_lab.hmc import Fault, Request
-from tests.driver import haste
 from tests.driver.compute import Compute, Server, hipersockets_port, port, server, wrongs
 from tests.driver.lab import Lab
 
@@ -213,7 +212,6 @@ _labs: dict[str, Lab] = {}
 
 def _lab(machine: str) -> Lab:
     if machine not in _labs:
-        haste.hurry()
         lab = _labs[machine] = Lab(machine)
         lab.__enter__()
         atexit.register(lab.server.close)

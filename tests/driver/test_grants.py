@@ -12,10 +12,10 @@ from dpm_hmc.client import Hmc
 from dpm_hmc.errors import DpmError
 from dpm_hmc.permissions import STORAGE_TASKS, TASKS
 from dpm_lab.hmc import permissions as table
-from nova_dpm import host
-from nova_dpm.check import permissions
-from nova_dpm.check.permissions import State
+from nova_dpm.check import permissions, start
+from nova_dpm.check.finding import FAILED, OK, WARNING
 from tests.driver.compute import Compute, Server, port, server
+from tests.driver.haste import HASTY
 from tests.driver.lab import Lab
 
 ALL = {*TASKS, *STORAGE_TASKS}
@@ -33,19 +33,19 @@ def needed(lab: Lab) -> set[str]:
     return set(TASKS) | (set(STORAGE_TASKS) if lab.has_groups else set())
 
 
-def said(lab: Lab) -> dict[str, State]:
+def said(lab: Lab) -> dict[str, str]:
     """What the check says of each permission."""
     settings = lab.settings()
-    hmc = Hmc(settings.hmc)
+    hmc = Hmc(settings.hmc, HASTY)
     try:
-        found = permissions.look(hmc, settings, host.look(hmc, settings))
+        found = permissions.permissions(hmc, settings, start.usable_cpc(hmc, settings))
     finally:
         hmc.close()
-    return {each.what: each.state for each in found}
+    return {each.check: each.result for each in found}
 
 
 def granted(lab: Lab) -> set[str]:
-    return {what for what, state in said(lab).items() if state is State.GRANTED}
+    return {what for what, result in said(lab).items() if result == OK}
 
 
 def life(compute: Compute, old: Server, young: Server) -> None:
@@ -94,9 +94,9 @@ def test_what_is_said_to_be_missing_is_refused_and_nothing_else(
     lab.control.reset_log()
     life(compute, old, server(lab))
 
-    missing = {what for what, state in found.items() if state is State.MISSING}
+    missing = {what for what, result in found.items() if result == FAILED}
     assert missing == refused(lab) == {f"task {task}"}
-    assert {what for what, state in found.items() if state is State.GRANTED} >= {
+    assert {what for what, result in found.items() if result == OK} >= {
         f"task {each}" for each in needed(lab) - {task}
     }
 
@@ -128,7 +128,7 @@ def test_a_class_is_granted_only_where_what_is_made_is_seen(
 
     found = said(lab)
 
-    assert found[f"class {missing}"] is State.DOUBTFUL
+    assert found[f"class {missing}"] == WARNING
     compute = Compute(lab)
     if sees_own:
         compute.build(server(lab))
@@ -143,7 +143,7 @@ def test_what_is_said_to_be_granted_is_enough(lab: Lab) -> None:
         lab.server.userid, tasks=sorted(needed(lab)), objects=OBJECTS, sees_own=False
     )
 
-    assert set(said(lab).values()) == {State.GRANTED}
+    assert set(said(lab).values()) == {OK}
 
     compute, old = Compute(lab), server(lab)
     compute.build(old)

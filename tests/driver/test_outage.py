@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from nova import exception
 
-from dpm_hmc.session import ATTEMPTS
+from dpm_hmc.tries import ATTEMPTS
 from dpm_lab.hmc import Fault
 from tests.driver import lab as labs
 from tests.driver.compute import Compute, Server, server, wrongs

@@ -22,9 +22,9 @@ from nova.exception import NovaException
 from dpm_hmc.client import Hmc
 from dpm_hmc.errors import DpmError
 from dpm_lab.hmc import HmcServer
-from nova_dpm import host
 from nova_dpm.check import contents, start
 from tests.driver.compute import Compute, Server, block_device_info, port, server
+from tests.driver.haste import HASTY
 from tests.driver.lab import Lab
 
 SEED = 11
@@ -127,10 +127,10 @@ class Line:
 
 def _survey(compute: Compute) -> None:
     settings = compute.lab.settings()
-    hmc = Hmc(settings.hmc)
+    hmc = Hmc(settings.hmc, HASTY)
     try:
-        cpc = host.look(hmc, settings)
-        start.check(hmc, settings, cpc)
+        cpc = start.usable_cpc(hmc, settings)
+        start.check_options(hmc, settings, cpc)
         contents.networks(hmc, cpc)
         contents.partitions(hmc, cpc, settings.host)
         if cpc.has_storage_management:

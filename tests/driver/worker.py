@@ -13,8 +13,8 @@ from typing import Any, cast
 from nova import objects
 
 from nova_dpm.driver import DPMDriver
-from tests.driver import haste
 from tests.driver.compute import Compute, Server
+from tests.driver.haste import HASTY
 from tests.driver.lab import Lab, configure
 
 objects.register_all()
@@ -29,7 +29,7 @@ class Configured:
     def driver(self, virtapi: Any, read_timeout: float | None = None) -> DPMDriver:
         """Return a new driver."""
         configure(self.options)
-        return DPMDriver(virtapi)
+        return DPMDriver(virtapi, HASTY)
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,6 @@ def work(
     seed: int,
 ) -> None:
     """Do one thing after the other with random servers, until somebody kills this process."""
-    haste.hurry()
     chance = random.Random(seed)
     journal = Journal(Path(path))
     compute = Compute(cast(Lab, Configured(options)))

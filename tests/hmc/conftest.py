@@ -7,9 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from dpm_hmc.client import Hmc
-from nova_dpm import host
-from nova_dpm.host import Cpc
-from tests.driver import haste
+from nova_dpm.check import start
+from nova_dpm.cpc import Cpc
 from tests.driver.lab import Lab
 
 
@@ -22,16 +21,14 @@ def _z13() -> Iterator[Lab]:
 @pytest.fixture
 def lab(_z13: Lab) -> Iterator[Lab]:
     """A z13 with nothing on it, in the time of `tests.driver.haste`."""
-    haste.hurry()
     yield _z13
-    haste.relax()
     _z13.control.reset()
 
 
 @pytest.fixture
 def hmc(lab: Lab) -> Iterator[Hmc]:
     """The door to it, logged on."""
-    hmc = Hmc(lab.settings().hmc)
+    hmc = lab.hmc()
     hmc.api_version()
     lab.control.reset_log()
     yield hmc
@@ -41,6 +38,6 @@ def hmc(lab: Lab) -> Iterator[Hmc]:
 @pytest.fixture
 def cpc(lab: Lab, hmc: Hmc) -> Cpc:
     """The machine."""
-    found = host.look(hmc, lab.settings())
+    found = start.usable_cpc(hmc, lab.settings())
     lab.control.reset_log()
     return found

@@ -12,7 +12,8 @@ import pytest
 
 from dpm_lab.hmc import HmcServer
 from nova_dpm.check.command import main
-from nova_dpm.check.everything import FAILED, Row
+from nova_dpm.check.finding import FAILED, Finding
+from tests.driver.haste import HASTY
 
 MACHINES = ("z13", "z16", "z17")
 
@@ -66,15 +67,15 @@ class Bench:
         path.write_text("\n".join(lines) + "\n")
         return path
 
-    def check(self, **changes: Any) -> tuple[int, list[Row]]:
+    def check(self, **changes: Any) -> tuple[int, list[Finding]]:
         """Run the command; return exit code and rows. Whatever it prints holds no secret."""
-        code = main(["--config-file", str(self.write(**changes)), "--json"])
+        code = main(["--config-file", str(self.write(**changes)), "--json"], HASTY)
         out, err = self.capsys.readouterr()
         assert err == ""
         assert self.hmc.password not in out
-        return code, [Row(**row) for row in json.loads(out)]
+        return code, [Finding(**row) for row in json.loads(out)]
 
-    def failed(self, **changes: Any) -> Row:
+    def failed(self, **changes: Any) -> Finding:
         """Run the command, which has to find one thing wrong; return that row."""
         code, rows = self.check(**changes)
         (row,) = [row for row in rows if row.result == FAILED]
@@ -82,7 +83,7 @@ class Bench:
         return row
 
 
-def row_of(rows: list[Row], check: str) -> Row:
+def row_of(rows: list[Finding], check: str) -> Finding:
     """The row of a check."""
     (row,) = [row for row in rows if row.check == check]
     return row

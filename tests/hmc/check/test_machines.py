@@ -13,10 +13,10 @@ from dpm_hmc.client import Hmc
 from dpm_hmc.errors import ConfigError, DpmError
 from dpm_hmc.settings import HmcSettings
 from dpm_lab.hmc import Fault, HmcServer
-from nova_dpm import conf, host
+from nova_dpm import conf
 from nova_dpm.check import start
 from nova_dpm.check.command import main, read_configuration
-from nova_dpm.check.everything import FAILED, OK, SKIPPED, WARNING
+from nova_dpm.check.finding import FAILED, OK, SKIPPED, WARNING
 from tests.hmc.check.conftest import Bench, row_of
 
 NOBODY = "00000000-0000-0000-0000-000000000001"
@@ -98,9 +98,9 @@ WRONG_OPTIONS = [
         "no such adapter",
         "(FCP-A)",
     ),
-    ({"hmc_password": "wrong"}, "HMC 1 logon", "hmc_password", ""),
-    ({"hmc_ca_file": None}, "HMC 1 certificate", "Set hmc_ca_file", ""),
-    ({"hmc_ca_file": "nowhere.pem"}, "HMC 1 certificate", "nowhere.pem", ""),
+    ({"hmc_password": "wrong"}, "HMC 1 logon", "refused the logon", "hmc_password"),
+    ({"hmc_ca_file": None}, "HMC 1 certificate", "cannot be verified", "Set hmc_ca_file"),
+    ({"hmc_ca_file": "nowhere.pem"}, "HMC 1 certificate", "nowhere.pem", "Name a file"),
     ({"hmc": "127.0.0.2"}, "HMC 1", "Connection refused", "Check hmc and hmc_port"),
 ]
 
@@ -120,7 +120,7 @@ def test_a_wrong_option_is_named_with_value_and_cure(
 def test_nova_compute_does_not_start_and_says_the_same(
     bench: Bench, changes: dict[str, object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dpm_hmc.session.ATTEMPTS", 1)
+    monkeypatch.setattr("dpm_hmc.tries.ATTEMPTS", 1)
     row = bench.failed(**changes)
 
     with pytest.raises(DpmError) as stopped:
@@ -137,7 +137,7 @@ def _start(configuration: cfg.ConfigOpts) -> None:
     settings = conf.read(configuration)
     hmc = Hmc(replace(settings.hmc, busy_timeout=0))
     try:
-        start.check(hmc, settings, host.look(hmc, settings))
+        start.check_options(hmc, settings, start.usable_cpc(hmc, settings))
     finally:
         hmc.close()
 
@@ -188,7 +188,7 @@ def test_an_adapter_of_another_cpc_is_refused(tmp_path: Path) -> None:
         door = Hmc(settings.hmc)
 
         with pytest.raises(ConfigError, match="is not one of CPC Z16"):
-            start.check(door, settings, host.look(door, settings))
+            start.check_options(door, settings, start.usable_cpc(door, settings))
 
         door.close()
 

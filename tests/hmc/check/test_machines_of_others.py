@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dpm_lab.hmc import HmcServer
-from nova_dpm.check.everything import FAILED
+from nova_dpm.check.finding import FAILED
 from tests.hmc.check.conftest import MACHINES, Bench, row_of
 from tests.unit.hmc.test_machines_of_others import DEFINITION, export
 

@@ -13,7 +13,7 @@ import zhmcclient
 from dpm_hmc.permissions import STORAGE_TASKS, TASKS
 from dpm_lab.hmc import Fault
 from nova_dpm.check.command import main
-from nova_dpm.check.everything import FAILED, OK, SKIPPED, WARNING, Row
+from nova_dpm.check.finding import FAILED, OK, SKIPPED, WARNING, Finding
 from tests.hmc.check.conftest import Bench, row_of
 
 ALL = {*TASKS, *STORAGE_TASKS}
@@ -30,7 +30,7 @@ def needed(bench: Bench) -> list[str]:
     return [*(f"task {task}" for task in tasks), *classes]
 
 
-def results(rows: list[Row]) -> dict[str, str]:
+def results(rows: list[Finding]) -> dict[str, str]:
     return {
         row.check: row.result
         for row in rows
@@ -274,10 +274,8 @@ def test_a_damaged_answer_is_no_traceback_and_grants_nothing(
     ids=lambda fault: str(fault.get("kind", fault.get("status"))),
 )
 def test_a_request_that_fails_is_no_traceback_and_grants_nothing(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch, uri: str, fault: dict[str, Any]
+    bench: Bench, uri: str, fault: dict[str, Any]
 ) -> None:
-    monkeypatch.setattr("dpm_hmc.client.pause", lambda *_, **__: None)
-    monkeypatch.setattr("dpm_hmc.session.pause", lambda *_, **__: None)
     permit(bench, tasks=sorted(ALL - {"Start Partition"}))
     bench.hmc.control.add_fault(Fault(method="GET", uri=uri, times=None, **fault))
 

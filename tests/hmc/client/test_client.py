@@ -8,12 +8,10 @@ import traceback
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-import dpm_hmc.client
 import dpm_hmc.connection
 import dpm_hmc.session
 from dpm_hmc.client import Hmc
@@ -22,7 +20,6 @@ from dpm_hmc.errors import (
     ConflictError,
     DpmError,
     HttpError,
-    JobError,
     JobTimeoutError,
     LogonError,
     NameTakenError,
@@ -30,9 +27,10 @@ from dpm_hmc.errors import (
     UnansweredError,
     UnreachableError,
 )
-from dpm_hmc.session import ATTEMPTS
+from dpm_hmc.tries import ATTEMPTS
 from dpm_lab.hmc import Fault, HmcServer
 from tests.driver.lab import Lab
+from tests.unit.dpm_hmc.simulated import SimulatedTime
 
 BODY = {"ifl-processors": 1, "initial-memory": 512, "maximum-memory": 512}
 
@@ -224,14 +222,14 @@ def test_an_expired_session_is_renewed_by_one_of_several_threads(
 @pytest.mark.parametrize("failure", ["drop-before", "drop-after", "500", "503", "busy"])
 def test_a_logon_that_fails_once_is_repeated(lab: Lab, failure: str) -> None:
     lab.control.add_fault(Fault(method="POST", uri="/api/sessions", **FAILURES[failure]))
-    hmc = Hmc(lab.settings().hmc)
+    hmc = lab.hmc()
 
     assert hmc.api_version() == (2, 1)
     hmc.close()
 
 
 def test_a_wrong_password_is_tried_once_and_is_in_no_text(lab: Lab) -> None:
-    hmc = Hmc(lab.settings(password="wr0ng-s3cret").hmc)
+    hmc = lab.hmc(password="wr0ng-s3cret")
     lab.control.reset_log()
 
     with pytest.raises(LogonError, match="Check hmc_username and hmc_password") as caught:
@@ -248,7 +246,7 @@ def refused(hmc: Hmc) -> str:
 
 
 def test_a_refused_logon_is_not_repeated_by_who_asks_next_or_waits(lab: Lab) -> None:
-    hmc = Hmc(lab.settings(password="wrong").hmc)
+    hmc = lab.hmc(password="wrong")
     lab.control.reset_log()
 
     with ThreadPoolExecutor(10) as pool:
@@ -259,12 +257,11 @@ def test_a_refused_logon_is_not_repeated_by_who_asks_next_or_waits(lab: Lab) -> 
 
 
 def test_after_a_refused_logon_the_next_ones_come_in_growing_pauses_until_one_succeeds(
-    lab: Lab, monkeypatch: pytest.MonkeyPatch
+    lab: Lab,
 ) -> None:
     clock = SimulatedTime()
-    monkeypatch.setattr(dpm_hmc.session, "time", clock)
     right, wrong = lab.settings().hmc, lab.settings(password="wrong").hmc
-    hmc = Hmc(wrong)
+    hmc = Hmc(wrong, clock)
     lab.control.reset_log()
     logons: list[float] = []
     for _ in range(20 * 60):
@@ -298,13 +295,13 @@ def test_after_a_refused_logon_the_next_ones_come_in_growing_pauses_until_one_su
 )
 def test_each_way_of_being_refused_has_its_own_cure(lab: Lab, reason: int, cure: str) -> None:
     lab.control.add_fault(Fault(method="POST", uri="/api/sessions", status=403, reason=reason))
-    hmc = Hmc(lab.settings().hmc)
+    hmc = lab.hmc()
 
     assert re.search(cure, refused(hmc))
 
 
 def test_a_certificate_of_an_unknown_authority_is_named(lab: Lab) -> None:
-    hmc = Hmc(lab.settings(verify=True).hmc)
+    hmc = lab.hmc(verify=True)
 
     with pytest.raises(CertificateError, match="hmc_ca_file"):
         hmc.api_version()
@@ -330,7 +327,7 @@ def test_where_no_hmc_answers_all_threads_fail_with_the_one_that_tried(
 ) -> None:
     with HmcServer("z13") as gone:
         port = gone.port
-    hmc = Hmc(lab.settings(port=port).hmc)
+    hmc = lab.hmc(port=port)
     tries: list[object] = []
     new_session = dpm_hmc.connection.new_session
 
@@ -353,78 +350,6 @@ def test_where_no_hmc_answers_all_threads_fail_with_the_one_that_tried(
     assert len(tries) == ATTEMPTS
 
 
-class SimulatedTime:
-    """A clock that only sleeping moves."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def monotonic(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
-
-
-@pytest.fixture
-def clock(hmc: Hmc, monkeypatch: pytest.MonkeyPatch) -> SimulatedTime:
-    clock = SimulatedTime()
-    monkeypatch.setattr(dpm_hmc.client, "time", clock)
-    monkeypatch.setattr(dpm_hmc.session, "time", clock)
-    return clock
-
-
-JOB: Any = SimpleNamespace(uri="/api/jobs/1", op_method="POST", op_uri="/start")
-
-
-def test_a_job_s_end_is_noticed_at_most_a_fifth_of_its_duration_late(
-    hmc: Hmc, clock: SimulatedTime, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    durations = [0.5 * 1.03**number for number in range(215)]
-    late = []
-    polls: list[float] = []
-
-    def get(uri: str) -> dict[str, Any]:
-        polls.append(clock.now)
-        if clock.now < end:
-            return {"status": "running"}
-        return {"status": "complete", "job-status-code": 204, "job-reason-code": 0}
-
-    monkeypatch.setattr(hmc, "get", get)
-    monkeypatch.setattr(hmc, "delete", lambda uri: None)
-    for duration in durations:
-        end = clock.now + duration
-        polls.clear()
-        hmc.wait(JOB)
-        late.append((clock.now - end) / duration)
-        assert len(polls) < 100
-
-    assert 0.5 <= min(durations) < 1 < 270 < max(durations) < 300
-    assert max(late) <= 0.2
-
-
-@pytest.mark.parametrize(
-    ("answer", "text"),
-    [
-        (
-            {"status": "complete", "job-status-code": 500, "job-reason-code": 263,
-             "job-results": {"message": "no boot"}},
-            "failed with 500,263: no boot",
-        ),
-        ({"status": "complete"}, "no reason given"),
-        ({"status": "canceled"}, "canceled"),
-    ],
-)  # fmt: skip
-def test_a_job_that_did_not_end_well_is_an_error(
-    hmc: Hmc, monkeypatch: pytest.MonkeyPatch, answer: dict[str, Any], text: str
-) -> None:
-    monkeypatch.setattr(hmc, "get", lambda uri: answer)
-    monkeypatch.setattr(hmc, "delete", lambda uri: None)
-
-    with pytest.raises(JobError, match=text):
-        hmc.wait(JOB)
-
-
 def test_a_job_that_does_not_end_is_canceled(subject: Subject, lab: Lab) -> None:
     subject.fault("post", kind="job-never-ends")
     job = subject.ask("post")
@@ -433,46 +358,3 @@ def test_a_job_that_does_not_end_is_canceled(subject: Subject, lab: Lab) -> None
         subject.hmc.wait(job)
 
     assert subject.ask("get")["status"] == "stopped"
-
-
-def test_a_job_that_ends_well_before_it_is_canceled_has_its_result(
-    hmc: Hmc, clock: SimulatedTime, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    told: list[str] = []
-
-    def get(uri: str) -> dict[str, Any]:
-        if not told:
-            return {"status": "running"}
-        told.append("asked")
-        if len(told) < 4:
-            return {"status": "cancel-pending"}
-        return {"status": "complete", "job-status-code": 200, "job-results": {"a": 1}}
-
-    monkeypatch.setattr(hmc, "get", get)
-    monkeypatch.setattr(hmc, "update", lambda uri, body: told.append(uri))
-    monkeypatch.setattr(hmc, "delete", lambda uri: None)
-
-    assert hmc.wait(JOB) == {"a": 1}
-    assert told[0].endswith("/operations/cancel")
-
-
-def test_a_job_that_stays_about_to_be_canceled_is_given_up(
-    hmc: Hmc, clock: SimulatedTime, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(hmc, "get", lambda uri: {"status": "cancel-pending"})
-    monkeypatch.setattr(hmc, "update", lambda uri, body: None)
-    begin = clock.now
-
-    with pytest.raises(JobTimeoutError, match="hmc_operation_timeout"):
-        hmc.wait(JOB)
-
-    assert 360 <= clock.now - begin <= 400
-
-
-def test_what_never_comes_true_is_given_up(hmc: Hmc, clock: SimulatedTime) -> None:
-    begin = clock.now
-
-    with pytest.raises(JobTimeoutError, match="The moon is made of cheese: not so after 3"):
-        hmc.until("The moon is made of cheese", lambda: None)
-
-    assert 300 <= clock.now - begin <= 330

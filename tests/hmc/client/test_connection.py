@@ -18,9 +18,10 @@ from dpm_hmc.errors import AnswerError, CertificateError, DpmError, HmcError, Lo
 from dpm_hmc.session import PLAIN
 from dpm_hmc.settings import HmcSettings
 from dpm_lab.hmc import HmcServer
-from nova_dpm.check.everything import Row, survey
+from nova_dpm.check.everything import findings
+from nova_dpm.check.finding import Finding
 from nova_dpm.driver import DPMDriver
-from tests.driver import haste
+from tests.driver.haste import HASTY
 from tests.driver.lab import CONF, Lab, configure
 from tests.hmc.client.impostor import JSON, Heard, Impostor, Said
 
@@ -34,13 +35,6 @@ VERSION = Said(200, b'{"api-major-version": 4, "api-minor-version": 1}')
 NOBODY = 65534
 
 
-@pytest.fixture(autouse=True)
-def hasty_pauses() -> Iterator[None]:
-    haste.hurry()
-    yield
-    haste.relax()
-
-
 @pytest.fixture
 def elsewhere() -> Iterator[Impostor]:
     """A server at another address of loopback, which believes everybody."""
@@ -51,9 +45,8 @@ def elsewhere() -> Iterator[Impostor]:
 def hmc_of(server: Impostor, *hosts: str, verify: bool | str | None = None) -> Hmc:
     """Return the driver's door to a server."""
     ca = str(server.ca_file) if verify is None else verify
-    return Hmc(
-        HmcSettings(hosts or (server.host,), server.port, USER, PASSWORD, ca, 5, 30, 5, 0, 0)
-    )
+    settings = HmcSettings(hosts or (server.host,), server.port, USER, PASSWORD, ca, 5, 30, 5, 0, 0)
+    return Hmc(settings, HASTY)
 
 
 def as_hmc(heard: Heard) -> Said:
@@ -113,7 +106,7 @@ def test_with_several_hmcs_none_is_asked_outside_of_the_session(
         with pytest.raises(AnswerError):
             hmc.api_version()
 
-        assert hmc.host == server.host
+        assert hmc.address == server.host
         assert server.heard[0].path == "/api/sessions"
         hmc.close()
     assert elsewhere.heard == []
@@ -293,7 +286,7 @@ def test_an_hmc_whose_certificate_is_not_good_is_passed_over_and_logged(
 
         assert hmc.api_version() == (4, 1)
 
-        assert hmc.host == good.host
+        assert hmc.address == good.host
         assert other.heard == []
         assert "The certificate of HMC 127.0.0.2 cannot be verified" in caplog.text
         hmc.close()
@@ -332,7 +325,7 @@ def logged_on(lab: Lab) -> int:
 
 
 def test_what_is_replaced_is_logged_off(lab: Lab) -> None:
-    hmc = Hmc(lab.settings().hmc)
+    hmc = lab.hmc()
     sessions = hmc._sessions
     for _ in range(5):
         sessions.renew(sessions.get())
@@ -343,7 +336,7 @@ def test_what_is_replaced_is_logged_off(lab: Lab) -> None:
 
 
 def test_a_thread_that_still_has_a_replaced_session_goes_on_with_the_new_one(lab: Lab) -> None:
-    hmc = Hmc(lab.settings().hmc)
+    hmc = lab.hmc()
     old = hmc._sessions.get()
     hmc._sessions.renew(old)
     used = iter([old])
@@ -367,7 +360,7 @@ def test_a_nova_compute_that_cannot_start_logs_off(lab: Lab) -> None:
 
 def test_a_survey_that_is_interrupted_logs_off(lab: Lab) -> None:
     configure(lab.options())
-    rows = cast(Generator[Row, None, None], survey(CONF))
+    rows = cast(Generator[Finding, None, None], findings(CONF))
 
     while "logon" not in next(rows).check:
         pass
@@ -380,7 +373,7 @@ def test_a_survey_that_is_interrupted_logs_off(lab: Lab) -> None:
 def test_a_session_with_an_hmc_that_is_away_is_logged_off_when_it_is_back(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    hmc = Hmc(lab.settings(hosts=("127.0.0.1", "localhost")).hmc)
+    hmc = lab.hmc(addresses=("127.0.0.1", "localhost"))
     sessions = hmc._sessions
     first = sessions.get()
     monkeypatch.setattr(first, "_actual_host", "127.0.0.9")
@@ -395,7 +388,7 @@ def test_a_session_with_an_hmc_that_is_away_is_logged_off_when_it_is_back(
 
 
 def test_a_refused_logon_is_said_of_the_hmc_that_refused_it(lab: Lab) -> None:
-    hmc = Hmc(lab.settings(hosts=("127.0.0.3", "127.0.0.1"), password="wrong").hmc)
+    hmc = lab.hmc(addresses=("127.0.0.3", "127.0.0.1"), password="wrong")
 
     with pytest.raises(LogonError, match=r"HMC 127\.0\.0\.1 refused"):
         hmc.api_version()

@@ -7,7 +7,7 @@ import pytest
 from dpm_hmc.client import Hmc
 from dpm_hmc.errors import ConflictError, JobError, NameTakenError
 from dpm_lab.hmc import Fault
-from nova_dpm.host import Cpc
+from nova_dpm.cpc import Cpc
 from nova_dpm.operations import status_of
 from nova_dpm.partition import Partitions
 from tests.driver.lab import HOST, Lab

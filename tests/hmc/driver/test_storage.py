@@ -13,7 +13,7 @@ import pytest
 from dpm_hmc.client import Hmc
 from dpm_hmc.errors import StateError
 from dpm_lab.hmc import Fault
-from nova_dpm import host
+from nova_dpm.check import start
 from nova_dpm.conf import Settings
 from nova_dpm.errors import RefusedError
 from nova_dpm.partition import Partition, Partitions
@@ -21,7 +21,6 @@ from nova_dpm.servers import Servers
 from nova_dpm.storage import Ends, FcVolume, Storage, storage_of
 from nova_dpm.storage.groups import StorageGroups
 from nova_dpm.storage.hbas import Hbas
-from tests.driver import haste
 from tests.driver.lab import HOST, Lab
 
 UUID_1 = "6e3c1c62-6d5b-4f63-9c5c-5d4ea7d5bd2a"
@@ -36,8 +35,8 @@ class World:
     def __init__(self, lab: Lab, settings: Settings) -> None:
         self.lab = lab
         self.settings = settings
-        self.hmc = Hmc(settings.hmc)
-        self.cpc = host.look(self.hmc, settings)
+        self.hmc = Hmc(settings.hmc, lab.clock)
+        self.cpc = start.usable_cpc(self.hmc, settings)
         self.partitions = Partitions(self.hmc, self.cpc.uri, HOST)
         self.storage = self.new_storage()
         self.made = self.partitions.create(UUID_1, 2, 4096)
@@ -90,12 +89,10 @@ def groups(_z16: Lab) -> Iterator[World]:
 
 
 def _world(lab: Lab, settings: Settings | None = None) -> Iterator[World]:
-    haste.hurry()
     settings = settings or lab.settings()
     # The other way round than the HMC lists them.
     world = World(lab, replace(settings, storage_ports=settings.storage_ports[::-1]))
     yield world
-    haste.relax()
     world.hmc.close()
     lab.control.reset()
 

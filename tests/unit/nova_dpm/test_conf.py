@@ -17,7 +17,7 @@ def test_everything_is_read(tmp_path: Path) -> None:
         loaded(tmp_path, target_wwpn_ignore_list="0x5005076800000001,50:05:07:68:00:00:00:0A")
     )
 
-    assert settings.hmc.hosts == ("hmc1.example.com", "hmc2.example.com")
+    assert settings.hmc.addresses == ("hmc1.example.com", "hmc2.example.com")
     assert (settings.hmc.port, settings.hmc.verify) == (6794, True)
     assert settings.cpc_object_id == CPC
     assert (settings.max_processors, settings.max_memory) == (8, 65536)

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from nova_dpm.looks import Looks
+from tests.unit.dpm_hmc.simulated import SimulatedTime
 
 PATIENCE = 300
 
@@ -29,7 +30,7 @@ class Slow:
 
 def test_who_forgets_does_not_wait_for_a_look_and_is_not_answered_by_it() -> None:
     slow = Slow()
-    looks = Looks(slow)
+    looks = Looks(slow, SimulatedTime())
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(looks.get, 1000.0)
         assert slow.begun.wait(PATIENCE)
@@ -44,7 +45,7 @@ def test_who_forgets_does_not_wait_for_a_look_and_is_not_answered_by_it() -> Non
 
 def test_who_asks_amid_a_look_that_is_young_enough_joins_it() -> None:
     slow = Slow()
-    looks = Looks(slow)
+    looks = Looks(slow, SimulatedTime())
     with ThreadPoolExecutor(5) as pool:
         asked = [pool.submit(looks.get, 1000.0) for _ in range(5)]
         assert slow.begun.wait(PATIENCE)
@@ -62,7 +63,7 @@ def test_what_failed_is_asked_again() -> None:
             raise error
         return "there"
 
-    looks = Looks(look)
+    looks = Looks(look, SimulatedTime())
     with pytest.raises(ValueError, match="no"):
         looks.get(1000.0)
 

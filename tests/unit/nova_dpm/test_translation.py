@@ -10,12 +10,13 @@ from nova import exception
 from nova.compute import power_state
 
 from dpm_hmc.errors import StateError
+from dpm_hmc.statuses import Status
 from nova_dpm.errors import RefusedError
 from nova_dpm.translation import (
-    POWER_STATES,
     build_refusals,
     check_server,
     hmc_failures,
+    power_state_of,
     refusals,
     root_volume,
 )
@@ -42,20 +43,28 @@ def instance(**changed: Any) -> Any:
     return SimpleNamespace(**{**fields, **changed}, flavor=SimpleNamespace(**flavor))
 
 
-def test_every_status_of_a_partition_has_a_power_state() -> None:
-    assert set(POWER_STATES) == set(STATUSES)
-
-
-@pytest.mark.parametrize("status", ["active", "degraded"])
-def test_what_runs_is_running(status: str) -> None:
-    assert POWER_STATES[status] == power_state.RUNNING
+def test_the_statuses_are_those_of_the_hmc() -> None:
+    assert {str(each) for each in Status} == set(STATUSES)
 
 
 @pytest.mark.parametrize(
-    "status", ["starting", "stopping", "status-check", "communications-not-active"]
+    ("state", "statuses"),
+    [
+        (power_state.RUNNING, {"active", "degraded"}),
+        (power_state.SHUTDOWN, {"stopped", "paused", "reservation-error"}),
+        (power_state.CRASHED, {"terminated"}),
+        (
+            power_state.NOSTATE,
+            {"starting", "stopping", "status-check", "communications-not-active", "dozing"},
+        ),
+    ],
 )
-def test_nova_draws_no_conclusion_from_what_is_on_its_way_or_unknown(status: str) -> None:
-    assert POWER_STATES[status] == power_state.NOSTATE
+def test_each_status_is_a_power_state_and_what_is_on_its_way_or_unknown_is_none(
+    state: int, statuses: set[str]
+) -> None:
+    every = {*STATUSES, "dozing"}
+
+    assert {each for each in every if power_state_of(Status(each)) == state} == statuses
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from dpm_hmc.options import HmcHostType
 from nova_dpm import conf
 from nova_dpm.check.command import read_configuration
-from nova_dpm.conf import HmcHostType
 
 
 @pytest.mark.parametrize(

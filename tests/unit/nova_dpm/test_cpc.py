@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from dpm_hmc.errors import ConfigError, HmcError, HttpError, NotFoundError, StateError
-from nova_dpm import host
+from nova_dpm.check import start
+from nova_dpm.cpc import Cpc, find_cpc, version_number
 from tests.unit.nova_dpm.settings import CPC
 
 URI = f"/api/cpcs/{CPC}"
@@ -16,7 +17,7 @@ URI = f"/api/cpcs/{CPC}"
 class Answers:
     """An HMC that shows one CPC."""
 
-    host = "hmc1"
+    address = "hmc1"
 
     def __init__(
         self, api: tuple[int, int], features: list[str] | None = None, **changed: Any
@@ -50,8 +51,8 @@ class Answers:
     get_list = get
 
 
-def find(api: tuple[int, int], features: list[str] | None = None, **changed: Any) -> host.Cpc:
-    return host.find(Answers(api, features, **changed), CPC)  # type: ignore[arg-type]
+def find(api: tuple[int, int], features: list[str] | None = None, **changed: Any) -> Cpc:
+    return find_cpc(Answers(api, features, **changed), CPC)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -65,7 +66,7 @@ def find(api: tuple[int, int], features: list[str] | None = None, **changed: Any
     ],
 )
 def test_versions_are_numbers_that_nova_can_compare(version: str, number: int) -> None:
-    assert host.version_number(version) == number
+    assert version_number(version) == number
 
 
 def _feature(state: bool) -> list[dict[str, Any]]:
@@ -126,7 +127,7 @@ def test_a_cpc_that_cannot_be_used_is_refused(
     changed: dict[str, Any], error: type[HmcError], text: str
 ) -> None:
     with pytest.raises(error, match=text):
-        for each in host.state_checks(find((4, 10), **changed)):
+        for each in start.state_checks(find((4, 10), **changed)):
             each.run()
 
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from http import HTTPStatus
 
 from dpm_hmc import answers
 from dpm_hmc.answers import Properties
 from dpm_hmc.client import Hmc
-from dpm_hmc.errors import ConfigError, DpmError, HttpError, StateError
-from nova_dpm.conf import Settings
+from dpm_hmc.errors import ConfigError, DpmError, HttpError
 
 STORAGE_MANAGEMENT = "dpm-storage-management"
 ALWAYS_STORAGE_MANAGEMENT = (2, 23)
@@ -21,8 +20,9 @@ NETWORK_EXPRESS = "network-express-support"
 LISTS_FEATURES = (4, 10)
 """API version of the operation "List CPC API Features" (zhmcclient 1.26, ``_utils.py``)."""
 
-_WELL = frozenset({"active", "operating"})
-_UP = _WELL | {"degraded", "exceptions", "service-required"}
+WELL = frozenset({"active", "operating"})
+UP = WELL | {"degraded", "exceptions", "service-required"}
+"""Statuses of a CPC that works, and of one that can be worked with."""
 
 _PROPERTIES = (
     *("name", "status", "dpm-enabled", "se-version", "processor-count-ifl", "storage-customer"),
@@ -82,36 +82,10 @@ def version_number(se_version: str) -> int:
     return number
 
 
-@dataclass(frozen=True)
-class Finding:
-    """What a check found that nova-compute can start with.
-
-    Args:
-        text: what is there
-        doubt: what to do about it, where something should be done
-    """
-
-    text: str
-    doubt: str = ""
-
-
-@dataclass(frozen=True)
-class Check:
-    """One question to the HMC that has to be answered well before nova-compute starts.
-
-    Args:
-        name: what is looked at
-        option: of ``[dpm]`` that it is about
-        run: returns what was found; raises `DpmError` where nova-compute cannot start with it
-    """
-
-    name: str
-    option: str
-    run: Callable[[], Finding]
-
-
-def find(hmc: Hmc, cpc_object_id: str) -> Cpc:
+def find_cpc(hmc: Hmc, cpc_object_id: str) -> Cpc:
     """Ask the HMC for the CPC.
+
+    HMC permission: access to the CPC. HMC version: each; with API 4.10 the CPC's features are read.
 
     Raises:
         ConfigError: it shows no such CPC.
@@ -130,13 +104,13 @@ def find(hmc: Hmc, cpc_object_id: str) -> Cpc:
         raise ConfigError(
             "cpc_object_id",
             cpc_object_id,
-            f"HMC {hmc.host} {problem}",
+            f"HMC {hmc.address} {problem}",
             "Take the object id of a CPC that it shows, or give the user access to it",
         ) from None
     is_dpm = properties.get("dpm-enabled") is True
     status = answers.text(properties, "status")
     se_version = answers.optional_text(properties, "se-version")
-    features = _api_features(hmc, uri, api_version) if is_dpm and status in _UP else []
+    features = _api_features(hmc, uri, api_version) if is_dpm and status in UP else []
     return Cpc(
         uri=uri,
         name=answers.text(properties, "name"),
@@ -152,33 +126,13 @@ def find(hmc: Hmc, cpc_object_id: str) -> Cpc:
     )
 
 
-def look(hmc: Hmc, settings: Settings) -> Cpc:
-    """Find the CPC, and check that it can be used.
-
-    Raises:
-        ConfigError: there is no such CPC, or it is not in DPM mode.
-        StateError: it is down.
-        HmcError: the HMC cannot be asked.
-    """
-    cpc = find(hmc, settings.cpc_object_id)
-    for each in state_checks(cpc):
-        each.run()
-    return cpc
-
-
-def state_checks(cpc: Cpc) -> Iterator[Check]:
-    """Yield the checks whether the CPC can be used at all. No request."""
-    yield Check("DPM mode", "cpc_object_id", lambda: _check_mode(cpc))
-    yield Check("CPC status", "cpc_object_id", lambda: _check_status(cpc))
-
-
 def shown_cpcs(hmc: Hmc) -> str:
     """Return names and object ids of the CPCs that the HMC shows, as a sentence's part."""
     try:
         shown = answers.objects(hmc.get("/api/cpcs"), "cpcs")
         return listing((answers.text(each, "name"), object_id(each)) for each in shown)
     except DpmError as error:
-        return f"none ({error})"
+        return f"none ({error.finding})"
 
 
 def listing(named: Iterable[tuple[str, str]]) -> str:
@@ -192,28 +146,6 @@ def listing(named: Iterable[tuple[str, str]]) -> str:
 def object_id(listed: Properties) -> str:
     """Return the object id of something that the HMC listed."""
     return answers.uri(listed, "object-uri").rsplit("/", 1)[-1]
-
-
-def _check_mode(cpc: Cpc) -> Finding:
-    if not cpc.is_dpm:
-        raise ConfigError(
-            "cpc_object_id",
-            cpc.uri.rsplit("/", 1)[-1],
-            f"CPC {cpc.name} is not in DPM mode",
-            "Choose a CPC in DPM mode, or enable DPM on this one",
-        )
-    return Finding(f"CPC {cpc.name} is in DPM mode")
-
-
-def _check_status(cpc: Cpc) -> Finding:
-    if cpc.status not in _UP:
-        raise StateError(
-            f"CPC {cpc.name} ([dpm] cpc_object_id = {cpc.uri.rsplit('/', 1)[-1]}) is "
-            f"{cpc.status}. Start it on the HMC, then start nova-compute again"
-        )
-    if cpc.status not in _WELL:
-        return Finding(f"CPC {cpc.name} is {cpc.status}", "Look at its hardware messages")
-    return Finding(cpc.status)
 
 
 def _has_storage_management(properties: Properties, api_version: tuple[int, int]) -> bool:

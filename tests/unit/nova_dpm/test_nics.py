@@ -131,6 +131,14 @@ def test_a_stray_is_on_hipersockets_has_a_port_s_mac_and_no_name_of_ours(
     assert strays_of([present], [port(1)]) == ()
 
 
+def test_what_comes_after_a_stray_is_compared_too() -> None:
+    stray = operators(0, is_hipersockets=True)
+
+    found = compare([stray, nic(1)], [port(0), port(1)], ALL)
+
+    assert (found.strays, found.right, found.missing) == ((stray,), (nic(1),), (port(0),))
+
+
 def test_a_port_without_mac_has_no_strays() -> None:
     assert not replace(operators(0), is_hipersockets=True, hmc_mac=None).is_stray_of(None)
 

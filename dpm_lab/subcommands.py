@@ -40,7 +40,7 @@ class Program:
     epilog: str = ""
 
     def main(self, argv: Sequence[str] | None = None) -> int:
-        """Run a subcommand; return its exit status, 1 failed, 2 usage, 128 + N ended by signal N."""
+        """Run a subcommand. Exit status: its own, 1 failed, 2 usage, 128 + N ended by signal N."""
         commands = self._commands()
         args = self._parser(commands).parse_args(argv)
         said, status = "", 1

@@ -22,7 +22,6 @@ class Port:
         self._listener.setblocking(False)
         self._connection: socket.socket | None = None
         self._unsent = b""
-        self._ended = False
 
     def send(self, **request: object) -> None:
         """Send a request, in a line of JSON, when the other side takes it."""
@@ -43,12 +42,12 @@ class Port:
         with suppress(BlockingIOError, ConnectionError):
             while data := self._connection.recv(_PIECE):
                 yield data
-            self._ended = True
+            self._connection.close()
+            self._connection = None
 
     def wait(self, seconds: float) -> None:
         """Wait until something comes, but no longer than that."""
-        sources = [] if self._ended else [self._connection or self._listener]
-        select.select(sources, [], [], seconds)
+        select.select([self._connection or self._listener], [], [], seconds)
 
     def close(self) -> None:
         """Hang up."""

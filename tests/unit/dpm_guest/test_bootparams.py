@@ -147,6 +147,7 @@ def test_says_nothing_of_other_parameters() -> None:
         ("0004,0,0a:00:00:00:00:12;", "MAC"),
         ("0004,0,0a0000000012,9;", "<devno>,<port>[,<mac>];"),
         ("004,0;", "device number '004'"),
+        ("00000004,0;", "device number '00000004'"),
         ("0.0.0004,0;", "device number '0.0.0004'"),
         ("0x0004,0;", "device number '0x0004'"),
         ("fffe,0;", "device number 'fffe'"),
@@ -193,6 +194,7 @@ def test_a_text_that_lost_its_beginning_is_reported_and_not_read() -> None:
         "nr_cpus=41000,0;",
         "rd.znet=qeth,0.0.0600,0.0.0601,0.0.06021000,0;",
         "quiet1000,1,fa163e000011;",
+        "000001000,1;",
         "root=1000,0;",
     ],
 )

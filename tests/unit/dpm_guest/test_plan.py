@@ -117,6 +117,8 @@ def test_a_mac_that_no_card_takes_is_not_announced_but_explained() -> None:
     nic = NicParams(ID, 1, Mac.parse("010000000011"))
 
     assert "multicast MAC" in plan.describe(plan.MAC, nic)
+    for step in (*plan.steps(NIC, device())[:-1], plan.OFFLINE, plan.INTERFACE, plan.UDEV):
+        assert plan.describe(step, nic) == plan.describe(step, NIC)
     assert plan.describe(plan.PORT, nic) == "setting port 1"
     assert plan.describe(plan.MAC, NIC) == "setting the MAC 0a:00:00:00:00:11"
     assert not plan.curable(nic, device(**RIGHT))

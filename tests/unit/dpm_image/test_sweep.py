@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
+import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -181,3 +184,33 @@ def test_what_is_mounted_in_a_mount_comes_before_it(tmp_path: Path) -> None:
     assert len(found) == len(targets)
     for number, target in enumerate(found):
         assert not any(later.is_relative_to(target) for later in found[number + 1 :]), found
+
+
+@needs_root
+def test_a_process_whose_root_is_below_is_ended_and_no_other(tmp_path: Path) -> None:
+    """What a killed build left in its chroot keeps its mounts busy."""
+    script = "import os, sys, time; os.chroot(sys.argv[1]); print('there', flush=True)"
+    command = [sys.executable, "-I", "-c", f"{script}; time.sleep(1000)"]
+    folder, other = tmp_path / "build-1", tmp_path / "build-10"
+    (folder / "mnt").mkdir(parents=True)
+    other.mkdir()
+
+    with ExitStack() as stack:
+        started = []
+        for root in (folder / "mnt", other):
+            process = subprocess.Popen([*command, root], stdout=subprocess.PIPE)
+            stack.enter_context(process)
+            stack.callback(process.kill)
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"there\n"
+            started.append(process)
+        ours, others = started
+        found = sweep.processes_below(folder)
+        sweep.sweep(folder, PATH)
+        status = ours.wait(60)
+        untouched = others.poll() is None
+
+    assert found == [ours.pid]
+    assert status == -signal.SIGKILL
+    assert untouched
+    assert not folder.exists()

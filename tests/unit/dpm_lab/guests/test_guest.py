@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -80,6 +81,22 @@ def test_a_nic_that_is_absent_is_asked_for_and_not_plugged_in_hercules(
 
     assert stand_ins.TUPLES in parameters
     assert plugged == ["0600.3 QETH ports=2 delay=0"]
+
+
+def test_what_a_killed_run_of_hercules_left_goes_and_a_living_ones_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    with subprocess.Popen(["true"]) as ended:
+        pass
+    runs = cache.folder("osa", "runs")
+    for name in (f"{ended.pid}-x", f"{os.getpid()}-x", "notes"):
+        (runs / name).mkdir(parents=True)
+
+    guest = stand_ins.hercules(tmp_path)
+    guest.close()
+
+    assert {path.name for path in runs.iterdir()} == {f"{os.getpid()}-x", "notes"}
 
 
 def test_its_console_is_the_guests_alone(made: Guest) -> None:

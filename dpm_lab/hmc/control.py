@@ -19,6 +19,7 @@ from dpm_lab.hmc.api.resources import public
 from dpm_lab.hmc.api.uris import dispatch
 from dpm_lab.hmc.api.users import User
 from dpm_lab.hmc.errors import ControlError
+from dpm_lab.hmc.machines.partition import SMALLEST
 from dpm_lab.hmc.wire import bodies
 from dpm_lab.hmc.wire.log import Request
 from dpm_lab.hmc.wire.service import Answer, Service
@@ -216,7 +217,7 @@ class Desk:
         self, count: int, name_pattern: str, properties: dict[str, Any]
     ) -> list[str]:
         tree = self._service.tree
-        body = {"ifl-processors": 1, "initial-memory": 512, "maximum-memory": 512}
+        body = {"ifl-processors": 1, "initial-memory": SMALLEST, "maximum-memory": SMALLEST}
         given = {"ifl-processors", "initial-memory", "maximum-memory", "description"}
         body |= {name: value for name, value in properties.items() if name in given}
         rest = {name: value for name, value in properties.items() if name not in given}

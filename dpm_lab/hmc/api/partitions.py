@@ -21,14 +21,13 @@ from dpm_lab.hmc.api.refusals import (
 from dpm_lab.hmc.api.resources import Resource
 from dpm_lab.hmc.api.statuses import AT_REST, RUNNING, STARTED, WITH_SYSTEM, Status
 from dpm_lab.hmc.api.tree import Tree
-from dpm_lab.hmc.machines.partition import PARTITION
+from dpm_lab.hmc.machines.partition import PARTITION, SMALLEST
 
 #: What fits into `boot-os-specific-parameters`.
 BOOT_PARAMETERS = 256
 _NAME = 64
 _DESCRIPTION = 1024
 _LOAD_PARAMETERS = 8
-_MEMORY = 512  # MiB; the smallest partition
 
 #: Fields of "Create Partition" that are required where another one has a value, and are not known
 #: where it has not (zhmcclient.mock).
@@ -135,8 +134,8 @@ def _check_capacity(cpc: Resource, new: dict[str, Any]) -> None:
     for field in ("initial-memory", "maximum-memory"):
         total = cpc.properties["storage-customer"]
         # That more memory or processors than the CPC has are 400, 7 and not a 409 is guessed.
-        if field in new and not (isinstance(new[field], int) and _MEMORY <= new[field] <= total):
-            raise bad(field, new[field], f"it is {_MEMORY} to {total} MiB")
+        if field in new and not (isinstance(new[field], int) and SMALLEST <= new[field] <= total):
+            raise bad(field, new[field], f"it is {SMALLEST} to {total} MiB")
     for field, owned in (
         ("ifl-processors", "processor-count-ifl"),
         ("cp-processors", "processor-count-general-purpose"),

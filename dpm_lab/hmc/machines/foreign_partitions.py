@@ -8,11 +8,10 @@ from typing import Any
 
 from dpm_lab.hmc.machines.foreign import cleaned, port_uris
 from dpm_lab.hmc.machines.machine import NETWORK_EXPRESS, NIC_TYPES, Definition
-from dpm_lab.hmc.machines.partition import PARTITION
+from dpm_lab.hmc.machines.partition import PARTITION, SMALLEST
 from dpm_lab.hmc.machines.report import Report
 
 _IDS = uuid.UUID("7d9f3f58-98a5-5d0e-b7c6-3c1f5bb0c901")
-_MEMORY = 512
 
 
 def complete_partitions(
@@ -56,8 +55,8 @@ def _fill(properties: dict[str, Any], report: Report, *, has_storage: bool) -> N
         **PARTITION,
         "short-name": str(properties["name"])[:8].upper(),
         "ifl-processors": 0 if properties.get("cp-processors") else 1,
-        "initial-memory": properties.get("maximum-memory", _MEMORY),
-        "maximum-memory": properties.get("initial-memory", _MEMORY),
+        "initial-memory": properties.get("maximum-memory", SMALLEST),
+        "maximum-memory": properties.get("initial-memory", SMALLEST),
         "reserved-memory": 0,
     }
     if has_storage:

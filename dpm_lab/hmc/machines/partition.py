@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+#: MiB; the smallest partition.
+SMALLEST = 512
+
 #: Properties and values are those of zhmcclient.mock ("Create Partition") and of the samples in
 #: zhmc-ansible-modules (``zhmc_partition.py``).
 PARTITION: dict[str, Any] = {

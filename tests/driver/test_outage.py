@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from nova import exception
+from nova.compute import power_state
 
 from dpm_hmc.tries import ATTEMPTS
 from dpm_lab.hmc import Fault
@@ -82,3 +83,20 @@ def test_an_hmc_that_stays_away_fails_the_operation_in_the_end(lab: Lab) -> None
 
     with pytest.raises(exception.InstancePowerOffFailure):
         compute.driver.power_off(subject.instance)
+
+
+def test_a_state_is_asked_for_again_after_seconds(lab: Lab) -> None:
+    compute, subject = Compute(lab), server(lab)
+    compute.build(subject)
+    listed = lab.hmc().get(f"/api/cpcs/{lab.cpc_id}/partitions")
+    [uri] = [each["object-uri"] for each in listed["partitions"]]
+
+    def state_when(status: str, later: float) -> int:
+        lab.control.set_properties(uri, {"status": status})
+        lab.clock.sleep(later)
+        return int(compute.driver.get_info(subject.instance).state)
+
+    assert state_when("active", 0) == power_state.RUNNING
+    assert state_when("terminated", 0) == power_state.RUNNING
+    assert state_when("terminated", 6) == power_state.CRASHED
+    assert state_when("degraded", 6) == power_state.RUNNING

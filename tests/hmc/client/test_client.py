@@ -93,6 +93,7 @@ FAILURES: dict[str, dict[str, Any]] = {
     "busy": {"status": 409, "reason": 2},
     "conflict": {"status": 409, "reason": 1},
     "expired": {"kind": "expire-session"},
+    "no session": {"status": 403, "reason": 4},
 }
 #: How often each request is sent where it fails once, and the error that comes of it.
 REPEATED: dict[str, dict[str, tuple[int, type[DpmError] | None]]] = {
@@ -119,7 +120,7 @@ REPEATED: dict[str, dict[str, tuple[int, type[DpmError] | None]]] = {
     },
     **{
         failure: dict.fromkeys(("get", "update", "create", "post", "delete"), (2, None))
-        for failure in ("503", "busy", "expired")
+        for failure in ("503", "busy", "expired", "no session")
     },
     "conflict": dict.fromkeys(("get", "update", "create", "post", "delete"), (1, ConflictError)),
 }

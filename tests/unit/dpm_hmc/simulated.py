@@ -10,12 +10,14 @@ class SimulatedTime:
 
     def __init__(self) -> None:
         self.now = 1000.0
+        self.pauses: list[float] = []
 
     def monotonic(self) -> float:
         return self.now
 
     def sleep(self, seconds: float) -> None:
         self.now += seconds
+        self.pauses.append(seconds)
 
 
 SETTINGS = HmcSettings(("hmc",), 6794, "user", "password", True, 5, 30, 300, 10, 600)

@@ -68,3 +68,16 @@ def test_what_failed_is_asked_again() -> None:
         looks.get(1000.0)
 
     assert looks.get(1000.0) == "there"
+
+
+def test_a_look_grows_old() -> None:
+    clock = SimulatedTime()
+    answers = iter("abc")
+    looks = Looks(lambda: next(answers), clock)
+
+    seen = [looks.get(5.0)]
+    for seconds in (5.0, 0.1):
+        clock.now += seconds
+        seen.append(looks.get(5.0))
+
+    assert seen == ["a", "a", "b"]

@@ -121,7 +121,7 @@ class Networks:
             HmcError: the HMC failed.
         """
         found = []
-        told = guest.told(partition)
+        told = guest.nics_told(partition)
         backings: dict[str, Backing] = {}
         for uri in partition.nic_uris:
             try:

@@ -122,8 +122,8 @@ def test_a_port_may_have_no_mac_where_it_is_not_needed(address: Any) -> None:
             ({"details": {"object_id": SWITCH, "vlan": bad}}, "is not 0 to 4094")
             for bad in NO_VLANS
         ),
-        ({"address": None}, "is no MAC"),
-        ({"address": 5}, "is no MAC"),
+        ({"address": None}, "'' is no MAC"),
+        ({"address": 5}, "'' is no MAC"),
         ({"details": "text"}, "no object_id"),
     ],
 )
@@ -149,6 +149,12 @@ def test_twelve_nics_fit_and_thirteen_do_not() -> None:
     assert len(wanted_nics([vif(number) for number in range(12)])) == 12
     with pytest.raises(RefusedError, match="do not fit"):
         wanted_nics([vif(number) for number in range(13)])
+
+
+def test_twelve_nics_fit_on_ports_of_two_digits_too() -> None:
+    twelve = [vif(number, details={"object_id": SWITCH, "port": 15}) for number in range(12)]
+
+    assert len(wanted_nics(twelve)) == 12
 
 
 def test_no_ports_are_no_nics() -> None:

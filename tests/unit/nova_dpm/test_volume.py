@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from nova_dpm.errors import RefusedError
 from nova_dpm.storage.volume import FcVolume, Path, fcp_lun
 
 A, B, C = "5005076800000001", "5005076800000002", "5005076800000003"
-NO_LUNS: list[Any] = ["1_0", "\u0663", "0b1", 1.0, True, {}, "9" * 5000]
+NO_LUNS: list[Any] = ["1_0", "\u0663", "0b1", 1.0, True, {}, "9" * 5000, Fraction(1)]
 I1, I2 = "c05076d08001a700", "c05076d08001a701"
 
 

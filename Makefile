@@ -31,7 +31,7 @@ test-long: setup ## what takes too long for make test: nova-compute killed amid 
 	@tools/long-tests
 
 .PHONY: lint
-lint: setup ## ruff, mypy --strict, shellcheck, dib-lint, known vulnerabilities
+lint: setup ## ruff, mypy --strict, imports, shellcheck, dib-lint, known vulnerabilities
 	@tools/lint
 
 .PHONY: bench

@@ -141,6 +141,7 @@ def test_says_nothing_of_other_parameters() -> None:
     [
         ("0004,16,0a0000000012;", "port '16'"),
         ("0004,-1;", "port '-1'"),
+        ("0004,015;", "port '015'"),
         ("0004,\u0661;", "port"),
         ("0004,;", "port ''"),
         ("0004,0,0a00000000;", "MAC '0a00000000'"),
@@ -366,6 +367,10 @@ def test_without_nics_an_operators_text_stays_as_it_is() -> None:
         (
             [nic("0001"), nic("0003")],
             "0.0.0001 and 0.0.0003 overlap: both would take device number 0003",
+        ),
+        (
+            [nic("0003"), nic("0002")],
+            "0.0.0003 and 0.0.0002 overlap: both would take device number 0003",
         ),
         ([nic("0001", 0, "010000000001")], "multicast MAC .bit 0x01"),
         ([nic("0001", 0, "000000000001")], "not locally administered .bit 0x02"),

@@ -76,6 +76,7 @@ def test_steps_and_reasons_follow_from_what_is(
     assert plan.next_step(NIC, found) == next((step for step in steps if step != plan.MAC), None)
     assert plan.differences(NIC, found) == reasons
     assert plan.is_right(NIC, found) is (not reasons)
+    assert plan.wrong_mac(NIC, found) is (plan.MAC in steps)
 
 
 def test_a_tuple_without_mac_is_content_with_any() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Iterator
+from typing import Any
 
 import requests
 import urllib3.exceptions
@@ -88,7 +89,7 @@ def as_ours(what: str, host: str, error: BaseException) -> HmcError:
         case Kind.SESSION_GONE | Kind.LOGON_REFUSED:
             ours = LogonError(f"{what}: {error}")
         case Kind.BUSY | Kind.FAILED | Kind.REFUSED:
-            ours = _http_error(what, *_status(error), str(getattr(error, "message", "")))
+            ours = _http_error(what, error)
         case Kind.CERTIFICATE:
             ours = _certificate_error(host, error)
         case Kind.NOT_SENT:
@@ -142,9 +143,10 @@ def _broken(error: zhmcclient.ConnectionError) -> Kind:
     return Kind.UNANSWERED
 
 
-def _http_error(what: str, status: int, reason: int, message: str) -> HttpError:
+def _http_error(what: str, error: Any) -> HttpError:
+    status, reason = _status(error)
     kind = ConflictError if status == 409 else _OURS.get((status, reason), HttpError)
-    return kind(what, status, reason, message[:_LONGEST])
+    return kind(what, status, reason, str(error.message)[:_LONGEST])
 
 
 def _certificate_error(host: str, error: BaseException) -> CertificateError:
@@ -155,9 +157,9 @@ def _certificate_error(host: str, error: BaseException) -> CertificateError:
     )
 
 
-def _status(error: BaseException) -> tuple[int, int]:
+def _status(error: Any) -> tuple[int, int]:
     """Return status and reason; zhmcclient takes both from the body, 0 where it has no number."""
-    status, reason = getattr(error, "http_status", 0), getattr(error, "reason", 0)
+    status, reason = error.http_status, error.reason
     return (status if type(status) is int else 0, reason if type(reason) is int else 0)
 
 

@@ -17,13 +17,22 @@ NIC_PREFIX = "OpenStack_Port_"
 LONGEST = 64
 """Characters that a partition's name can have (HMC Web Services API, Partition object)."""
 
-LONGEST_HOST = LONGEST - len("OpenStack--") - 36
+_UUID = 36
+"""Characters of a uuid."""
+
+
+def _prefix(host: str) -> str:
+    """Return how the names of a host's partitions begin."""
+    return f"OpenStack-{host}-"
+
+
+LONGEST_HOST = LONGEST - len(_prefix("")) - _UUID
 """Characters that an OpenStack host's name can have, so that a uuid fits behind it."""
 
 
 def partition_name(host: str, instance_uuid: str) -> str:
     """Return the name of an instance's partition, and of its storage group."""
-    return f"OpenStack-{host}-{instance_uuid}"
+    return _prefix(host) + instance_uuid
 
 
 def partition_pattern(host: str) -> str:
@@ -31,13 +40,13 @@ def partition_pattern(host: str) -> str:
 
     The HMC matches it against the whole name.
     """
-    return re.escape(f"OpenStack-{host}-") + r"[0-9a-f-]{36}"
+    return re.escape(_prefix(host)) + rf"[0-9a-f-]{{{_UUID}}}"
 
 
 def instance_uuid(host: str, name: str) -> str | None:
     """Return the uuid of the instance that a partition of this host belongs to, or None."""
-    prefix, rest = name[:-36], name[-36:]
-    if prefix != f"OpenStack-{host}-":  # host "a" and host "a-b" begin alike
+    prefix, rest = name[:-_UUID], name[-_UUID:]
+    if prefix != _prefix(host):  # host "a" and host "a-b" begin alike
         return None
     try:
         return rest if str(UUID(rest)) == rest else None

@@ -33,6 +33,8 @@ _NAMED_AFTER = 3
 def claim(hmc: Hmc, partition_uri: str, known: Collection[str], body: Properties) -> str | None:
     """Find the NIC that a failed request has made, and give it its name and description.
 
+    HMC permission: task Partition Details.
+
     Args:
         hmc: the session
         partition_uri: of the partition

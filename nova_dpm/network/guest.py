@@ -14,7 +14,7 @@ from nova_dpm.network.nics import Nic, Told
 from nova_dpm.partition import BOOT_PARAMETERS, Partition
 
 
-def told(partition: Partition) -> Told:
+def nics_told(partition: Partition) -> Told:
     """Return what the guest of a partition is told."""
     return {nic.bus_id.devno: nic for nic in bootparams.parse(partition.boot_parameters).nics}
 

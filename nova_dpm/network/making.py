@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable
+from functools import partial
 
 from oslo_log import log
 
@@ -50,43 +51,52 @@ def nic_body(host: str, wanted: WantedNic, backing: Backing, can: Abilities) -> 
 
 
 class NicMaker:
-    """Makes the NICs of one partition.
+    """Makes NICs.
 
     HMC permission: task Partition Details; access to the partition and to what they are plugged
     into.
 
     Args:
         hmc: the session
-        partition_uri: of the partition
-        known: URIs of the NICs that it has
+        host: OpenStack host
+        can: what a NIC can be told on this HMC
     """
 
-    def __init__(self, hmc: Hmc, partition_uri: str, known: Sequence[str]) -> None:
+    def __init__(self, hmc: Hmc, host: str, can: Abilities) -> None:
         self._hmc = hmc
-        self._uri = partition_uri
-        self._known = known
+        self._host = host
+        self._can = can
 
-    def make(self, body: Properties, wanted: WantedNic, backing: Backing, devno: Devno) -> Nic:
+    def make(
+        self,
+        partition_uri: str,
+        wanted: WantedNic,
+        backing: Backing,
+        devno: Devno,
+        present: Iterable[Nic],
+    ) -> Nic:
         """Make a NIC.
 
         Args:
-            body: its properties, by `nic_body`
+            partition_uri: of the partition
             wanted: what it shall be
             backing: what it is plugged into
             devno: its device number, if the guest is told one and the HMC finds it free
+            present: the NICs that the partition has
 
         Raises:
             HmcError: the HMC failed; there is no NIC.
         """
+        body = nic_body(self._host, wanted, backing, self._can)
+        make = partial(self._make, partition_uri, [nic.uri for nic in present], backing.is_late)
         if not backing.is_ccw:
-            uri = self._make(body, backing)
-            return Nic(uri, wanted.name, wanted.mac, None, backing.port)
+            return Nic(make(body), wanted.name, wanted.mac, None, backing.port)
         try:
-            uri = self._make({**body, "device-number": devno}, backing)
+            uri = make({**body, "device-number": devno})
         except ConflictError as error:
             # Something else of the partition has the number: the HMC knows which are free.
             LOG.info("NIC %s cannot have device number %s: %s", wanted.name, devno, error)
-            uri = self._make(body, backing)
+            uri = make(body)
             try:
                 devno = devno_in(self._hmc.get(uri))
             except DpmError:
@@ -94,23 +104,22 @@ class NicMaker:
                 raise
         return Nic(uri, wanted.name, wanted.mac, devno, backing.port)
 
-    def _make(self, body: Properties, backing: Backing) -> str:
-        def find() -> str | None:
-            return self._claim(body) if backing.is_late else self._find(body["name"])
+    def _make(
+        self, partition_uri: str, known: Collection[str], is_late: bool, body: Properties
+    ) -> str:
+        def claimed() -> str | None:
+            return claim(self._hmc, partition_uri, known, body)
+
+        def found() -> str | None:
+            for uri in answers.uris(self._hmc.get(partition_uri), "nic-uris"):
+                if answers.text(self._hmc.get(uri), "name") == body["name"]:
+                    return uri
+            return None
 
         try:
-            return self._hmc.create(f"{self._uri}/nics", body, find)
+            return self._hmc.create(f"{partition_uri}/nics", body, claimed if is_late else found)
         except HttpError as error:
-            made = self._claim(body) if error.is_failure else None
+            made = claimed() if error.is_failure else None
             if made is None:
                 raise
             return made
-
-    def _claim(self, body: Properties) -> str | None:
-        return claim(self._hmc, self._uri, self._known, body)
-
-    def _find(self, name: str) -> str | None:
-        for uri in answers.uris(self._hmc.get(self._uri), "nic-uris"):
-            if answers.text(self._hmc.get(uri), "name") == name:
-                return uri
-        return None

@@ -18,7 +18,7 @@ from nova_dpm.network import guest
 from nova_dpm.network.backings import Backing, plugged_into
 from nova_dpm.network.compare import Abilities, compare, strays_of
 from nova_dpm.network.devnos import devno_at, free_devno
-from nova_dpm.network.making import NicMaker, nic_body
+from nova_dpm.network.making import NicMaker
 from nova_dpm.network.nics import Nic, Told, devnos_of
 from nova_dpm.network.ports import WantedNic, check_fit
 from nova_dpm.partition import Partition
@@ -40,8 +40,8 @@ class Networks:
 
     def __init__(self, hmc: Hmc, host: str, api_version: tuple[int, int]) -> None:
         self._hmc = hmc
-        self._host = host
         self._can = Abilities.of(api_version)
+        self._maker = NicMaker(hmc, host, self._can)
 
     @property
     def sets_macs(self) -> bool:
@@ -72,7 +72,7 @@ class Networks:
         made: list[Nic] = []
         for place, port in enumerate(wanted):
             backing = backings[port.backing_uri]
-            made.append(self._make(partition_uri, port, backing, devno_at(place), made))
+            made.append(self._maker.make(partition_uri, port, backing, devno_at(place), made))
         return made
 
     def put_right(
@@ -121,7 +121,7 @@ class Networks:
             HmcError: the HMC failed.
         """
         found = []
-        told = guest.told(partition)
+        told = guest.nics_told(partition)
         backings: dict[str, Backing] = {}
         for uri in partition.nic_uris:
             try:
@@ -157,19 +157,7 @@ class Networks:
     ) -> Nic:
         backing = self._backings([wanted])[wanted.backing_uri]
         devno = free_devno(devnos_of(present), former)
-        return self._make(partition_uri, wanted, backing, devno, present)
-
-    def _make(
-        self,
-        partition_uri: str,
-        wanted: WantedNic,
-        backing: Backing,
-        devno: Devno,
-        present: Sequence[Nic],
-    ) -> Nic:
-        body = nic_body(self._host, wanted, backing, self._can)
-        maker = NicMaker(self._hmc, partition_uri, [nic.uri for nic in present])
-        return maker.make(body, wanted, backing, devno)
+        return self._maker.make(partition_uri, wanted, backing, devno, present)
 
     def _backings_that_fit(self, wanted: Sequence[WantedNic]) -> dict[str, Backing]:
         """Return what the NICs are to be plugged into, if the guest can be told of them all."""

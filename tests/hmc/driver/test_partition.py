@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from dpm_hmc.client import Hmc
@@ -73,6 +75,16 @@ def test_one_that_is_known_is_found_with_one_request(lab: Lab, partitions: Parti
     assert found is not None
     assert found.uri == uri
     assert len(lab.control.requests()) == 1
+
+
+def test_one_that_was_just_made_is_as_the_hmc_shows_it(partitions: Partitions) -> None:
+    made = partitions.create(UUID_1, 2, 4096)
+
+    found = partitions.find(UUID_1)
+
+    assert found is not None
+    assert replace(found, properties={}) == replace(made, properties={})
+    assert made.properties.items() <= found.properties.items()
 
 
 def test_one_that_was_made_anew_by_somebody_else_is_found(

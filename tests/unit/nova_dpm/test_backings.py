@@ -28,7 +28,8 @@ class Shows:
 
 
 def ask(kind: str, uri: str, hmc: Shows, nic_type: str = "") -> Backing:
-    return KINDS[kind].ask(cast(Hmc, hmc), uri, nic_type)
+    said = [nic_type] if nic_type else []
+    return KINDS[kind].ask(cast(Hmc, hmc), uri, *said)
 
 
 def test_a_port_of_neutron_names_a_uri() -> None:

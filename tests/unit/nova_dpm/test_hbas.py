@@ -18,7 +18,7 @@ from nova_dpm.storage.volume import FcVolume
 from nova_dpm.storage.ways import Ends
 from tests.unit.nova_dpm.settings import loaded
 
-A, B = "5005076800000001", "5005076800000002"
+A, B = "50050768000000aa", "50050768000000ab"
 I1, I2 = "c05076d08001a700", "c05076d08001a701"
 HBA_1, HBA_2 = "/api/partitions/p/hbas/1", "/api/partitions/p/hbas/2"
 LUN = "0007000000000000"

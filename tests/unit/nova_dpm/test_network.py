@@ -14,7 +14,7 @@ from dpm_guest.ids import Devno, Mac
 from nova_dpm.errors import RefusedError
 from nova_dpm.network import Nic, wanted_nics
 from nova_dpm.network.guest import boot_parameters, says_the_same
-from nova_dpm.network.ports import wanted_nic
+from nova_dpm.network.ports import mac_of, port_id_of, wanted_nic
 
 PORT = "0f0f1b2c-0d8c-4a4e-9d1f-0f5f7b1f4a11"
 NO_PORTS: list[Any] = [-1, 16, 99, "1_0", "\u0663", 1.0, True, [], 2**70]
@@ -58,6 +58,45 @@ def test_a_port_at_an_adapter_is_read() -> None:
     wanted = wanted_nic(vif(type="dpm_adapter", details={"object_id": SWITCH, "port": 1}))
 
     assert (wanted.kind, wanted.port, wanted.vlan) == ("dpm_adapter", 1, None)
+    assert (wanted.port_id, wanted.object_id) == (str(uuid.UUID(int=1)), SWITCH)
+
+
+@pytest.mark.parametrize("nothing", [None, ""])
+def test_a_port_without_number_is_the_first_of_its_adapter(nothing: str | None) -> None:
+    details = {"object_id": SWITCH, "port": nothing, "vlan": nothing}
+
+    assert wanted_nic(vif(type="dpm_adapter", details=details)).port == 0
+
+
+@pytest.mark.parametrize("bad", [None, 5, "", "a" * 37, "a/b", "a b", "../x", "\u0663"])
+def test_a_port_whose_id_can_be_in_no_name_is_refused(bad: Any) -> None:
+    with pytest.raises(RefusedError, match=r"^one of its ports has no id$"):
+        wanted_nic(vif(id=bad))
+
+
+def test_what_is_no_vif_has_no_id() -> None:
+    with pytest.raises(RefusedError, match=r"^one of its ports has no id$"):
+        port_id_of("text")
+
+
+def test_a_port_s_id_may_be_in_upper_case() -> None:
+    assert port_id_of(vif(id=PORT.upper())) == PORT.upper()
+
+
+def test_a_port_of_another_type_is_refused_with_what_to_do() -> None:
+    with pytest.raises(RefusedError) as caught:
+        wanted_nic(vif(id=PORT, type="ovs"))
+
+    assert str(caught.value) == (
+        f"port {PORT} has vif_type ovs, and a partition can have dpm_vswitch and dpm_adapter only; "
+        "check the mechanism driver and the agent of Neutron for this host"
+    )
+
+
+@pytest.mark.parametrize("address", ["0a:00:00:00:00:0g", "", None, 5])
+def test_a_port_may_have_no_mac_where_it_is_not_needed(address: Any) -> None:
+    assert mac_of(vif(address=address)) is None
+    assert mac_of(vif(3)) == "0a:00:00:00:00:03"
 
 
 @pytest.mark.parametrize(
@@ -83,8 +122,8 @@ def test_a_port_at_an_adapter_is_read() -> None:
             ({"details": {"object_id": SWITCH, "vlan": bad}}, "is not 0 to 4094")
             for bad in NO_VLANS
         ),
-        ({"address": None}, "is no MAC"),
-        ({"address": 5}, "is no MAC"),
+        ({"address": None}, "'' is no MAC"),
+        ({"address": 5}, "'' is no MAC"),
         ({"details": "text"}, "no object_id"),
     ],
 )
@@ -98,7 +137,11 @@ def test_a_port_that_can_be_no_nic_is_refused_with_its_id(
 
 
 def test_two_ports_with_one_mac_are_refused() -> None:
-    with pytest.raises(RefusedError, match="have the same MAC 0a:00:00:00:00:00"):
+    first, second = (str(uuid.UUID(int=number)) for number in (1, 2))
+
+    with pytest.raises(
+        RefusedError, match=f"ports {first} and {second} have the same MAC 0a:00:00:00:00:00"
+    ):
         wanted_nics([vif(0), vif(1, address="0A:00:00:00:00:00")])
 
 
@@ -106,6 +149,12 @@ def test_twelve_nics_fit_and_thirteen_do_not() -> None:
     assert len(wanted_nics([vif(number) for number in range(12)])) == 12
     with pytest.raises(RefusedError, match="do not fit"):
         wanted_nics([vif(number) for number in range(13)])
+
+
+def test_twelve_nics_fit_on_ports_of_two_digits_too() -> None:
+    twelve = [vif(number, details={"object_id": SWITCH, "port": 15}) for number in range(12)]
+
+    assert len(wanted_nics(twelve)) == 12
 
 
 def test_no_ports_are_no_nics() -> None:

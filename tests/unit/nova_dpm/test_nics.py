@@ -16,7 +16,7 @@ from nova_dpm.errors import RefusedError
 from nova_dpm.network import Nic, WantedNic
 from nova_dpm.network.backings import Backing
 from nova_dpm.network.compare import Abilities, compare, strays_of
-from nova_dpm.network.guest import news, told
+from nova_dpm.network.guest import news, nics_told
 from nova_dpm.network.making import nic_body
 from nova_dpm.network.nics import devnos_of, with_nic
 from nova_dpm.partition import Partition
@@ -131,6 +131,14 @@ def test_a_stray_is_on_hipersockets_has_a_port_s_mac_and_no_name_of_ours(
     assert strays_of([present], [port(1)]) == ()
 
 
+def test_what_comes_after_a_stray_is_compared_too() -> None:
+    stray = operators(0, is_hipersockets=True)
+
+    found = compare([stray, nic(1)], [port(0), port(1)], ALL)
+
+    assert (found.strays, found.right, found.missing) == ((stray,), (nic(1),), (port(0),))
+
+
 def test_a_port_without_mac_has_no_strays() -> None:
     assert not replace(operators(0), is_hipersockets=True, hmc_mac=None).is_stray_of(None)
 
@@ -239,7 +247,7 @@ def partition(boot_parameters: str) -> Partition:
 def test_a_guest_is_told_only_what_it_does_not_know() -> None:
     knows = partition("quiet 1000,0,0a0000000000;")
 
-    assert told(knows) == {"1000": NicParams(CcwId.parse("1000"), 0, mac(0))}
+    assert nics_told(knows) == {"1000": NicParams(CcwId.parse("1000"), 0, mac(0))}
     assert news(knows, [nic(0)]) == {}
     assert news(knows, [nic(0), operators(1)]) == {}
     assert news(knows, [nic(1)]) == {"boot-os-specific-parameters": "quiet 1003,0,0a0000000001;"}

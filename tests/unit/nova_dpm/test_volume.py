@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from nova_dpm.errors import RefusedError
 from nova_dpm.storage.volume import FcVolume, Path, fcp_lun
 
 A, B, C = "5005076800000001", "5005076800000002", "5005076800000003"
-NO_LUNS: list[Any] = ["1_0", "\u0663", "0b1", 1.0, True, {}, "9" * 5000]
+NO_LUNS: list[Any] = ["1_0", "\u0663", "0b1", 1.0, True, {}, "9" * 5000, Fraction(1)]
 I1, I2 = "c05076d08001a700", "c05076d08001a701"
 
 
@@ -48,9 +49,13 @@ def test_targets_are_read_in_every_form_that_cinder_writes(
 @pytest.mark.parametrize(
     ("info", "why"),
     [
-        ({"driver_volume_type": "iscsi", "data": {}}, "connected over iscsi"),
+        (
+            {"driver_volume_type": "iscsi", "data": {}},
+            "^the volume is connected over iscsi, and a partition can have fibre_channel only; "
+            "choose a volume type of a fibre channel backend$",
+        ),
         ({"data": {"target_wwn": A, "target_lun": 1}}, "connected over None"),
-        (connection(), "names no target WWPN or no LUN"),
+        (connection(), "^Cinder's connection names no target WWPN or no LUN$"),
         (connection(target_wwn=A), "names no target WWPN or no LUN"),
         (connection(target_wwn=[], target_lun=1), "names no target WWPN or no LUN"),
         ({"driver_volume_type": "fibre_channel"}, "names no target WWPN or no LUN"),
@@ -64,9 +69,9 @@ def test_targets_are_read_in_every_form_that_cinder_writes(
             for bad in ("+123456789012345", "\uff11" * 16, "0x0x12345678901234", 5005076800000001)
         ),
         *((connection(target_wwn=A, target_lun=bad), "is no LUN") for bad in NO_LUNS),
-        (connection(target_wwn=A, target_lun=1, initiator_target_map=[A]), "cannot be read"),
-        ({"driver_volume_type": "fibre_channel", "data": "text"}, "cannot be read"),
-        ("text", "cannot be read"),
+        (connection(target_wwn=A, target_lun=1, initiator_target_map=[A]), "target_map is list"),
+        ({"driver_volume_type": "fibre_channel", "data": "text"}, "be read .its data is str."),
+        ("text", "^Cinder's connection of the volume cannot be read .it is str.$"),
         (connection(target_wwn=A, target_lun=1 << 32), "out of range"),
         (connection(target_wwn=A, target_lun=1, addressing_mode="SAM9"), "none of os-brick's"),
         (connection(target_wwn=A, target_lun=1, addressing_mode=["SAM"]), "none of os-brick's"),
@@ -93,6 +98,10 @@ def brick(lun: int, mode: str | None) -> str:
 def test_a_lun_is_os_bricks_for_s390x(lun: int, mode: str | None) -> None:
     assert fcp_lun(lun, mode) == brick(lun, mode)
     assert fcp_lun(str(lun), mode) == fcp_lun(hex(lun), mode) == brick(lun, mode)
+
+
+def test_no_mode_is_that_of_a_number_as_it_is() -> None:
+    assert fcp_lun(300, "") == fcp_lun(300) == "012c000000000000"
 
 
 def test_an_example_of_each_length() -> None:

@@ -14,10 +14,10 @@ from nova_dpm.storage.bootvolume import group_of, luns_of, new_boot_volume
 from nova_dpm.storage.volume import FcVolume, Path
 from nova_dpm.storage.ways import Ends, Resource, Way, ways
 
-A, B = "5005076800000001", "5005076800000002"
+A, B = "50050768000000aa", "50050768000000ab"
 I1, I2 = "c05076d08001a700", "c05076d08001a701"
 PORT_1, PORT_2, PORT_3 = (f"/api/adapters/a/storage-ports/{number}" for number in range(3))
-LUN = "0007000000000000"
+LUN = "00ab000000000000"
 NONE: frozenset[str] = frozenset()
 BOTH = FcVolume(((A, LUN), (B, LUN)), {})
 

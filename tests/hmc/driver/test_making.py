@@ -1,0 +1,52 @@
+"""A NIC whose device number the HMC does not find free."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from dpm_guest.ids import Mac
+from dpm_hmc.client import Hmc
+from dpm_hmc.errors import HttpError
+from dpm_lab.hmc import Fault
+from nova_dpm.cpc import Cpc
+from nova_dpm.network import Networks, Nic, WantedNic
+from nova_dpm.partition import Partitions
+from tests.driver.lab import HOST, Lab
+
+UUID_1 = "6e3c1c62-6d5b-4f63-9c5c-5d4ea7d5bd2a"
+TAKEN = Fault("POST", ".*/nics", status=409, reason=8)
+
+
+def made(lab: Lab, hmc: Hmc, cpc: Cpc) -> list[Nic]:
+    uri = Partitions(hmc, cpc.uri, HOST).create(UUID_1, 2, 4096).uri
+    wanted = WantedNic("port", Mac.parse("0a0000000005"), "dpm_vswitch", lab.switches[1])
+    return Networks(hmc, HOST, cpc.api_version).create_all(uri, [wanted])
+
+
+def shown(lab: Lab) -> list[dict[str, Any]]:
+    [partition] = lab.control.inventory()["partitions"].values()
+    return list(partition["nics"])
+
+
+def test_it_has_the_number_that_the_hmc_gives_it(lab: Lab, hmc: Hmc, cpc: Cpc) -> None:
+    lab.control.add_fault(TAKEN)
+
+    [nic] = made(lab, hmc, cpc)
+
+    [there] = shown(lab)
+    assert nic.devno == there["device-number"].lower() != "1000"
+    assert (nic.uri, nic.name, nic.port) == (there["element-uri"], there["name"], 1)
+
+
+def test_where_the_hmc_does_not_tell_that_number_no_nic_is_left(
+    lab: Lab, hmc: Hmc, cpc: Cpc
+) -> None:
+    lab.control.add_fault(TAKEN)
+    lab.control.add_fault(Fault("GET", ".*/nics/.*", status=500, reason=12, times=None))
+
+    with pytest.raises(HttpError, match="500,12"):
+        made(lab, hmc, cpc)
+
+    assert shown(lab) == []

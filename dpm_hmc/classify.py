@@ -36,7 +36,7 @@ _UNREADABLE = (
     AssertionError,
     RecursionError,
 )
-FAILURES = (zhmcclient.Error, OSError, *_UNREADABLE)
+FAILURES = (zhmcclient.Error, *_UNREADABLE)
 """All that a request to an HMC raises."""
 
 # HTTP status and reason (HMC Web Services API, "Common request validation reason codes").
@@ -61,7 +61,7 @@ _LONGEST = 1000
 
 def classify(error: BaseException) -> Kind:
     """Return what became of a request that ended with one of `FAILURES`."""
-    kind = Kind.CERTIFICATE  # requests raises a bare OSError where hmc_ca_file is gone
+    kind = Kind.OTHER
     if isinstance(error, zhmcclient.ServerAuthError):
         is_gone = reason_of(error.details) in _SESSION_GONE
         kind = Kind.SESSION_GONE if is_gone else Kind.LOGON_REFUSED
@@ -71,8 +71,6 @@ def classify(error: BaseException) -> Kind:
         kind = _broken(error)
     elif isinstance(error, _UNREADABLE):
         kind = Kind.UNREADABLE
-    elif isinstance(error, zhmcclient.Error):
-        kind = Kind.OTHER
     return kind
 
 
@@ -140,6 +138,9 @@ def _broken(error: zhmcclient.ConnectionError) -> Kind:
     for kind, signs in _SIGNS.items():
         if any(isinstance(each, signs) for each in causes):
             return kind
+    # requests has no type for a hmc_ca_file that is gone: a bare OSError without a number.
+    if any(type(each) is OSError and each.errno is None for each in causes):
+        return Kind.CERTIFICATE
     return Kind.UNANSWERED
 
 

@@ -39,6 +39,8 @@ from tests.unit.dpm_hmc.broken import (
 
 WHAT = "POST /api/partitions/1/operations/start"
 
+NO_BUNDLE = "Could not find a suitable TLS CA certificate bundle, invalid path: ca.pem"
+
 #: How a request ended, what became of it, our error, and what that says.
 ENDS: list[tuple[BaseException, Kind, type[HmcError], str]] = [
     (answered(503), Kind.BUSY, HttpError, "the HMC answered 503,0: m"),
@@ -84,7 +86,7 @@ ENDS: list[tuple[BaseException, Kind, type[HmcError], str]] = [
         "The certificate of HMC hmc1 cannot be verified: unable to get local issuer certificate",
     ),
     (
-        OSError("Could not find a suitable TLS CA certificate bundle, invalid path: ca.pem"),
+        zhmcclient.ConnectionError(NO_BUNDLE, OSError(NO_BUNDLE)),
         Kind.CERTIFICATE,
         CertificateError,
         "HMC hmc1 cannot be verified: Could not find a suitable TLS CA certificate bundle",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Iterator
+from typing import Any
 
 import requests
 import urllib3.exceptions
@@ -35,7 +36,7 @@ _UNREADABLE = (
     AssertionError,
     RecursionError,
 )
-FAILURES = (zhmcclient.Error, OSError, *_UNREADABLE)
+FAILURES = (zhmcclient.Error, *_UNREADABLE)
 """All that a request to an HMC raises."""
 
 # HTTP status and reason (HMC Web Services API, "Common request validation reason codes").
@@ -60,7 +61,7 @@ _LONGEST = 1000
 
 def classify(error: BaseException) -> Kind:
     """Return what became of a request that ended with one of `FAILURES`."""
-    kind = Kind.CERTIFICATE  # requests raises a bare OSError where hmc_ca_file is gone
+    kind = Kind.OTHER
     if isinstance(error, zhmcclient.ServerAuthError):
         is_gone = reason_of(error.details) in _SESSION_GONE
         kind = Kind.SESSION_GONE if is_gone else Kind.LOGON_REFUSED
@@ -70,8 +71,6 @@ def classify(error: BaseException) -> Kind:
         kind = _broken(error)
     elif isinstance(error, _UNREADABLE):
         kind = Kind.UNREADABLE
-    elif isinstance(error, zhmcclient.Error):
-        kind = Kind.OTHER
     return kind
 
 
@@ -88,7 +87,7 @@ def as_ours(what: str, host: str, error: BaseException) -> HmcError:
         case Kind.SESSION_GONE | Kind.LOGON_REFUSED:
             ours = LogonError(f"{what}: {error}")
         case Kind.BUSY | Kind.FAILED | Kind.REFUSED:
-            ours = _http_error(what, *_status(error), str(getattr(error, "message", "")))
+            ours = _http_error(what, error)
         case Kind.CERTIFICATE:
             ours = _certificate_error(host, error)
         case Kind.NOT_SENT:
@@ -139,12 +138,16 @@ def _broken(error: zhmcclient.ConnectionError) -> Kind:
     for kind, signs in _SIGNS.items():
         if any(isinstance(each, signs) for each in causes):
             return kind
+    # requests has no type for a hmc_ca_file that is gone: a bare OSError without a number.
+    if any(type(each) is OSError and each.errno is None for each in causes):
+        return Kind.CERTIFICATE
     return Kind.UNANSWERED
 
 
-def _http_error(what: str, status: int, reason: int, message: str) -> HttpError:
+def _http_error(what: str, error: Any) -> HttpError:
+    status, reason = _status(error)
     kind = ConflictError if status == 409 else _OURS.get((status, reason), HttpError)
-    return kind(what, status, reason, message[:_LONGEST])
+    return kind(what, status, reason, str(error.message)[:_LONGEST])
 
 
 def _certificate_error(host: str, error: BaseException) -> CertificateError:
@@ -155,9 +158,9 @@ def _certificate_error(host: str, error: BaseException) -> CertificateError:
     )
 
 
-def _status(error: BaseException) -> tuple[int, int]:
+def _status(error: Any) -> tuple[int, int]:
     """Return status and reason; zhmcclient takes both from the body, 0 where it has no number."""
-    status, reason = getattr(error, "http_status", 0), getattr(error, "reason", 0)
+    status, reason = error.http_status, error.reason
     return (status if type(status) is int else 0, reason if type(reason) is int else 0)
 
 

@@ -54,7 +54,8 @@ def main(argv: Sequence[str] | None = None, clock: Clock = time) -> int:
     """Run the command; 0: nothing failed, 1: something did, 2: usage."""
     arguments = _parser().parse_args(argv)
     # What failed is in the table; the driver's log lines beside it would say it twice.
-    logging.getLogger("nova_dpm").addHandler(logging.NullHandler())
+    for package in ("dpm_hmc", "nova_dpm"):
+        logging.getLogger(package).addHandler(logging.NullHandler())
     try:
         conf = read_configuration(arguments.config_file, arguments.config_dir)
     except cfg.ConfigFileParseError as error:

@@ -50,6 +50,8 @@ def networks(hmc: Hmc, cpc: Cpc) -> list[Callable[[], Finding]]:
 
     Each is read when it is called, so that one whose answer lacks something hides no other.
 
+    HMC permission: access to the adapters, and to the virtual switches where the CPC has them.
+
     Raises:
         HmcError: the HMC cannot be asked.
     """
@@ -62,6 +64,8 @@ def networks(hmc: Hmc, cpc: Cpc) -> list[Callable[[], Finding]]:
 
 def partitions(hmc: Hmc, cpc: Cpc, host: str) -> Finding:
     """Count the partitions that the user sees.
+
+    HMC permission: access to them.
 
     Raises:
         HmcError: they cannot be listed.
@@ -89,6 +93,8 @@ def storage_groups(hmc: Hmc, host: str) -> Finding:
 
 def host_groups(hmc: Hmc, host: str) -> list[Properties]:
     """List the storage groups of this host.
+
+    HMC permission: access to them. HMC version: API 2.23 (z14 with storage management).
 
     Raises:
         HmcError: they cannot be listed.

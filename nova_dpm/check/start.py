@@ -77,6 +77,8 @@ def check_options(hmc: Hmc, settings: Settings, cpc: Cpc) -> None:
 def check_storage_port(hmc: Hmc, cpc: Cpc, port: StoragePort) -> Finding:
     """Check that a configured port is an FCP port of the CPC.
 
+    HMC permission: access to the adapter.
+
     Raises:
         ConfigError: it is not.
         HmcError: the HMC cannot be asked.

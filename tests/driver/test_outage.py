@@ -88,7 +88,9 @@ def test_an_hmc_that_stays_away_fails_the_operation_in_the_end(lab: Lab) -> None
 def test_a_state_is_asked_for_again_after_seconds(lab: Lab) -> None:
     compute, subject = Compute(lab), server(lab)
     compute.build(subject)
-    listed = lab.hmc().get(f"/api/cpcs/{lab.cpc_id}/partitions")
+    hmc = lab.hmc()
+    listed = hmc.get(f"/api/cpcs/{lab.cpc_id}/partitions")
+    hmc.close()
     [uri] = [each["object-uri"] for each in listed["partitions"]]
 
     def state_when(status: str, later: float) -> int:

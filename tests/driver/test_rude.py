@@ -10,6 +10,7 @@ import copy
 import json
 import logging
 import random
+import re
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -220,7 +221,8 @@ def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
 @pytest.fixture(autouse=True)
 def quiet(caplog: pytest.LogCaptureFixture) -> None:
     """Keep thousands of failures that were ordered out of a report."""
-    caplog.set_level(logging.CRITICAL + 1, logger="nova_dpm")
+    for package in ("dpm_hmc", "nova_dpm"):
+        caplog.set_level(logging.CRITICAL + 1, logger=package)
 
 
 @pytest.fixture
@@ -280,7 +282,7 @@ def _try(name: str, act: Callable[[], Any], spots: Counter[str]) -> None:
         frames = [
             each
             for each in traceback.extract_tb(error.__traceback__)
-            if "/nova_dpm/" in each.filename
+            if re.search("/(nova_dpm|dpm_hmc)/", each.filename)
         ]
         place = f"{frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno}" if frames else "?"
         spots[f"{name}: {type(error).__name__} at {place}"] += 1

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -366,3 +368,17 @@ def test_the_table_holds_neither_password_nor_session(
     assert not re.search(r"\b[0-9a-f]{32}\b", out)
     assert re.search(r"^CPC status +ok +active$", out, re.MULTILINE)
     assert out.rstrip().endswith(" ok")
+
+
+def test_what_is_in_the_table_is_not_logged_beside_it(bench: Bench) -> None:
+    file = bench.write(hmc_password="wrong")
+
+    done = subprocess.run(
+        [sys.executable, "-m", "nova_dpm.check.command", "--config-file", str(file)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert "refused the logon" in done.stdout
+    assert done.stderr == ""

@@ -238,6 +238,16 @@ def test_a_ca_file_that_may_not_be_read_is_named(tmp_path: Path) -> None:
     assert "Permission denied" in str(caught.value)
 
 
+def test_a_ca_file_that_is_removed_while_it_is_used_is_our_own_error(tmp_path: Path) -> None:
+    with Impostor(as_hmc, folder=tmp_path) as server:
+        hmc = hmc_of(server)
+        hmc.api_version()
+        server.ca_file.unlink()
+
+        with pytest.raises(CertificateError, match=r"ca\.pem"):
+            hmc.api_version()
+
+
 def test_a_certificate_of_another_name_has_its_own_cure(tmp_path: Path) -> None:
     with Impostor(lambda heard: LOGON, "127.0.0.2", tmp_path, "hmc.example.com") as server:
         with pytest.raises(CertificateError, match=r"mismatch.* Write the HMC in hmc as its cert"):

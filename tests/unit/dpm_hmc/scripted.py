@@ -22,6 +22,7 @@ class Script:
     logons: dict[str, list[Any]] = field(default_factory=dict)
     answers: list[Any] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
+    bodies: list[Any] = field(default_factory=list)
 
     def session(self, settings: HmcSettings, address: str) -> Session:
         """Stand in for `dpm_hmc.connection.new_session`."""
@@ -50,13 +51,20 @@ class Session:
         self._script.asked.append(f"logon {self.actual_host}")
         self.session_id = _next(self._script.logons.get(self.actual_host, ["id"]))
 
-    def get(self, uri: str, **_: Any) -> Any:
+    def get(self, uri: str, *, logon_required: bool, renew_session: bool) -> Any:
+        assert not logon_required
+        assert not renew_session
         return self._answer(f"GET {uri}")
 
-    def post(self, uri: str, body: Any, **_: Any) -> Any:
+    def post(self, uri: str, *, body: Any, wait_for_completion: bool, **plain: bool) -> Any:
+        assert not wait_for_completion
+        assert plain == {"logon_required": False, "renew_session": False}
+        self._script.bodies.append(body)
         return self._answer(f"POST {uri}")
 
-    def delete(self, uri: str, **_: Any) -> Any:
+    def delete(self, uri: str, *, logon_required: bool, renew_session: bool) -> Any:
+        assert not logon_required
+        assert not renew_session
         if uri == "/api/sessions/this-session":
             self._script.asked.append(f"logoff {self.actual_host}")
             return None

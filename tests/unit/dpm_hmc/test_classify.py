@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 
 import pytest
+import requests
 import zhmcclient
 
 from dpm_hmc import cures
@@ -12,6 +13,7 @@ from dpm_hmc.classify import FAILURES, as_ours, classify
 from dpm_hmc.errors import (
     AnswerError,
     CertificateError,
+    ConfigError,
     ConflictError,
     HmcError,
     HttpError,
@@ -36,6 +38,8 @@ from tests.unit.dpm_hmc.broken import (
 )
 
 WHAT = "POST /api/partitions/1/operations/start"
+
+NO_BUNDLE = "Could not find a suitable TLS CA certificate bundle, invalid path: ca.pem"
 
 #: How a request ended, what became of it, our error, and what that says.
 ENDS: list[tuple[BaseException, Kind, type[HmcError], str]] = [
@@ -82,7 +86,7 @@ ENDS: list[tuple[BaseException, Kind, type[HmcError], str]] = [
         "The certificate of HMC hmc1 cannot be verified: unable to get local issuer certificate",
     ),
     (
-        OSError("Could not find a suitable TLS CA certificate bundle, invalid path: ca.pem"),
+        zhmcclient.ConnectionError(NO_BUNDLE, OSError(NO_BUNDLE)),
         Kind.CERTIFICATE,
         CertificateError,
         "HMC hmc1 cannot be verified: Could not find a suitable TLS CA certificate bundle",
@@ -160,6 +164,47 @@ def test_an_answer_has_its_cure(request_: str, status: int, reason: int, cure: s
 
     assert error.cure.startswith(cure)
     assert str(error) == f"{request_}: the HMC answered {status},{reason}: m. {error.cure}"
+
+
+def test_a_lacking_permission_is_to_be_given() -> None:
+    assert HttpError(WHAT, 403, 1, "").cure.endswith(
+        "names. Give the user the task, or access on the HMC"
+    )
+    assert HttpError("GET /api/cpcs/1?a=b", 403, 1, "").cure.endswith(
+        "names. Give the user access on the HMC"
+    )
+
+
+def test_an_answer_s_error_has_its_parts() -> None:
+    error = as_ours(WHAT, "hmc1", answered(404, 1, "gone"))
+
+    assert isinstance(error, HttpError)
+    assert (error.what, error.status, error.reason, error.message) == (WHAT, 404, 1, "gone")
+    assert error.is_hidden
+    assert not error.is_failure
+
+
+def test_an_option_s_error_has_its_parts() -> None:
+    error = ConfigError("hmc", "x", "it is odd", "Set it")
+
+    assert error.option == "hmc"
+    assert str(error) == "[dpm] hmc = x: it is odd. Set it"
+    assert str(ConfigError("a", 1, "b", "C", "d")) == "[d] a = 1: b. C"
+
+
+def test_what_is_no_hmc_has_a_cure() -> None:
+    assert as_ours(WHAT, "hmc1", TypeError()).cure == cures.NO_ANSWER_OF_AN_HMC
+    nowhere = zhmcclient.ConnectionError("broken", requests.TooManyRedirects("no"))
+    assert "a redirect to nowhere, which" in as_ours(WHAT, "hmc1", nowhere).finding
+
+
+def test_a_cause_is_found_wherever_it_is_wrapped() -> None:
+    leaf = ValueError("leaf")
+    verified = certificate(20, "no")
+
+    assert classify(broken(RuntimeError(verified, leaf))) is Kind.CERTIFICATE
+    assert classify(broken(RuntimeError(verified, leaf, leaf))) is Kind.CERTIFICATE
+    assert classify(broken(RuntimeError(leaf, verified))) is Kind.CERTIFICATE
 
 
 def test_an_error_says_its_cure_once_and_nothing_where_it_has_none() -> None:

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from dpm_hmc.client import Hmc
-from dpm_hmc.errors import JobError, JobTimeoutError
+from dpm_hmc.clock import pause
+from dpm_hmc.errors import ConflictError, HttpError, JobError, JobTimeoutError
 from tests.unit.dpm_hmc.simulated import SETTINGS, SimulatedTime
 
 
@@ -57,9 +58,13 @@ def test_a_job_s_end_is_noticed_at_most_a_fifth_of_its_duration_late(
         (
             {"status": "complete", "job-status-code": 500, "job-reason-code": 263,
              "job-results": {"message": "no boot"}},
-            "failed with 500,263: no boot",
+            "^Job POST /start: failed with 500,263: no boot$",
         ),
-        ({"status": "complete"}, "no reason given"),
+        (
+            {"status": "complete", "job-status-code": 400, "job-results": {"error": "bad"}},
+            "failed with 400,None: bad$",
+        ),
+        ({"status": "complete"}, ": no reason given$"),
         ({"status": "canceled"}, "canceled"),
     ],
 )  # fmt: skip
@@ -114,3 +119,73 @@ def test_what_never_comes_true_is_given_up(hmc: Hmc, clock: SimulatedTime) -> No
         hmc.until("The moon is made of cheese", lambda: None)
 
     assert 300 <= clock.now - begin <= 330
+
+
+def test_what_is_asked_about_a_job_is_the_job_and_it_is_forgotten(
+    hmc: Hmc, clock: SimulatedTime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[str, ...]] = []
+    done: dict[str, Any] = {"status": "complete", "job-status-code": 200}
+    answers = iter([{"status": "running"}, done])
+
+    def get(uri: str) -> dict[str, Any]:
+        asked.append(("get", uri))
+        return next(answers)
+
+    monkeypatch.setattr(hmc, "get", get)
+    monkeypatch.setattr(hmc, "delete", lambda uri: asked.append(("delete", uri)))
+
+    assert hmc.wait(JOB) == {}
+    assert asked == [("get", JOB.uri), ("get", JOB.uri), ("delete", JOB.uri)]
+
+
+@pytest.mark.parametrize("refused", [False, True])
+def test_a_job_that_does_not_end_says_what_to_look_at(
+    hmc: Hmc, clock: SimulatedTime, monkeypatch: pytest.MonkeyPatch, refused: bool
+) -> None:
+    told: list[tuple[str, object]] = []
+
+    def update(uri: str, body: object) -> None:
+        told.append((uri, body))
+        if refused:
+            raise HttpError(f"POST {uri}", 404, 1, "not cancelable")
+
+    monkeypatch.setattr(hmc, "get", lambda uri: {"status": "running"})
+    monkeypatch.setattr(hmc, "update", update)
+
+    with pytest.raises(
+        JobTimeoutError, match=r"^Job POST /start: not done after 3\d\d s"
+    ) as caught:
+        hmc.wait(JOB)
+
+    assert caught.value.cure == "Look at the partition and its messages on the HMC"
+    assert told == [("/api/jobs/1/operations/cancel", {})]
+
+
+def test_a_job_that_fails_while_it_is_canceled_has_its_error(
+    hmc: Hmc, clock: SimulatedTime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+
+    def get(uri: str) -> dict[str, Any]:
+        return {"status": "complete", "job-status-code": 500} if told else {"status": "running"}
+
+    def update(uri: str, body: object) -> None:
+        told.append(uri)
+        raise ConflictError(f"POST {uri}", 409, 1, "it has just ended")
+
+    monkeypatch.setattr(hmc, "get", get)
+    monkeypatch.setattr(hmc, "update", update)
+    monkeypatch.setattr(hmc, "delete", lambda uri: None)
+
+    with pytest.raises(JobError, match=r"^Job POST /start: failed with 500,None: no reason given$"):
+        hmc.wait(JOB)
+
+
+@pytest.mark.parametrize(("elapsed", "slept"), [(0, 0.1), (1, 0.1), (50, 5), (100, 10), (500, 10)])
+def test_a_pause_is_a_tenth_of_the_time_gone_by(elapsed: float, slept: float) -> None:
+    clock = SimulatedTime()
+
+    pause(clock, elapsed)
+
+    assert clock.pauses == [slept]

@@ -8,6 +8,7 @@ from threading import Thread
 from typing import Any
 
 import pytest
+import zhmcclient
 
 from dpm_hmc.client import Hmc
 from dpm_hmc.errors import (
@@ -97,8 +98,11 @@ def test_a_request_that_always_fails_is_given_up(
         ASK[way](world.hmc)
 
     times = once if way == "post" else often
+    verb = {"get": "GET", "delete": "DELETE"}.get(way, "POST")
     assert type(caught.value) is error
-    assert len(world.script.sent) == times
+    assert caught.value.finding.startswith((f"{verb} /api/x: ", "The certificate of HMC hmc "))
+    assert "no answer" not in caught.value.finding or " from HMC hmc: " in caught.value.finding
+    assert world.script.sent == [f"{verb} /api/x"] * times
     assert len(world.script.logged_on) == (times if logs_on else 1)
 
 
@@ -259,8 +263,33 @@ def test_patience_inside_of_patience_leaves_it(world: World) -> None:
 def test_a_creation_returns_the_uri_of_what_was_made(world: World) -> None:
     world.script.answers = [{"object-uri": "/api/a/1"}, {"element-uri": "/api/a/1/b/2"}]
 
-    assert world.hmc.create("/api/a", {}, lambda: None) == "/api/a/1"
-    assert world.hmc.create("/api/a", {}, lambda: None) == "/api/a/1/b/2"
+    assert world.hmc.create("/api/a", {"name": "a"}, lambda: None) == "/api/a/1"
+    assert world.hmc.create("/api/a/1/b", {}, lambda: None) == "/api/a/1/b/2"
+    assert world.script.sent == ["POST /api/a", "POST /api/a/1/b"]
+    assert world.script.bodies == [{"name": "a"}, {}]
+
+
+def test_an_update_sends_its_body(world: World) -> None:
+    world.script.answers = [None]
+
+    world.hmc.update("/api/a/1", {"name": "b"})
+
+    assert world.script.bodies == [{"name": "b"}]
+
+
+def test_an_operation_begins_a_job(world: World) -> None:
+    world.script.answers = [zhmcclient.Job(None, "/api/jobs/1", "POST", "/api/a/1/operations/b")]
+
+    assert world.hmc.begin("/api/a/1/operations/b", {"c": "d"}) is world.script.answers[0]
+    assert world.script.sent == ["POST /api/a/1/operations/b"]
+    assert world.script.bodies == [{"c": "d"}]
+
+
+def test_a_job_that_is_elsewhere_is_no_answer(world: World) -> None:
+    world.script.answers = [zhmcclient.Job(None, "@evil.example", "POST", "/api/a")]
+
+    with pytest.raises(AnswerError, match="job-uri is '@evil"):
+        world.hmc.begin("/api/a", {})
 
 
 def test_a_creation_that_nobody_answered_is_looked_for_and_made_where_it_is_not(

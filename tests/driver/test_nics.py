@@ -104,6 +104,19 @@ def test_a_port_that_has_changed_gets_a_nic_that_is_so(lab: Lab, what: str) -> N
         assert nic(lab, changed)["mac-address"].lower() == first["address"]
 
 
+def test_a_nic_that_is_made_anew_keeps_its_device_number(lab: Lab) -> None:
+    compute, subject = Compute(lab), server(lab, ports=2)
+    compute.build(subject)
+    before = nic(lab, subject, 1)["device-number"]
+    vif = subject.ports[1]
+    moved = replace(subject, ports=({**port(lab), "id": vif["id"], "address": vif["address"]},))
+
+    start_again(compute, moved, "off and on")
+
+    assert nic(lab, moved)["device-number"] == before != "1000"
+    assert not wrongs(lab, moved)
+
+
 def test_a_vlan_that_has_changed_is_changed(lab: Lab) -> None:
     if lab.machine == "z13":
         pytest.skip("a z13 has no VLANs of NICs")

@@ -269,6 +269,25 @@ def test_another_partition_s_end_in_the_group_is_not_ours(groups: World) -> None
         groups.storage.boot_properties(found, groups.volume([first]))
 
 
+@pytest.mark.parametrize(("cpc_uri", "is_ours"), [(None, True), ("/api/cpcs/other", False)])
+def test_a_group_of_our_name_is_ours_unless_it_is_another_cpc_s(
+    groups: World, monkeypatch: pytest.MonkeyPatch, cpc_uri: str | None, is_ours: bool
+) -> None:
+    get = groups.hmc.get
+
+    def changed(uri: str) -> dict[str, Any]:
+        answer = get(uri)
+        for each in answer["storage-groups"] if "storage-groups?" in uri else ():
+            del each["cpc-uri"]
+            each.update({"cpc-uri": cpc_uri} if cpc_uri else {})
+        return answer
+
+    monkeypatch.setattr(groups.hmc, "get", changed)
+    groups.storage.remove(groups.partition)
+
+    assert (NAME not in groups.lab.control.inventory()["storage-groups"]) is is_ours
+
+
 def test_a_group_that_cannot_be_detached_goes_after_its_partition(groups: World) -> None:
     servers = Servers(groups.hmc, groups.settings, groups.cpc)
     groups.lab.control.add_fault(Fault("POST", ".*/detach-storage-group", status=409, reason=8))

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, replace
 
 from dpm_guest.bootparams import NicParams
-from dpm_guest.ids import CcwId, Mac, is_hex
+from dpm_guest.ids import CcwId, Mac, is_hex, overlap
 from dpm_lab import guests
 from dpm_lab.errors import UsageError
 
@@ -86,10 +86,6 @@ def row(count: int) -> tuple[Nic, ...]:
 
 def check(nics: tuple[Nic, ...]) -> None:
     """Raise `UsageError` where device numbers overlap."""
-    taken: dict[CcwId, Nic] = {}
-    for nic in nics:
-        for device in nic.bus_id.triple:
-            if device in taken:
-                owner = taken[device].bus_id.devno
-                raise UsageError(f"device {device.devno} belongs to {owner} too")
-            taken[device] = nic
+    if taken := overlap(nic.bus_id.devno for nic in nics):
+        first, _, devno = taken
+        raise UsageError(f"device {devno} belongs to {first} too")

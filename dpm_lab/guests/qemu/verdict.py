@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from dpm_guest.ids import CcwId
 from dpm_lab.errors import LabError
 from dpm_lab.guests.qemu.guest import Outcome
 from dpm_lab.guests.qemu.nics import GuestNic
@@ -28,7 +29,7 @@ INTERFACES = Step(
 )
 ADDRESSES = Step("addresses", "ip -json address")
 
-_BUS_ID = re.compile(r"/([0-9a-f]\.[0-9a-f]\.[0-9a-f]{4})(?=/|$)")
+_BUS_ID = re.compile(rf"/({CcwId.PATTERN})(?=/|$)")
 
 
 @dataclass(frozen=True)

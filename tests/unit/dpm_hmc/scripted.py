@@ -26,6 +26,7 @@ class Script:
 
     def session(self, settings: HmcSettings, address: str) -> Session:
         """Stand in for `dpm_hmc.connection.new_session`."""
+        assert address in settings.addresses
         return Session(self, address)
 
     @property

@@ -288,6 +288,14 @@ def test_a_group_of_our_name_is_ours_unless_it_is_another_cpc_s(
     assert (NAME not in groups.lab.control.inventory()["storage-groups"]) is is_ours
 
 
+def test_the_boot_volume_of_a_group_of_another_name_is_not_ours(groups: World) -> None:
+    volume = groups.volume(groups.storage.ends(groups.partition).wwpns)
+    groups.partitions.update(groups.uri, boot_properties(groups, volume))
+
+    assert groups.storage.boots_from(groups.partition, volume)
+    assert not groups.storage.boots_from(replace(groups.partition, name="another"), volume)
+
+
 def test_a_group_that_cannot_be_detached_goes_after_its_partition(groups: World) -> None:
     servers = Servers(groups.hmc, groups.settings, groups.cpc)
     groups.lab.control.add_fault(Fault("POST", ".*/detach-storage-group", status=409, reason=8))

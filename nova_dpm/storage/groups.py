@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from http import HTTPStatus
 from urllib.parse import quote
 
 from oslo_log import log
@@ -21,7 +22,7 @@ from oslo_log import log
 from dpm_hmc import answers, names
 from dpm_hmc.answers import Properties
 from dpm_hmc.client import Hmc
-from dpm_hmc.errors import ConflictError, NameTakenError, NotFoundError, StateError
+from dpm_hmc.errors import ConflictError, HttpError, NameTakenError, NotFoundError, StateError
 from nova_dpm.conf import Settings
 from nova_dpm.cpc import Cpc
 from nova_dpm.partition import Partition
@@ -199,7 +200,10 @@ class StorageGroups:
         except ConflictError:
             if group_uri in self._attached(partition_uri):
                 raise
-        except NotFoundError:
+        except HttpError as error:
+            # 404,1: the partition of the URI; 404,2: the group that the body names.
+            if error.status != HTTPStatus.NOT_FOUND:
+                raise
             LOG.debug("Storage group %s or its partition was not there any more", group_uri)
 
     def _operate(self, partition_uri: str, operation: str, group_uri: str) -> None:

@@ -296,9 +296,13 @@ def test_the_boot_volume_of_a_group_of_another_name_is_not_ours(groups: World) -
     assert not groups.storage.boots_from(replace(groups.partition, name="another"), volume)
 
 
-def test_a_group_that_cannot_be_detached_goes_after_its_partition(groups: World) -> None:
+@pytest.mark.parametrize(("status", "reason"), [(409, 8), (404, 1), (404, 2)])
+def test_a_group_that_cannot_be_detached_goes_after_its_partition(
+    groups: World, status: int, reason: int
+) -> None:
     servers = Servers(groups.hmc, groups.settings, groups.cpc)
-    groups.lab.control.add_fault(Fault("POST", ".*/detach-storage-group", status=409, reason=8))
+    fault = Fault("POST", ".*/detach-storage-group", status=status, reason=reason)
+    groups.lab.control.add_fault(fault)
 
     servers.remove(UUID_1)
 

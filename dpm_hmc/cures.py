@@ -44,7 +44,7 @@ def certificate(verify_code: int) -> str:
 
 
 def answer(request: str, status: int, reason: int) -> str:
-    """Return what to do about an error that the HMC answered.
+    """Return what to do about an error that the HMC answered, nothing where its text has to do.
 
     Args:
         request: method and URI
@@ -65,4 +65,4 @@ def answer(request: str, status: int, reason: int) -> str:
             "It is not there, or the HMC user may not see it: access is given to a class of "
             f"objects ({', '.join(CLASSES)}) for those to come"
         )
-    return "Look up the answer in the HMC's book of its Web Services API, and at the HMC's logs"
+    return ""

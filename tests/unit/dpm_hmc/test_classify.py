@@ -155,8 +155,6 @@ def test_a_certificate_s_cure_follows_openssl_s_code(code: int, cure: str) -> No
         ("GET /api/cpcs/1", 403, 1, "The HMC user lacks access to an object"),
         ("GET /api/cpcs/1", 403, 7, "Give the user access to the CPC"),
         ("GET /api/cpcs/1", 404, 1, "It is not there, or the HMC user may not see it"),
-        ("GET /api/cpcs/1", 404, 4, "Look up the answer"),
-        ("GET /api/cpcs/1", 500, 1, "Look up the answer"),
     ],
 )
 def test_an_answer_has_its_cure(request_: str, status: int, reason: int, cure: str) -> None:
@@ -164,6 +162,13 @@ def test_an_answer_has_its_cure(request_: str, status: int, reason: int, cure: s
 
     assert error.cure.startswith(cure)
     assert str(error) == f"{request_}: the HMC answered {status},{reason}: m. {error.cure}"
+
+
+@pytest.mark.parametrize(("status", "reason"), [(404, 4), (409, 8), (500, 1)])
+def test_where_nobody_knows_a_cure_the_hmc_s_text_stands_alone(status: int, reason: int) -> None:
+    error = HttpError(WHAT, status, reason, "m.")
+
+    assert (error.cure, str(error)) == ("", f"{WHAT}: the HMC answered {status},{reason}: m.")
 
 
 def test_a_lacking_permission_is_to_be_given() -> None:

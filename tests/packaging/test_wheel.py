@@ -102,5 +102,5 @@ def test_a_part_of_the_lab_that_lacks_its_libraries_says_what_to_install(program
     done = run(programs / "dpm-lab", "hmc", "--port", "0", succeeds=False)
 
     assert done.stderr == (
-        "dpm-lab hmc: needs zhmcclient, which is not installed: pip install 'nova-dpm[lab]'\n"
+        "dpm-lab hmc: needs trustme, which is not installed: pip install 'nova-dpm[lab]'\n"
     )

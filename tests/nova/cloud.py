@@ -26,6 +26,7 @@ from urllib3.connectionpool import HTTPSConnectionPool
 
 from dpm_guest import bootparams
 from dpm_lab.hmc import Control, HmcProcess, Machine
+from tests.nova.database import WaitingWriters
 from tests.nova.machine import HOST, binding, options, write_conf
 from tests.nova.network import DpmNeutron
 from tests.nova.storage import FcCinder
@@ -81,6 +82,7 @@ class Cloud(test.TestCase):  # type: ignore[misc]
         """Start everything, nova-compute last."""
         CONF.reset()
         super().setUp()
+        self.useFixture(WaitingWriters())
         # Nova's base class has idle threads look for work every 10 ms, to end sooner.
         futurist._thread.ThreadWorker.MAX_IDLE_FOR = 0.1  # type: ignore[assignment]
         os_vif.initialize()  # as nova/cmd/compute.py does: it loads our plug-in

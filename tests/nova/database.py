@@ -17,7 +17,7 @@ Manager = enginefacade._TransactionContextManager
 WRITER = enginefacade._WRITER
 
 
-class WaitingWriters(fixtures.Fixture):  # type: ignore[misc]
+class WaitingWriters(fixtures.Fixture):
     """A transaction that writes takes the database's write lock when it begins.
 
     oslo.db begins each transaction with ``BEGIN`` (``oslo_db/sqlalchemy/engines.py``), so that one

@@ -79,6 +79,7 @@ def test_the_driver_takes_zhmcclients_to_come_and_the_lab_needs_none() -> None:
     ] == []
 
 
+@pytest.mark.slow
 def test_a_version_that_cannot_be_had_is_one_line_with_the_cure(tmp_path: Path) -> None:
     (tmp_path / "tools").mkdir()
     shutil.copy(TOP / "tools/install-python", tmp_path / "tools")

@@ -14,7 +14,10 @@ import pytest
 from dpm_image.build import base, durable
 from tests.unit.dpm_image.builds import Builds
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="mounts and namespaces need root")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(os.geteuid() != 0, reason="mounts and namespaces need root"),
+]
 
 TARBALL = "debootstrap-debian-bookworm-s390x.tar.gz"
 

@@ -12,7 +12,10 @@ import pytest
 
 from tests.unit.dpm_image.builds import PATIENCE, PHASES, Builds, until
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="mounts and namespaces need root")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(os.geteuid() != 0, reason="mounts and namespaces need root"),
+]
 
 
 @pytest.fixture

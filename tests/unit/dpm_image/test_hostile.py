@@ -28,7 +28,10 @@ from tests.foreground import FOREGROUND
 from tests.unit.dpm_image import fakeroot
 from tests.unit.dpm_lab.guests.disks import disk, poke
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="mounting takes root")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(os.geteuid() != 0, reason="mounting takes root"),
+]
 
 #: A busy machine may take some seconds to end what it was told to.
 PATIENCE = 60.0

@@ -85,6 +85,7 @@ def test_a_release_file_that_is_past_its_date_is_refused(mirror: Mirror) -> None
     assert "expired" in said
 
 
+@pytest.mark.slow
 def test_an_archive_that_does_not_answer_is_said(mirror: Mirror) -> None:
     mirror.publish("trixie", KERNEL)
     mirror.close()

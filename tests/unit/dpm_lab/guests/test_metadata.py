@@ -195,6 +195,7 @@ def test_a_port_of_this_machine_leads_to_the_same_port_inside() -> None:
                 assert client.makefile().read() == "SSH"
 
 
+@pytest.mark.slow
 def test_guests_that_keep_all_connections_open_do_not_end_it(service: Service) -> None:
     script = (
         "import socket\nopen_ = []\nfor _ in range(200):\n"

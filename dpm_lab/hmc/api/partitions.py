@@ -204,14 +204,24 @@ def _check_boot(tree: Tree, partition: Resource, new: dict[str, Any]) -> None:
             raise inconsistent(f"'boot-device' {new['boot-device']!r} needs {name!r}")
 
 
-def delete(call: Call) -> Any:
-    """Delete Partition."""
-    tree = call.tree
-    partition = tree.find(call.path)
-    tree.check_cpc(partition.owner)
-    status = partition.properties["status"]
+def _named(call: Call) -> Resource:
+    """Return the partition that a request names, on a CPC that can be worked with."""
+    partition = call.tree.find(call.base)
+    call.tree.check_cpc(partition.owner)
+    return partition
+
+
+def _check_at_rest(partition: Resource) -> str:
+    status: str = partition.properties["status"]
     if status not in AT_REST:
         raise wrong_state(f"Partition {partition.name} has the status {status}, not stopped")
+    return status
+
+
+def delete(call: Call) -> Any:
+    """Delete Partition."""
+    tree, partition = call.tree, _named(call)
+    _check_at_rest(partition)
     for uri in list(partition.properties.get("storage-group-uris", ())):
         # A partition with storage groups can be deleted, which detaches them: guessed.
         attachments.take_away(tree, partition, tree.find(uri))
@@ -220,12 +230,8 @@ def delete(call: Call) -> Any:
 
 def start(call: Call) -> Accepted:
     """Start Partition: ``stopped``, ``starting``, ``active``."""
-    tree = call.tree
-    partition = tree.find(call.base)
-    tree.check_cpc(partition.owner)
-    status = partition.properties["status"]
-    if status not in AT_REST:
-        raise wrong_state(f"Partition {partition.name} has the status {status}, not stopped")
+    tree, partition = call.tree, _named(call)
+    status = _check_at_rest(partition)
     settling.disturb(tree, partition.uri)
     tree.os_messages.boot(partition.uri)
     partition.properties["status"] = Status.STARTING
@@ -307,9 +313,7 @@ def _hindrance(tree: Tree, partition: Resource) -> str | None:
 
 def stop(call: Call) -> Accepted:
     """Stop Partition: ``active``, ``stopping``, ``stopped``."""
-    tree = call.tree
-    partition = tree.find(call.base)
-    tree.check_cpc(partition.owner)
+    tree, partition = call.tree, _named(call)
     before = partition.properties["status"]
     # zhmcclient.mock names those that are started, and wonders about reservation-error;
     # zhmc-ansible-modules (``common.py``, ``stop_partition``) takes that for stopped.
@@ -334,9 +338,7 @@ def stop(call: Call) -> Accepted:
 
 def restart(call: Call) -> Accepted:
     """PSW Restart, Start Dump Program, SCSI Dump: a job that leaves the partition as it is."""
-    tree = call.tree
-    partition = tree.find(call.base)
-    tree.check_cpc(partition.owner)
+    partition = _named(call)
     status = partition.properties["status"]
     if status not in STARTED:
         raise wrong_state(f"Partition {partition.name} has the status {status}")

@@ -32,6 +32,7 @@ PREFIXES = {"env", "exec", "command", "nohup", "sudo", "quietly", "as_root", "ru
 
 #: What is called by name on another machine, or has no need to be there, and why.
 ELSEWHERE = {
+    "awk": "of mawk or gawk: base-files, which is essential, needs one of them",
     "bats_require_minimum_version": "a function of bats",
     "get_image_element_array": "a function of diskimage-builder",
     "update-ca-trust": "in an image: rhel-dpm-rhsm is run there",

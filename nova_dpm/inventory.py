@@ -9,8 +9,8 @@ import os_traits
 from nova.objects import fields
 from oslo_serialization import jsonutils
 
+from dpm_hmc.cpc import Cpc, version_number
 from nova_dpm.conf import LEAST_MEMORY, Settings
-from nova_dpm.cpc import Cpc, version_number
 
 TRAITS = (os_traits.HW_ARCH_S390X,)
 

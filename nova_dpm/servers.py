@@ -16,6 +16,7 @@ from oslo_log import log
 
 from dpm_hmc.answers import Properties
 from dpm_hmc.client import Hmc
+from dpm_hmc.cpc import Cpc
 from dpm_hmc.errors import (
     ConflictError,
     DpmError,
@@ -24,7 +25,6 @@ from dpm_hmc.errors import (
     StateError,
 )
 from nova_dpm.conf import Settings
-from nova_dpm.cpc import Cpc
 from nova_dpm.errors import RefusedError
 from nova_dpm.network import Networks, Nic, WantedNic, guest
 from nova_dpm.network.nics import with_nic

@@ -7,10 +7,8 @@ import json
 import logging
 import os
 import re
-import shutil
 import socket
 import sys
-import textwrap
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -18,13 +16,14 @@ from pathlib import Path
 
 from oslo_config import cfg
 
+from dpm_hmc import table
 from dpm_hmc.client import Hmc
 from dpm_hmc.clock import Clock
 from dpm_hmc.errors import DpmError
+from dpm_hmc.finding import FAILED
 from nova_dpm import conf as options
 from nova_dpm.check import report
 from nova_dpm.check.everything import HMC_OPTIONS, findings
-from nova_dpm.check.finding import FAILED, OK, SKIPPED, WARNING, Finding
 
 _DESCRIPTION = """\
 Looks whether nova-compute can start with the Nova driver for DPM: reads the options as nova-compute
@@ -44,10 +43,6 @@ _LINE = re.compile(r": (['\"]).*\1$", re.DOTALL)
 
 _PROJECT = "nova"
 _PROGRAM = "nova-compute"
-_ORDER = (OK, WARNING, FAILED, SKIPPED)
-_CHECK_COLUMN = 24
-_RESULT_COLUMN = 9
-_LEAST_DETAIL = 40
 
 
 def main(argv: Sequence[str] | None = None, clock: Clock = time) -> int:
@@ -150,7 +145,7 @@ def _report(conf: cfg.ConfigOpts, clock: Clock, *, as_json: bool) -> int:
         found = list(findings(conf, clock))
         print(json.dumps([asdict(each) for each in found], indent=2))
     else:
-        found = _print_table(conf, clock)
+        found = table.show(findings(conf, clock))
     return int(any(each.result == FAILED for each in found))
 
 
@@ -172,49 +167,6 @@ def _write_report(conf: cfg.ConfigOpts, clock: Clock, path: Path) -> int:
         hmc.close()
     print(f"Report: {path}. Look through it before you send it.", file=sys.stderr)
     return 0
-
-
-def _print_table(conf: cfg.ConfigOpts, clock: Clock) -> list[Finding]:
-    """Print each finding when it is there: an HMC that does not answer takes its time."""
-    found = []
-    print(_line("CHECK", "RESULT", "DETAIL"))
-    for each in findings(conf, clock):
-        found.append(each)
-        print(_format(each), flush=True)
-    counts = [(sum(each.result == kind for each in found), kind) for kind in _ORDER]
-    print("\n" + ", ".join(f"{count} {kind}" for count, kind in counts if count))
-    return found
-
-
-def _format(finding: Finding) -> str:
-    width = max(_columns() - _CHECK_COLUMN - _RESULT_COLUMN, _LEAST_DETAIL)
-    lines = textwrap.wrap(_plain(finding.detail), width, break_on_hyphens=False)
-    if finding.cure:
-        cure = f"-> {_plain(finding.cure)}"
-        lines += textwrap.wrap(cure, width, subsequent_indent="   ", break_on_hyphens=False)
-    if finding.command:
-        lines.append(f"   {_plain(finding.command)}")  # in one line, as it is to be pasted
-    checks = textwrap.wrap(finding.check, _CHECK_COLUMN - 1)
-    lines += [""] * (len(checks) - len(lines))
-    checks += [""] * (len(lines) - len(checks))
-    results = [finding.result] + [""] * (len(lines) - 1)
-    return "\n".join(map(_line, checks, results, lines))
-
-
-def _plain(text: str) -> str:
-    """Names come from the HMC: what would move the cursor, or has no encoding, is escaped."""
-    words = " ".join(text.split())
-    return "".join(
-        one if one.isprintable() else one.encode("unicode_escape").decode() for one in words
-    )
-
-
-def _line(check: str, result: str, detail: str) -> str:
-    return f"{check:<{_CHECK_COLUMN}}{result:<{_RESULT_COLUMN}}{detail}".rstrip()
-
-
-def _columns() -> int:
-    return shutil.get_terminal_size((100, 24)).columns
 
 
 if __name__ == "__main__":

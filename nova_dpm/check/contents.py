@@ -9,16 +9,11 @@ from urllib.parse import quote
 from dpm_hmc import answers, names
 from dpm_hmc.answers import Properties
 from dpm_hmc.client import Hmc
+from dpm_hmc.cpc import Cpc, object_id
 from dpm_hmc.errors import HttpError
-from nova_dpm.check.finding import Finding, doubtful, fine
-from nova_dpm.check.start import adapter_problem
-from nova_dpm.cpc import Cpc, object_id
-from nova_dpm.network import ADAPTER, MAC_SETTABLE, VLAN_SETTABLE, VSWITCH
-
-_NETWORK_FAMILIES = ("hipersockets", "network-express")
-_NETWORK_TYPES = ("osd", "hipersockets", "neth")
-"""Adapters that a NIC can be plugged into by a port (z17). An OSA card is one by its type: it may
-be configured for something else than networks."""
+from dpm_hmc.finding import Finding, doubtful, fine
+from dpm_hmc.networks import ADAPTER, VSWITCH, adapter_problem, takes_nics
+from nova_dpm.network import MAC_SETTABLE, VLAN_SETTABLE
 
 
 def storage(cpc: Cpc) -> str:
@@ -143,8 +138,7 @@ def _switch(hmc: Hmc, listed: Properties, adapters: dict[str, Properties]) -> Fi
 
 def _ports(hmc: Hmc, adapters: dict[str, Properties]) -> Iterator[Callable[[], Finding]]:
     for uri, listed in adapters.items():
-        is_network = listed.get("adapter-family") in _NETWORK_FAMILIES
-        if not is_network and listed.get("type") not in _NETWORK_TYPES:
+        if not takes_nics(listed):
             continue
         adapter = hmc.get(uri)
         for port_uri in answers.uris(adapter, "network-port-uris"):

@@ -1,7 +1,7 @@
 """All that nova-compute needs of options, HMC and CPC, looked at once: nova-dpm-check's findings.
 
 Nothing is changed on the HMC. What nova-compute checks at its start is in `nova_dpm.conf`,
-`nova_dpm.cpc` and `nova_dpm.check.start`, and done here by the same functions; after a failure
+`dpm_hmc.cpc` and `nova_dpm.check.start`, and done here by the same functions; after a failure
 this goes on with what can still be asked.
 """
 
@@ -18,6 +18,7 @@ from oslo_config import cfg
 from dpm_hmc import answers
 from dpm_hmc.client import Hmc
 from dpm_hmc.clock import Clock
+from dpm_hmc.cpc import Cpc, find_cpc, shown_cpcs
 from dpm_hmc.errors import (
     CertificateError,
     ConfigError,
@@ -25,10 +26,7 @@ from dpm_hmc.errors import (
     HmcError,
     UnreachableError,
 )
-from dpm_hmc.settings import HmcSettings
-from nova_dpm import conf as options
-from nova_dpm.check import contents, permissions, start
-from nova_dpm.check.finding import (
+from dpm_hmc.finding import (
     FAILED,
     OK,
     SKIPPED,
@@ -39,8 +37,10 @@ from nova_dpm.check.finding import (
     failed,
     fine,
 )
+from dpm_hmc.settings import HmcSettings
+from nova_dpm import conf as options
+from nova_dpm.check import contents, permissions, start
 from nova_dpm.conf import Settings
-from nova_dpm.cpc import Cpc, find_cpc, shown_cpcs
 
 DRIVER = "dpm.DPMDriver"
 

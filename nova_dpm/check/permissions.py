@@ -20,12 +20,12 @@ from urllib.parse import quote
 from dpm_hmc import answers
 from dpm_hmc.answers import Properties
 from dpm_hmc.client import Hmc
+from dpm_hmc.cpc import Cpc
 from dpm_hmc.errors import AnswerError, DpmError, HttpError
+from dpm_hmc.finding import FAILED, OK, SKIPPED, WARNING, Finding
 from dpm_hmc.permissions import API_NAMES, CLASSES, STORAGE_TASKS, TASKS
 from nova_dpm.check import contents
-from nova_dpm.check.finding import FAILED, OK, SKIPPED, WARNING, Finding
 from nova_dpm.conf import Settings
-from nova_dpm.cpc import Cpc
 
 _THIS_USER = "/api/users/this-user"
 _USERS = "/api/console/users"

@@ -8,12 +8,12 @@ from functools import partial
 from oslo_log import log
 
 from dpm_hmc import answers
-from dpm_hmc.answers import Properties
 from dpm_hmc.client import Hmc
+from dpm_hmc.cpc import UP, WELL, Cpc, find_cpc, listing, object_id
 from dpm_hmc.errors import ConfigError, DpmError, HttpError, StateError
-from nova_dpm.check.finding import WARNING, Check, Finding, doubtful, fine
+from dpm_hmc.finding import WARNING, Check, Finding, doubtful, fine
+from dpm_hmc.networks import adapter_problem
 from nova_dpm.conf import Settings, StoragePort
-from nova_dpm.cpc import UP, WELL, Cpc, find_cpc, listing, object_id
 
 LOG = log.getLogger(__name__)
 
@@ -113,20 +113,6 @@ def check_storage_port(hmc: Hmc, cpc: Cpc, port: StoragePort) -> Finding:
             "No server gets to its volumes over it; look at the adapter on the HMC",
         )
     return fine(found)
-
-
-def adapter_problem(adapter: Properties) -> str:
-    """Return in which bad state an adapter is, or nothing.
-
-    >>> adapter_problem({"status": "active", "state": "standby"})
-    'standby'
-    """
-    bad = [
-        str(adapter[name])
-        for name, good in (("status", "active"), ("state", "online"))
-        if adapter.get(name, good) != good
-    ]
-    return ", ".join(bad)
 
 
 def _check_mode(cpc: Cpc) -> Finding:

@@ -7,17 +7,14 @@ plugged into is one of the kinds of `backings`.
 
 from __future__ import annotations
 
-from nova_dpm.network.backings import ADAPTER, VSWITCH
 from nova_dpm.network.compare import MAC_SETTABLE, VLAN_SETTABLE
 from nova_dpm.network.networks import Networks
 from nova_dpm.network.nics import Nic
 from nova_dpm.network.ports import WantedNic, wanted_nics
 
 __all__ = [
-    "ADAPTER",
     "MAC_SETTABLE",
     "VLAN_SETTABLE",
-    "VSWITCH",
     "Networks",
     "Nic",
     "WantedNic",

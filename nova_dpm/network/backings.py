@@ -17,9 +17,7 @@ from dpm_hmc import answers
 from dpm_hmc.answers import Properties
 from dpm_hmc.client import Hmc
 from dpm_hmc.errors import AnswerError
-
-VSWITCH = "dpm_vswitch"
-ADAPTER = "dpm_adapter"
+from dpm_hmc.networks import ADAPTER, VSWITCH
 
 HIPERSOCKETS_NIC = "iqd"
 """The type of a NIC on HiperSockets."""

@@ -9,8 +9,8 @@ from typing import Protocol
 
 from dpm_hmc.answers import Properties
 from dpm_hmc.client import Hmc
+from dpm_hmc.cpc import Cpc
 from nova_dpm.conf import Settings
-from nova_dpm.cpc import Cpc
 from nova_dpm.partition import Partition
 from nova_dpm.storage.groups import StorageGroups
 from nova_dpm.storage.hbas import Hbas

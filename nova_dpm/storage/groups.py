@@ -22,9 +22,9 @@ from oslo_log import log
 from dpm_hmc import answers, names
 from dpm_hmc.answers import Properties
 from dpm_hmc.client import Hmc
+from dpm_hmc.cpc import Cpc
 from dpm_hmc.errors import ConflictError, HttpError, NameTakenError, NotFoundError, StateError
 from nova_dpm.conf import Settings
-from nova_dpm.cpc import Cpc
 from nova_dpm.partition import Partition
 from nova_dpm.storage.bootvolume import (
     boot_volume_of,

@@ -10,10 +10,10 @@ from nova import exception
 
 from dpm_hmc.client import Hmc
 from dpm_hmc.errors import DpmError
+from dpm_hmc.finding import FAILED, OK, WARNING
 from dpm_hmc.permissions import STORAGE_TASKS, TASKS
 from dpm_lab.hmc import permissions as table
 from nova_dpm.check import permissions, start
-from nova_dpm.check.finding import FAILED, OK, WARNING
 from tests.driver.compute import Compute, Server, port, server
 from tests.driver.haste import HASTY
 from tests.driver.lab import Lab

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from dpm_hmc.client import Hmc
+from dpm_hmc.cpc import Cpc
 from nova_dpm.check import start
-from nova_dpm.cpc import Cpc
 from tests.driver.lab import Lab
 
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+from dpm_hmc.finding import FAILED, Finding
 from dpm_lab.hmc import HmcServer
 from nova_dpm.check.command import main
-from nova_dpm.check.finding import FAILED, Finding
 from tests.driver.haste import HASTY
 
 MACHINES = ("z13", "z16", "z17")

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import zhmcclient
 
+from dpm_hmc.finding import FAILED, OK, WARNING
 from dpm_lab.hmc import Fault
 from nova_dpm.check.command import main
-from nova_dpm.check.finding import FAILED, OK, WARNING
 from tests.hmc.check.conftest import Bench, row_of
 
 #: What is left out, of whom, and the row that fails (None: it can do without).

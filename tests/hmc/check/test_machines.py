@@ -13,12 +13,12 @@ from oslo_config import cfg
 
 from dpm_hmc.client import Hmc
 from dpm_hmc.errors import ConfigError, DpmError
+from dpm_hmc.finding import FAILED, OK, SKIPPED, WARNING
 from dpm_hmc.settings import HmcSettings
 from dpm_lab.hmc import Fault, HmcServer
 from nova_dpm import conf
 from nova_dpm.check import start
 from nova_dpm.check.command import main, read_configuration
-from nova_dpm.check.finding import FAILED, OK, SKIPPED, WARNING
 from tests.hmc.check.conftest import Bench, row_of
 
 NOBODY = "00000000-0000-0000-0000-000000000001"

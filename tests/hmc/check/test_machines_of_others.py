@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from dpm_hmc.finding import FAILED
 from dpm_lab.hmc import HmcServer
-from nova_dpm.check.finding import FAILED
 from tests.hmc.check.conftest import MACHINES, Bench, row_of
 from tests.hmc.lab.test_machines_of_others import DEFINITION, export
 

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 import zhmcclient
 
+from dpm_hmc.finding import FAILED, OK, SKIPPED, WARNING, Finding
 from dpm_hmc.permissions import STORAGE_TASKS, TASKS
 from dpm_lab.hmc import Fault
 from nova_dpm.check.command import main
-from nova_dpm.check.finding import FAILED, OK, SKIPPED, WARNING, Finding
 from tests.hmc.check.conftest import Bench, row_of
 
 ALL = {*TASKS, *STORAGE_TASKS}

@@ -15,11 +15,11 @@ import zhmcclient
 from dpm_hmc.client import Hmc
 from dpm_hmc.connection import HmcSession
 from dpm_hmc.errors import AnswerError, CertificateError, DpmError, HmcError, LogonError
+from dpm_hmc.finding import Finding
 from dpm_hmc.session import PLAIN
 from dpm_hmc.settings import HmcSettings
 from dpm_lab.hmc import HmcServer
 from nova_dpm.check.everything import findings
-from nova_dpm.check.finding import Finding
 from nova_dpm.driver import DPMDriver
 from tests.driver.haste import HASTY
 from tests.driver.lab import CONF, Lab, configure

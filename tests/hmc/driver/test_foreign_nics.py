@@ -8,7 +8,7 @@ import pytest
 
 from dpm_hmc import names
 from dpm_hmc.client import Hmc
-from nova_dpm.cpc import Cpc
+from dpm_hmc.cpc import Cpc
 from nova_dpm.partition import Partitions
 from nova_dpm.servers import Servers
 from tests.driver.lab import HOST, Lab

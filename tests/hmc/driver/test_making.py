@@ -8,9 +8,9 @@ import pytest
 
 from dpm_guest.ids import Mac
 from dpm_hmc.client import Hmc
+from dpm_hmc.cpc import Cpc
 from dpm_hmc.errors import HttpError
 from dpm_lab.hmc import Fault
-from nova_dpm.cpc import Cpc
 from nova_dpm.errors import RefusedError
 from nova_dpm.network import Networks, Nic, WantedNic
 from nova_dpm.partition import Partitions

@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from dpm_hmc.client import Hmc
+from dpm_hmc.cpc import Cpc
 from dpm_hmc.errors import ConflictError, JobError, NameTakenError
 from dpm_lab.hmc import Fault
-from nova_dpm.cpc import Cpc
 from nova_dpm.operations import status_of
 from nova_dpm.partition import Partitions
 from tests.driver.lab import HOST, Lab

@@ -8,7 +8,8 @@ import pytest
 
 from dpm_hmc.client import Hmc
 from dpm_hmc.errors import AnswerError
-from nova_dpm.network.backings import ADAPTER, KINDS, VSWITCH, Backing, plugged_into
+from dpm_hmc.networks import ADAPTER, VSWITCH
+from nova_dpm.network.backings import KINDS, Backing, plugged_into
 
 SWITCH, PORT = "/api/virtual-switches/s", "/api/adapters/a/network-ports/1"
 

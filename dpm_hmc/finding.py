@@ -19,7 +19,7 @@ class Finding:
 
     Args:
         check: what was looked at
-        result: `OK`; `WARNING`: nova-compute starts, but somebody should look; `FAILED`; `SKIPPED`
+        result: `OK`; `WARNING`: it works, but somebody should look; `FAILED`; `SKIPPED`
         detail: what was found
         cure: what to do about it
         command: that does it, where there is one
@@ -34,12 +34,12 @@ class Finding:
 
 @dataclass(frozen=True)
 class Check:
-    """One question to the HMC that has to be answered well before nova-compute starts.
+    """One question to the HMC that has to be answered well before a program starts.
 
     Args:
         name: what is looked at
         option: of ``[dpm]`` that it is about
-        run: returns the answer; raises `DpmError` where nova-compute cannot start with it
+        run: returns the answer; raises `DpmError` where it cannot start so
     """
 
     name: str
@@ -53,7 +53,7 @@ def fine(detail: str) -> Finding:
 
 
 def doubtful(detail: str, cure: str) -> Finding:
-    """Return what nova-compute starts with, and somebody should look at."""
+    """Return what works, and somebody should look at."""
     return Finding("", WARNING, detail, cure)
 
 

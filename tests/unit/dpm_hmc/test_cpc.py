@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from dpm_hmc.cpc import Cpc, find_cpc, version_number
 from dpm_hmc.errors import ConfigError, HmcError, HttpError, NotFoundError, StateError
 from nova_dpm.check import start
-from nova_dpm.cpc import Cpc, find_cpc, version_number
 from tests.unit.nova_dpm.settings import CPC
 
 URI = f"/api/cpcs/{CPC}"

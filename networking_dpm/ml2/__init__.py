@@ -1,0 +1,1 @@
+"""The mechanism driver: runs in neutron-server."""

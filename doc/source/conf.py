@@ -8,13 +8,14 @@ import subprocess
 import sys
 import textwrap
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 
 from oslo_config import cfg, generator
 
 from dpm_guest.report import README
+from networking_dpm import conf as neutron
 from nova_dpm.conf import list_opts
 
 TOP = Path(__file__).parents[2]
@@ -89,9 +90,9 @@ def _commands(row: configparser.SectionProxy) -> list[str]:
     return [each.strip() for each in row.get("command", "").split(",") if each.strip()]
 
 
-def _options() -> Iterator[str]:
-    """All options of the driver. oslo.config's own directive shows an example as the default."""
-    for group, members in list_opts():
+def _options(groups: Sequence[tuple[cfg.OptGroup, list[cfg.Opt]]]) -> Iterator[str]:
+    """All options of a program. oslo.config's own directive shows an example as the default."""
+    for group, members in groups:
         yield f"{(group.help or '').strip()}\n"
         for option in members:
             kind = option.type.type_name
@@ -119,7 +120,13 @@ for _command in ("list", "build", "verify", "compare", "boot", "demo"):
 for _command in ("hmc", "osa"):
     (GENERATED / f"dpm-lab-{_command}.txt").write_text(_help("dpm_lab", _command))
 (GENERATED / "nova-dpm-check.txt").write_text(_help("nova_dpm.check.command"))
-(GENERATED / "options.rst").write_text("\n".join(_options()))
+(GENERATED / "neutron-dpm-agent.txt").write_text(_help("networking_dpm.agent.command"))
+(GENERATED / "options.rst").write_text("\n".join(_options(list_opts())))
+_group, _members = neutron.list_opts()[0]
+_own = [each for each in _members if each not in list_opts()[0][1]]
+(GENERATED / "neutron-options.rst").write_text(
+    "\n".join(_options([(_group, _own), *neutron.list_opts()[1:]]))
+)
 (GENERATED / "support-matrix.rst").write_text("\n".join(_matrix()) + "\n")
 generator.main(
     [

@@ -41,9 +41,20 @@ _STOPPED_WITHIN = 5.0
 """Seconds that a logoff may take when the agent ends."""
 
 
-def main(argv: Sequence[str] | None = None, clock: Clock = time) -> int:
-    """Run the agent, or the check; 0: ended by a signal, or nothing failed; 1: it cannot start."""
-    conf = cfg.ConfigOpts()
+def main(
+    argv: Sequence[str] | None = None, conf: cfg.ConfigOpts = cfg.CONF, clock: Clock = time
+) -> int:
+    """Run the agent, or the check.
+
+    Args:
+        argv: options of the command line
+        conf: to read; for the agent no other than the process' own, since oslo.messaging 18 looks
+            for some of its options there
+        clock: for pauses and time-outs
+
+    Returns:
+        0: ended by a signal, or nothing failed; 1: it cannot start, or something failed; 2: usage.
+    """
     options.register(conf)
     conf.register_cli_opt(_CHECK)
     log.register_options(conf)

@@ -10,7 +10,10 @@ import pytest
 TOP = Path(__file__).parents[2]
 
 
-@pytest.mark.parametrize("root", ["dpm_guest", "dpm_hmc", "dpm_lab", "networking_dpm", "nova_dpm", "image-build/dpm_image"])
+@pytest.mark.parametrize(
+    "root",
+    ["dpm_guest", "dpm_hmc", "dpm_lab", "networking_dpm", "nova_dpm", "image-build/dpm_image"],
+)
 def test_every_package_is_named_in_setup_cfg(root: str) -> None:
     setup = ConfigParser()
     setup.read(TOP / "setup.cfg")

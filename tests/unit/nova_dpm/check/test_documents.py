@@ -38,7 +38,7 @@ def _texts(path: Path) -> Iterator[str]:
 
 SOURCE = "\n".join(
     " ".join(text.split())
-    for package in ("dpm_hmc", "nova_dpm")
+    for package in ("dpm_hmc", "networking_dpm", "nova_dpm")
     for path in (TOP / package).rglob("*.py")
     for text in _texts(path)
 )

@@ -1,0 +1,63 @@
+"""Neutron's message bus in this process, and its end in neutron-server."""
+
+from __future__ import annotations
+
+import json
+from types import TracebackType
+from typing import Any, Self
+
+import oslo_messaging
+from oslo_config import cfg
+
+from networking_dpm.agent.heartbeat import Heartbeat
+from networking_dpm.report import Report
+
+TIMEOUT = 5.0
+
+
+class Bus:
+    """Takes heartbeats of an agent, as JSON like the true bus. A context manager."""
+
+    target = oslo_messaging.Target(version="1.4")
+
+    def __init__(self) -> None:
+        self.transport = oslo_messaging.get_rpc_transport(cfg.CONF, "fake:///")
+        self.heard: list[tuple[dict[str, Any], dict[str, Any]]] = []
+        self.answer: str | Exception = "alive"
+        self._server = oslo_messaging.get_rpc_server(
+            self.transport,
+            oslo_messaging.Target(topic="q-reports-plugin", server="test"),
+            [self],
+        )
+
+    def __enter__(self) -> Self:
+        self._server.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._server.stop()
+        self._server.wait()
+
+    def report_state(self, context: dict[str, Any], **sent: Any) -> str:
+        """Take a heartbeat."""
+        self.heard.append((json.loads(json.dumps(context)), json.loads(json.dumps(sent))))
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+    def heartbeat(self, host: str) -> Heartbeat:
+        """Return the agent's end."""
+        return Heartbeat(cfg.CONF, host, TIMEOUT, self.transport)
+
+
+def sent(host: str, report: Report) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What an agent that starts sends: its context, and what it calls with."""
+    with Bus() as bus:
+        bus.heartbeat(host).beat(report)
+    [heard] = bus.heard
+    return heard

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from oslo_config import cfg
 from oslo_log import log
+from oslo_service import backend
 
 from dpm_hmc import table
 from dpm_hmc.client import Hmc
@@ -71,7 +72,10 @@ def main(
     except ConfigError as error:
         LOG.critical("%s cannot start: %s", BINARY, error)
         return 1
-    from networking_dpm.agent.heartbeat import BUS_FAILURES, Heartbeat  # --check needs no bus
+    # Before oslo.messaging is imported, for which oslo.service would take eventlet and warn of it.
+    # --check needs neither.
+    backend.init_backend(backend.BackendType.THREADING)
+    from networking_dpm.agent.heartbeat import BUS_FAILURES, Heartbeat
 
     try:
         heartbeat = Heartbeat(conf, settings.host, settings.report_interval)

@@ -215,6 +215,7 @@ class TestSegments(Ports):
 
     def setUp(self) -> None:
         super().setUp()
+        segments.subscribe()  # Neutron's base class forgets what was at import
         segments.reported_hosts.clear()
         # What it has read of service_plugins, for a process that has many neutron-servers.
         known = "neutron.services.segments.db._USER_CONFIGURED_SEGMENT_PLUGIN"
@@ -304,7 +305,8 @@ class TestUnbound(Ports):
         cfg.CONF.set_override("vni_ranges", ["1:1000"], group="ml2_type_vxlan")
         self.report()
 
-        port = self.make_port(self.make_network("vxlan", "physnet1", **{"provider:segmentation_id": 7}))
+        tunnel = self.make_network("vxlan", "physnet1", **{"provider:segmentation_id": 7})
+        port = self.make_port(tunnel)
 
         assert port[portbindings.VIF_TYPE] == "binding_failed"
         [line] = self.said()

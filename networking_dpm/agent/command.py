@@ -70,7 +70,7 @@ def main(
     try:
         settings = options.read(conf)
     except ConfigError as error:
-        LOG.critical("%s cannot start: %s", BINARY, error)
+        LOG.critical("neutron-dpm-agent cannot start: %s", error)
         return 1
     # Before oslo.messaging is imported, for which oslo.service would take eventlet and warn of it.
     # --check needs neither.
@@ -80,7 +80,7 @@ def main(
     try:
         heartbeat = Heartbeat(conf, settings.host, settings.report_interval)
     except BUS_FAILURES as error:
-        LOG.critical("%s cannot start: [DEFAULT] transport_url: %s", BINARY, error)
+        LOG.critical("neutron-dpm-agent cannot start: [DEFAULT] transport_url: %s", error)
         return 1
     serve(heartbeat, settings, clock)
     return 0

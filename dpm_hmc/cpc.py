@@ -26,7 +26,7 @@ UP = WELL | {"degraded", "exceptions", "service-required"}
 
 _PROPERTIES = (
     *("name", "status", "dpm-enabled", "se-version", "processor-count-ifl", "storage-customer"),
-    *("maximum-partitions", "available-features-list"),
+    *("machine-type", "machine-model", "maximum-partitions", "available-features-list"),
 )
 """What is asked of a CPC. All its properties want a task that nova-compute's user does not need
 (zhmc-prometheus-exporter 2.4.0: "Manage Secure Execution Keys"), and fail with 409,272 where the
@@ -54,6 +54,7 @@ class Cpc:
         api_version: of the HMC
         is_dpm: whether it is in DPM mode
         status: as the HMC says
+        machine: type and model, such as ``3931-A01``; "" where the HMC does not say
     """
 
     uri: str
@@ -67,6 +68,7 @@ class Cpc:
     api_version: tuple[int, int]
     is_dpm: bool = True
     status: str = "active"
+    machine: str = ""
 
 
 def version_number(se_version: str) -> int:
@@ -123,6 +125,15 @@ def find_cpc(hmc: Hmc, cpc_object_id: str) -> Cpc:
         api_version=api_version,
         is_dpm=is_dpm,
         status=status,
+        machine="-".join(
+            filter(
+                None,
+                (
+                    answers.optional_text(properties, "machine-type"),
+                    answers.optional_text(properties, "machine-model"),
+                ),
+            )
+        ),
     )
 
 

@@ -38,9 +38,18 @@ from nova_dpm.errors import RefusedError
 from nova_dpm.looks import Looks
 from nova_dpm.network import wanted_nics
 from nova_dpm.partition import Listed
+from nova_dpm.scheduling import Scheduling
 from nova_dpm.servers import MissingPartitionError, Servers
 from nova_dpm.storage import FcVolume
 from nova_dpm.translation import (
+    CannotError,
+    NotDoneError,
+    NotReadyError,
+    NotRestartedError,
+    NotStartedError,
+    NotStoppedError,
+    UnacceptableError,
+    build_failures,
     build_refusals,
     check_server,
     hmc_failures,
@@ -94,13 +103,16 @@ class DPMDriver(driver.ComputeDriver):  # type: ignore[misc]
             sys.exit(1)
         self._servers = Servers(self._hmc, self._settings, self._cpc)
         self._looks: Looks[dict[str, Listed]] = Looks(self._servers.listed, clock)
+        self._scheduling = Scheduling(self._settings.host)
 
     def init_host(self, host: str) -> None:
         """Say what is managed; `__init__` has checked it."""
         LOG.info(
-            "Host %s runs its servers on CPC %s over HMC %s",
+            "Host %s runs its servers on CPC %s (%s, SE %s) over HMC %s",
             host,
             self._cpc.name,
+            self._cpc.machine or "machine type unknown",
+            self._cpc.se_version,
             self._hmc.address,
         )
 
@@ -130,7 +142,8 @@ class DPMDriver(driver.ComputeDriver):  # type: ignore[misc]
     def get_info(self, instance: Instance, use_cache: bool = True) -> hardware.InstanceInfo:
         """Return a server's power state."""
         if use_cache:
-            listed = self._look(FRESH).get(instance.uuid)
+            with hmc_failures(instance):
+                listed = self._looks.get(FRESH).get(instance.uuid)
             status = listed.status if listed else None
         else:
             with hmc_failures(instance):
@@ -149,9 +162,15 @@ class DPMDriver(driver.ComputeDriver):  # type: ignore[misc]
         return nodename == self._settings.host
 
     def get_available_resource(self, nodename: str) -> dict[str, Any]:
-        """Return the host's figures. One request: that the HMC answers is part of the audit."""
-        used = self._look()
-        LOG.debug("%d partitions on CPC %s", len(used), self._cpc.name)
+        """Return the host's figures; have it out of scheduling while the HMC does not answer."""
+        try:
+            used = self._looks.get()
+        except HmcError as error:
+            # The figures are right all the same; an error here would be a traceback a minute.
+            self._scheduling.hmc_fails(error)
+        else:
+            self._scheduling.hmc_answers()
+            LOG.debug("%d partitions on CPC %s", len(used), self._cpc.name)
         return inventory.resources(self._settings, self._cpc)
 
     def update_provider_tree(
@@ -169,7 +188,7 @@ class DPMDriver(driver.ComputeDriver):  # type: ignore[misc]
 
     def prepare_for_spawn(self, instance: Instance) -> None:
         """Refuse what can be refused without knowing the ports."""
-        with hmc_failures(instance), refusals(instance):
+        with build_failures(instance), refusals(instance):
             check_server(instance)
 
     def prepare_networks_before_block_device_mapping(
@@ -179,10 +198,8 @@ class DPMDriver(driver.ComputeDriver):  # type: ignore[misc]
         try:
             vifs = list(network_info or ())  # waits for Neutron; an error of it comes out here
         except exception.NovaException as error:
-            raise exception.InstanceUnacceptable(
-                instance_id=instance.uuid, reason=error.format_message()
-            ) from error
-        with hmc_failures(instance), refusals(instance):
+            raise UnacceptableError(reason=error.format_message()) from error
+        with build_failures(instance), refusals(instance):
             self._servers.check_ports(vifs)
             self._prepare(instance)
 
@@ -243,9 +260,12 @@ class DPMDriver(driver.ComputeDriver):  # type: ignore[misc]
         accel_info: Any = None,
     ) -> None:
         """Give the prepared partition its NICs and volume, and start it."""
+        if instance.task_state == task_states.REBUILD_SPAWNING:
+            self.power_on(context, instance, network_info, block_device_info)
+            return
         with (
             self._forgetting(),
-            hmc_failures(instance),
+            build_failures(instance),
             build_refusals(instance),
             self._removed_if_unshelving_fails(instance),
         ):
@@ -257,7 +277,7 @@ class DPMDriver(driver.ComputeDriver):  # type: ignore[misc]
                 instance.uuid,
                 wanted_nics(vifs),
                 volume,
-                plugging.plugged(self.virtapi, instance, vifs),
+                plugging.plugged(self.virtapi, context, instance, vifs),
                 power_on,
             )
 
@@ -270,13 +290,16 @@ class DPMDriver(driver.ComputeDriver):  # type: ignore[misc]
         destroy_disks: bool = True,
         destroy_secrets: bool = True,
     ) -> None:
-        """Remove a server's partition and storage, as much as there is."""
+        """Remove a server's partition and storage, as much as there is; not amid a rebuild."""
+        if instance.task_state == task_states.REBUILDING:
+            LOG.info("The partition and its WWPNs stay, as it is a rebuild", instance=instance)
+            return
         try:
             with self._forgetting():
                 self._servers.remove(instance.uuid)
         except HmcError as error:
             # Nova keeps addresses and volumes then, and the deletion can be asked for again.
-            raise exception.InstancePowerOffFailure(
+            raise NotStoppedError(
                 reason=told(error, "The partition could not be removed", instance)
             ) from error
 
@@ -294,18 +317,57 @@ class DPMDriver(driver.ComputeDriver):  # type: ignore[misc]
         """Do as `destroy`: what is left of a partition is never worth keeping."""
         self.destroy(context, instance, network_info, block_device_info)
 
-    def rebuild(self, context: Any, instance: Instance, *args: Any, **kwargs: Any) -> None:
-        """Refuse before anything is destroyed: the way of Nova's default would lose the WWPNs.
+    def rebuild(
+        self,
+        context: Any,
+        instance: Instance,
+        image_meta: Any,
+        injected_files: Any,
+        admin_password: Any,
+        allocations: Any,
+        bdms: Any,
+        detach_block_devices: Any,
+        attach_block_devices: Any,
+        network_info: NetworkInfo | None = None,
+        evacuate: bool = False,
+        block_device_info: Mapping[str, Any] | None = None,
+        preserve_ephemeral: bool = False,
+        accel_uuids: Any = None,
+        reimage_boot_volume: bool = False,
+    ) -> None:
+        """Stop the partition, and leave the rest to Nova's own way (`_rebuild_default_impl`).
 
-        As nothing has been done, the server stays what it was.
+        That destroys the server, has Cinder write the image to the boot volume, and spawns the
+        server. `destroy` and `spawn` see that it is a rebuild: the partition stays, and with it the
+        WWPNs that the storage knows. What cannot be done is refused here, where the server can
+        still stay what it was.
+
+        Raises:
+            NotImplementedError: it goes on in Nova's own way.
         """
-        raise exception.InstanceFaultRollback(
-            exception.InstanceUnacceptable(
-                instance_id=instance.uuid,
-                reason="a partition cannot be rebuilt or evacuated; delete the server, and create "
-                "one",
-            )
-        )
+        try:
+            if evacuate:
+                raise RefusedError(
+                    "a partition cannot be evacuated; start nova-compute elsewhere with the same "
+                    "host option"
+                )
+            if preserve_ephemeral:
+                raise RefusedError(
+                    "a partition has no ephemeral disk to preserve; rebuild without "
+                    "--preserve-ephemeral"
+                )
+            try:
+                with self._forgetting():
+                    self._servers.stop(instance.uuid)
+            except MissingPartitionError as error:
+                raise RefusedError(
+                    "it has no partition any more; delete it, and create a server from its volume",
+                    str(error),
+                ) from None
+        except DpmError as error:
+            reason = told(error, "The server is not rebuilt", instance)
+            raise exception.InstanceFaultRollback(NotDoneError(reason=reason)) from None
+        raise NotImplementedError
 
     # Power
 
@@ -325,7 +387,7 @@ class DPMDriver(driver.ComputeDriver):  # type: ignore[misc]
                     instance.uuid, _ports(network_info), root_volume(block_device_info)
                 )
         except DpmError as error:
-            raise exception.InstancePowerOnFailure(
+            raise NotStartedError(
                 reason=told(error, "The partition could not be started", instance)
             ) from error
 
@@ -335,7 +397,7 @@ class DPMDriver(driver.ComputeDriver):  # type: ignore[misc]
             with self._forgetting():
                 self._servers.stop(instance.uuid)
         except DpmError as error:
-            raise exception.InstancePowerOffFailure(
+            raise NotStoppedError(
                 reason=told(error, "The partition could not be stopped", instance)
             ) from error
 
@@ -358,9 +420,17 @@ class DPMDriver(driver.ComputeDriver):  # type: ignore[misc]
                     instance.uuid, _ports(network_info), root_volume(block_device_info)
                 )
         except DpmError as error:
-            raise exception.InstanceRebootFailure(
+            raise NotRestartedError(
                 reason=told(error, "The partition could not be restarted", instance)
             ) from error
+
+    def pause(self, instance: Instance) -> None:
+        """Refuse, with words that the server's events show."""
+        raise CannotError("a partition cannot be paused; stop the server")
+
+    def suspend(self, context: Any, instance: Instance) -> None:
+        """Refuse, with words that the server's events show."""
+        raise CannotError("a partition cannot be suspended; stop the server, or shelve it")
 
     # Volumes and interfaces of a server that is there
 
@@ -385,13 +455,15 @@ class DPMDriver(driver.ComputeDriver):  # type: ignore[misc]
                 volume_id=connection_info.get("serial"),
             )
         try:
-            FcVolume.parse(connection_info)
+            volume = FcVolume.parse(connection_info)
         except RefusedError as error:
             raise exception.InvalidInput(
                 reason=told(error, "The volume is not attached", instance)
             ) from None
         if not self.instance_exists(instance):
             raise exception.InstanceNotFound(instance_id=instance.uuid)
+        name = connection_info.get("serial")
+        LOG.info("Volume %s is shown to the partition: %s", name, volume, instance=instance)
 
     def detach_volume(
         self,
@@ -402,6 +474,7 @@ class DPMDriver(driver.ComputeDriver):  # type: ignore[misc]
         encryption: Any = None,
     ) -> None:
         """Leave it to Cinder, which takes the LUN away from the partition's WWPNs."""
+        LOG.info("Volume %s is taken away", connection_info.get("serial"), instance=instance)
 
     def attach_interface(
         self, context: Any, instance: Instance, image_meta: Any, vif: Mapping[str, Any]
@@ -433,10 +506,12 @@ class DPMDriver(driver.ComputeDriver):  # type: ignore[misc]
 
     # Inside
 
-    def _look(self, max_age: float = 0.0) -> dict[str, Listed]:
-        """Return the partitions by uuid; a look of another thread counts if it is young enough."""
-        with hmc_failures():
-            return self._looks.get(max_age)
+    def _look(self) -> dict[str, Listed]:
+        """Return the partitions by uuid."""
+        try:
+            return self._looks.get()
+        except HmcError as error:
+            raise NotReadyError(reason=str(error)) from error
 
     @contextmanager
     def _forgetting(self) -> Iterator[None]:

@@ -30,7 +30,13 @@ def resources(settings: Settings, cpc: Cpc) -> dict[str, Any]:
         "hypervisor_version": version_number(cpc.se_version),
         "hypervisor_hostname": settings.host,
         "cpu_info": jsonutils.dumps(
-            {"arch": fields.Architecture.S390X, "vendor": "IBM", "model": cpc.name}
+            {
+                "arch": fields.Architecture.S390X,
+                "vendor": "IBM",
+                "model": cpc.machine,
+                "cpc": cpc.name,
+                "se_version": cpc.se_version,
+            }
         ),
         "supported_instances": [(fields.Architecture.S390X, fields.HVType.PRSM, fields.VMMode.HVM)],
         "numa_topology": None,

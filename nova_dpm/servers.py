@@ -118,6 +118,14 @@ class Servers:
                 f"The HMC has made partition {self._name(uuid)} and does not show it, or its "
                 f"storage group. Remove both on the HMC. {error}"
             ) from None
+        LOG.info(
+            "Partition %s (%s) is made, with %d IFL processors and %d MiB",
+            partition.name,
+            partition.uri,
+            processors,
+            memory,
+            instance_uuid=uuid,
+        )
 
     @_patiently
     def wwpns(self, uuid: str) -> list[str]:
@@ -128,6 +136,7 @@ class Servers:
             HmcError: the HMC failed.
         """
         ends = self._ends[uuid] = self._storage.ends(self._needed(uuid))
+        LOG.info("WWPNs that Cinder is told: %s", ", ".join(ends.wwpns), instance_uuid=uuid)
         return ends.wwpns
 
     @_patiently
@@ -154,13 +163,19 @@ class Servers:
         """
         ends = self._ends.pop(uuid, None) or self._storage.ends(self._needed(uuid))
         uri = ends.partition_uri
-        properties = self._storage.boot_properties(ends, volume)
+        boot = self._storage.boot(ends, volume)
+        LOG.info("Partition %s boots from %s", uri, boot.path, instance_uuid=uuid)
+        properties = dict(boot.properties)
         with plugged:
             nics = self._networks.create_all(uri, wanted)
+            made = "; ".join(
+                port.described(nic.devno) for port, nic in zip(wanted, nics, strict=True)
+            )
+            LOG.info("Partition %s has %s", uri, made or "no NIC", instance_uuid=uuid)
         properties[BOOT_PARAMETERS] = guest.boot_parameters("", nics)
         self._partitions.update(uri, properties)
         if power_on:
-            self._partitions.start(uri)
+            self._start(uuid, uri)
 
     @_patiently
     def start(self, uuid: str, vifs: Vifs | None, volume: FcVolume | None) -> None:
@@ -183,10 +198,12 @@ class Servers:
         properties = self._nic_differences(partition, vifs)
         if volume is not None and not self._storage.boots_from(partition, volume):
             ends = self._ends.pop(uuid, None) or self._storage.ends(partition)
-            properties |= self._storage.boot_properties(ends, volume)
+            boot = self._storage.boot(ends, volume)
+            LOG.info("Partition %s boots from %s now", partition.uri, boot.path, instance_uuid=uuid)
+            properties |= boot.properties
         if properties:
             self._partitions.update(partition.uri, properties)
-        self._partitions.start(partition.uri)
+        self._start(uuid, partition.uri)
 
     @_patiently
     def stop(self, uuid: str) -> None:
@@ -198,7 +215,9 @@ class Servers:
         """
         partition = self._needed(uuid)
         if not partition.status.is_stopped:
+            LOG.info("Stopping partition %s", partition.uri, instance_uuid=uuid)
             self._partitions.stop(partition.uri)
+            LOG.info("Partition %s is stopped", partition.uri, instance_uuid=uuid)
 
     @_patiently
     def remove(self, uuid: str) -> None:
@@ -228,6 +247,13 @@ class Servers:
         else:
             if partition.is_there:
                 self._partitions.delete(partition)
+        if partition.is_there:
+            LOG.info(
+                "Partition %s (%s) and its storage are removed",
+                partition.name,
+                partition.uri,
+                instance_uuid=uuid,
+            )
 
     @_patiently
     def attach_nic(self, uuid: str, vif: Mapping[str, Any]) -> None:
@@ -243,8 +269,8 @@ class Servers:
         partition = self._needed(uuid)
         if not partition.status.is_stopped and not self._networks.sets_macs:
             raise RefusedError(
-                f"its partition is {partition.status}, and this HMC cannot set the MAC of a NIC: "
-                "the running system would not have the port's. Stop the server, attach, start"
+                f"stop the server, attach the port, start it: its partition is {partition.status}, "
+                "and this HMC cannot set the MAC of a NIC in a running one"
             )
         present = self._networks.present(partition)
         nic = self._networks.add(partition, wanted, present)
@@ -270,7 +296,19 @@ class Servers:
         gone = [nic for nic in present if nic.is_of(port_id) or nic.is_stray_of(mac)]
         for nic in gone:
             self._networks.remove(nic)
+            LOG.info(
+                "Partition %s has NIC %s of port %s no more",
+                partition.uri,
+                nic.devno or "(PCI)",
+                port_id,
+                instance_uuid=uuid,
+            )
         self._tell(partition, [nic for nic in present if nic not in gone])
+
+    def _start(self, uuid: str, uri: str) -> None:
+        LOG.info("Starting partition %s", uri, instance_uuid=uuid)
+        self._partitions.start(uri)
+        LOG.info("Partition %s runs", uri, instance_uuid=uuid)
 
     def _tell(self, partition: Partition, nics: Iterable[Nic]) -> None:
         properties = guest.news(partition, nics)

@@ -12,7 +12,7 @@ from nova.objects.instance import Instance
 from nova.virt import configdrive, driver
 from oslo_log import log
 
-from dpm_hmc.errors import DpmError, HmcError
+from dpm_hmc.errors import DpmError, HmcError, UnreachableError
 from dpm_hmc.statuses import Status
 from nova_dpm.conf import LEAST_MEMORY
 from nova_dpm.errors import RefusedError
@@ -40,17 +40,18 @@ def check_server(instance: Instance) -> None:
     flavor = instance.flavor
     if instance.image_ref:
         raise RefusedError(
-            "it is to boot from an image, and a partition boots from a volume only; "
-            "create the volume from the image (openstack server create --boot-from-volume SIZE)"
+            "it is to boot from an image, and a partition boots from a volume only; create one of "
+            "the image (openstack server create --boot-from-volume SIZE)"
         )
     if flavor.memory_mb < LEAST_MEMORY:
         raise RefusedError(
             f"its flavor has {flavor.memory_mb} MiB of memory, and a partition has "
-            f"{LEAST_MEMORY} or more"
+            f"{LEAST_MEMORY} or more; choose another flavor"
         )
     if flavor.ephemeral_gb or flavor.swap:
         raise RefusedError(
-            "its flavor has a local (ephemeral or swap) disk, and a partition has none"
+            "its flavor has a local (ephemeral or swap) disk, and a partition has none; choose "
+            "another flavor"
         )
     if configdrive.required_by(instance):
         raise RefusedError(
@@ -86,10 +87,67 @@ def told(error: DpmError, what: str, instance: Instance | None = None) -> str:
     if isinstance(error, RefusedError):
         return error.reason
     where = f"instance {instance.uuid}" if instance is not None else "the id of this request"
-    return (
-        "the HMC has not done what it was asked for; an operator finds the reason in the log of "
-        f"nova-compute, at {where}"
-    )
+    finding = "the HMC has not done what it was asked for"
+    if isinstance(error, UnreachableError):
+        finding = "no HMC answers, try again when one does"
+    return f"{finding}; an operator finds the reason in the log of nova-compute, at {where}"
+
+
+class NotDoneError(exception.Invalid):  # type: ignore[misc]
+    """Something was not done. Nova cuts a fault at 255 characters: it has no words but ours."""
+
+    msg_fmt = "%(reason)s"
+
+
+class CannotError(NotDoneError, NotImplementedError):
+    """No partition can do it. Nova leaves the server what it was, as NotImplementedError says."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason=reason)  # type: ignore[call-arg]
+
+
+class UnacceptableError(exception.InstanceUnacceptable):  # type: ignore[misc]
+    """A server is refused; Nova puts the server's id before it by itself."""
+
+    msg_fmt = "%(reason)s"
+
+
+class NotStoppedError(exception.InstancePowerOffFailure):  # type: ignore[misc]
+    """A server was not stopped, or not removed: for Nova one thing, by which it keeps addresses."""
+
+    msg_fmt = "%(reason)s"
+
+
+class NotStartedError(exception.InstancePowerOnFailure):  # type: ignore[misc]
+    """A server was not started."""
+
+    msg_fmt = "%(reason)s"
+
+
+class NotRestartedError(exception.InstanceRebootFailure):  # type: ignore[misc]
+    """A server was not rebooted."""
+
+    msg_fmt = "%(reason)s"
+
+
+class HmcFailureError(NotDoneError):
+    """The HMC refused or failed."""
+
+
+class BuildFailureError(exception.ComputeResourcesUnavailable):  # type: ignore[misc]
+    """The HMC refused or failed in a build: Nova tries another host by it.
+
+    Of a server that is there it must not be raised: a rebuild that fails so counts as one that has
+    changed nothing (``nova/compute/manager.py``, ``rebuild_instance``).
+    """
+
+    msg_fmt = "%(reason)s"
+
+
+class NotReadyError(exception.VirtDriverNotReady):  # type: ignore[misc]
+    """The HMC cannot say which partitions there are: Nova's periodic tasks pass over it."""
+
+    msg_fmt = "%(reason)s"
 
 
 @contextmanager
@@ -99,7 +157,7 @@ def refusals(instance: Instance) -> Iterator[None]:
         yield
     except RefusedError as error:
         reason = told(error, "The server is refused", instance)
-        raise exception.InstanceUnacceptable(instance_id=instance.uuid, reason=reason) from None
+        raise UnacceptableError(reason=reason) from None
 
 
 @contextmanager
@@ -112,15 +170,19 @@ def build_refusals(instance: Instance) -> Iterator[None]:
         raise exception.BuildAbortException(instance_uuid=instance.uuid, reason=reason) from None
 
 
-class HmcFailureError(exception.ComputeResourcesUnavailable):  # type: ignore[misc]
-    """The HMC refused or failed. Nova tries another host; its own words would be of resources."""
-
-    msg_fmt = "%(reason)s"
+@contextmanager
+def build_failures(instance: Instance) -> Iterator[None]:
+    """Give up a build where the HMC fails: Nova may try another host."""
+    try:
+        yield
+    except HmcError as error:
+        reason = told(error, "The HMC failed", instance)
+        raise BuildFailureError(reason=reason) from error
 
 
 @contextmanager
-def hmc_failures(instance: Instance | None = None) -> Iterator[None]:
-    """Give up where the HMC fails: Nova may try another host."""
+def hmc_failures(instance: Instance) -> Iterator[None]:
+    """Give up where the HMC fails."""
     try:
         yield
     except HmcError as error:

@@ -50,7 +50,11 @@ def compose(existing: str, params: Iterable[NicParams]) -> str:
     try:
         return bootparams.compose(existing, params)
     except DpmGuestError as error:
-        raise RefusedError(f"the NICs do not fit into the boot parameters: {error}") from None
+        raise RefusedError(
+            "the NICs do not fit into the boot parameters of a partition; give the server fewer "
+            "ports, 12 at most",
+            str(error),
+        ) from None
 
 
 def says_the_same(text: str, other: str) -> bool:

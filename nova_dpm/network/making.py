@@ -44,7 +44,8 @@ def nic_body(host: str, wanted: WantedNic, backing: Backing, can: Abilities) -> 
     if wanted.vlan is not None:
         if not can.vlans:
             raise RefusedError(
-                f"port {wanted.port_id} has VLAN {wanted.vlan}, and this HMC knows no VLANs of NICs"
+                f"port {wanted.port_id} has VLAN {wanted.vlan}, and this HMC knows no VLANs of "
+                "NICs; take a port of a flat network"
             )
         body["vlan-id"] = wanted.vlan
     return body

@@ -96,7 +96,7 @@ class Networks:
         former = {nic.name: nic.devno for nic in found.stale}
         nics = list(found.right)
         for port in found.missing:
-            nics.append(self._make_one_more(partition.uri, port, nics, former.get(port.name)))
+            nics.append(self._make_one_more(partition, port, nics, former.get(port.name)))
         return nics
 
     def add(self, partition: Partition, wanted: WantedNic, present: Sequence[Nic]) -> Nic:
@@ -112,7 +112,7 @@ class Networks:
         for nic in present:
             if nic.is_of(wanted.port_id):
                 return replace(nic, mac=wanted.mac)  # whatever its description says
-        return self._make_one_more(partition.uri, wanted, present)
+        return self._make_one_more(partition, wanted, present)
 
     def present(self, partition: Partition) -> list[Nic]:
         """Return the partition's NICs, one request each, with the port their virtual switch has.
@@ -150,14 +150,16 @@ class Networks:
 
     def _make_one_more(
         self,
-        partition_uri: str,
+        partition: Partition,
         wanted: WantedNic,
         present: Sequence[Nic],
         former: Devno | None = None,
     ) -> Nic:
         backing = self._backings([wanted])[wanted.backing_uri]
         devno = free_devno(devnos_of(present), former)
-        return self._maker.make(partition_uri, wanted, backing, devno, present)
+        nic = self._maker.make(partition.uri, wanted, backing, devno, present)
+        LOG.info("Partition %s has one more: %s", partition.name, wanted.described(nic.devno))
+        return nic
 
     def _backings_that_fit(self, wanted: Sequence[WantedNic]) -> dict[str, Backing]:
         """Return what the NICs are to be plugged into, if the guest can be told of them all."""
@@ -182,9 +184,9 @@ class Networks:
                 if error.status != HTTPStatus.NOT_FOUND:
                     raise
                 raise RefusedError(
-                    f"port {port.port_id} wants a {kind.label} which the HMC does not show",
-                    f"{port.object_id}; check the mapping of physical networks in the Neutron "
-                    "agent's configuration",
+                    f"port {port.port_id} wants a {kind.label} which the HMC does not show; an "
+                    "operator checks the physical networks of Neutron's agent",
+                    f"{port.object_id}; option physical_network_adapter_mappings",
                 ) from None
         return found
 

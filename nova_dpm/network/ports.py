@@ -9,7 +9,7 @@ from typing import Any
 
 from dpm_guest.bootparams import MAX_PORT, NicParams
 from dpm_guest.errors import DpmGuestError
-from dpm_guest.ids import CcwId, Mac
+from dpm_guest.ids import CcwId, Devno, Mac
 from dpm_hmc import names
 from dpm_hmc.options import ObjectIdType
 from nova_dpm.errors import RefusedError
@@ -46,6 +46,15 @@ class WantedNic:
         """Of its NIC."""
         return names.nic_name(self.port_id)
 
+    def described(self, devno: Devno | None) -> str:
+        """Return what a network administrator asks for; `devno` is the NIC's, None of PCI's."""
+        vlan = f", VLAN {self.vlan}" if self.vlan is not None else ""
+        number = "" if self.backing_kind.is_always_ccw else f" port {self.port}"
+        return (
+            f"NIC {devno or '(PCI)'} for port {self.port_id}, MAC {self.mac}, on "
+            f"{self.backing_kind.label} {self.object_id}{number}{vlan}"
+        )
+
     @property
     def backing_kind(self) -> Kind:
         """What it is plugged into."""
@@ -65,7 +74,7 @@ def port_id_of(vif: object) -> str:
     """
     port_id = vif.get("id") if isinstance(vif, Mapping) else None
     if not isinstance(port_id, str) or not re.fullmatch(r"[0-9A-Za-z-]{1,36}", port_id):
-        raise RefusedError("one of its ports has no id")
+        raise RefusedError("one of its ports has no id; create the port in Neutron first")
     return port_id
 
 
@@ -87,28 +96,36 @@ def wanted_nic(vif: Mapping[str, Any]) -> WantedNic:
     kind = vif.get("type")
     if not isinstance(kind, str) or kind not in KINDS:
         raise RefusedError(
-            f"port {port_id} has vif_type {kind}, and a partition can have {' and '.join(KINDS)} "
-            "only; check the mechanism driver and the agent of Neutron for this host"
+            f"port {port_id} has vif_type {kind}, which no partition can have; an operator checks "
+            "Neutron's mechanism driver and agent for the host",
+            f"it can have {' and '.join(KINDS)}",
         )
     details = vif.get("details") or {}
     if not isinstance(details, Mapping) or not details.get("object_id"):
-        raise RefusedError(f"port {port_id} has no object_id in its vif_details")
+        raise RefusedError(
+            f"port {port_id} has no object_id in its vif_details; an operator checks Neutron's "
+            "mechanism driver for the host"
+        )
     try:
         object_id = ObjectIdType()(details["object_id"])
         port = _detail(details, "port", range(MAX_PORT + 1))
         vlan = _detail(details, "vlan", _VLANS) or None
     except ValueError as error:
         raise RefusedError(
-            f"port {port_id} has vif_details that no NIC can have", str(error)
+            f"port {port_id} has vif_details that no NIC can have; an operator finds them in the "
+            "log of nova-compute",
+            str(error),
         ) from None
     try:
         mac = _mac(vif)
     except DpmGuestError as error:
-        raise RefusedError(f"port {port_id}: {error}") from None
+        raise RefusedError(
+            f"port {port_id} has a MAC that cannot be read; give the port another MAC", str(error)
+        ) from None
     why_not = mac.why_unusable()
     if why_not is not None:
         raise RefusedError(
-            f"port {port_id}: {why_not}, which the adapter would refuse; give the port another MAC"
+            f"give port {port_id} another MAC: {why_not}, which the adapter would refuse"
         )
     return WantedNic(port_id, mac, kind, object_id, port or 0, vlan)
 
@@ -126,7 +143,8 @@ def wanted_nics(network_info: Iterable[Mapping[str, Any]]) -> list[WantedNic]:
     for nic in wanted:
         if nic.mac in seen:
             raise RefusedError(
-                f"ports {seen[nic.mac]} and {nic.port_id} have the same MAC {nic.mac}"
+                f"ports {seen[nic.mac]} and {nic.port_id} have the same MAC {nic.mac}; give one "
+                "another"
             )
         seen[nic.mac] = nic.port_id
     check_fit(nic for nic in wanted if nic.backing_kind.is_always_ccw)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from dpm_hmc.answers import Properties
 from dpm_hmc.client import Hmc
 from dpm_hmc.cpc import Cpc
 from nova_dpm.conf import Settings
@@ -15,7 +14,7 @@ from nova_dpm.partition import Partition
 from nova_dpm.storage.groups import StorageGroups
 from nova_dpm.storage.hbas import Hbas
 from nova_dpm.storage.volume import FcVolume
-from nova_dpm.storage.ways import Ends
+from nova_dpm.storage.ways import Boot, Ends
 
 __all__ = ["Ends", "FcVolume", "Storage", "storage_of"]
 
@@ -32,8 +31,8 @@ class Storage(Protocol):
     def boots_from(self, partition: Partition, volume: FcVolume) -> bool:
         """Whether the partition is set to boot from `volume` already."""
 
-    def boot_properties(self, ends: Ends, volume: FcVolume) -> Properties:
-        """Make `volume` bootable; return the partition's properties that say so."""
+    def boot(self, ends: Ends, volume: FcVolume) -> Boot:
+        """Make `volume` bootable; return what the partition boots from."""
 
     def remove(self, partition: Partition) -> None:
         """Remove what `prepare` made and does not go with the partition itself. Can be repeated."""

@@ -34,7 +34,7 @@ from nova_dpm.storage.bootvolume import (
     new_boot_volume,
 )
 from nova_dpm.storage.volume import FcVolume, wwpn
-from nova_dpm.storage.ways import Ends, Resource, proved, ways
+from nova_dpm.storage.ways import Boot, Ends, Resource, proved, ways
 
 LOG = log.getLogger(__name__)
 
@@ -95,7 +95,7 @@ class StorageGroups:
         luns = luns_of(self._hmc.get(booted), partition.uri)
         return not luns or not luns.isdisjoint(volume.targets)
 
-    def boot_properties(self, ends: Ends, volume: FcVolume) -> Properties:
+    def boot(self, ends: Ends, volume: FcVolume) -> Boot:
         """Tell the HMC which LUN the boot volume is, and wait until the group has it.
 
         HMC permission: task Configure Storage - Storage Administrator.
@@ -109,7 +109,7 @@ class StorageGroups:
         found = ways(resources, self._port_uris, volume, self._ignored)
         way = proved(self._hmc, self._cpc_uri, found)
         volume_uri = fulfilled(self._hmc, ends.volume_uri, ends.partition_uri, way)
-        return {"boot-device": "storage-volume", "boot-storage-volume": volume_uri}
+        return Boot(way.path, {"boot-device": "storage-volume", "boot-storage-volume": volume_uri})
 
     def remove(self, partition: Partition) -> None:
         """Detach the partition's group and delete it.

@@ -9,7 +9,7 @@ from nova_dpm.conf import Settings, StoragePort
 from nova_dpm.errors import RefusedError
 from nova_dpm.partition import Partition
 from nova_dpm.storage.volume import FcVolume, wwpn
-from nova_dpm.storage.ways import Ends
+from nova_dpm.storage.ways import Boot, Ends
 
 
 class Hbas:
@@ -47,21 +47,25 @@ class Hbas:
             and booted[0] not in self._ignored
         )
 
-    def boot_properties(self, ends: Ends, volume: FcVolume) -> Properties:
-        """Return the properties by which the partition boots from `volume`. No request.
+    def boot(self, ends: Ends, volume: FcVolume) -> Boot:
+        """Return by which path and properties the partition boots from `volume`. No request.
 
         Raises:
             RefusedError: no HBA reaches it.
         """
         if not ends.uris:
-            raise RefusedError("the partition has no HBA to boot over")
+            raise RefusedError(
+                "its partition has no HBA to boot over any more; delete it, and create a server "
+                "from its volume"
+            )
         path = volume.path(ends.wwpns, self._ignored)
-        return {
+        properties: Properties = {
             "boot-device": "storage-adapter",
             "boot-storage-device": ends.uris[path.initiator],
             "boot-world-wide-port-name": path.target,
             "boot-logical-unit-number": path.lun,
         }
+        return Boot(path, properties)
 
     def remove(self, partition: Partition) -> None:
         """Leave it to the deletion of the partition."""

@@ -13,7 +13,10 @@ from nova_dpm.errors import RefusedError
 
 PROTOCOL = "fibre_channel"
 
-_UNREADABLE = "Cinder's connection of the volume cannot be read"
+_UNREADABLE = (
+    "Cinder's connection of the volume cannot be read; an operator finds the reason in the log of "
+    "nova-compute"
+)
 _WWPN = re.compile(r"(?:0x)?[0-9a-f]{16}|(?:[0-9a-f]{2}:){7}[0-9a-f]{2}", re.ASCII | re.IGNORECASE)
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,19})|0x[0-9a-f]{1,16}", re.ASCII | re.IGNORECASE)
 
@@ -33,6 +36,9 @@ class Path:
     target: str
     lun: str
 
+    def __str__(self) -> str:
+        return f"LUN {self.lun} of target {self.target}, from WWPN {self.initiator}"
+
 
 @dataclass(frozen=True)
 class FcVolume:
@@ -45,6 +51,12 @@ class FcVolume:
 
     targets: tuple[tuple[str, str], ...]
     zones: Mapping[str, frozenset[str]]
+
+    def __str__(self) -> str:
+        luns = {lun for _, lun in self.targets}
+        if len(luns) == 1:
+            return f"LUN {luns.pop()} of targets {', '.join(wwpn for wwpn, _ in self.targets)}"
+        return ", ".join(f"LUN {lun} of target {wwpn}" for wwpn, lun in self.targets)
 
     @classmethod
     def parse(cls, connection_info: object) -> FcVolume:
@@ -67,7 +79,10 @@ class FcVolume:
         wwpns = _as_list(data.get("target_wwns")) or _as_list(data.get("target_wwn"))
         luns = _as_list(data.get("target_luns")) or _as_list(data.get("target_lun"))
         if not wwpns or not luns:
-            raise RefusedError("Cinder's connection names no target WWPN or no LUN")
+            raise RefusedError(
+                "Cinder's connection of the volume names no target WWPN or no LUN; ask an operator "
+                "to look at Cinder's backend"
+            )
         if len(luns) == 1:
             luns *= len(wwpns)
         try:
@@ -112,7 +127,8 @@ class FcVolume:
             return
         named = ", ".join(wwpn for wwpn, _ in self.targets)
         raise RefusedError(
-            "no way to the volume: none of the partition's WWPNs reaches a target of it",
+            "no way to the volume: none of the partition's WWPNs reaches a target of it; an "
+            "operator finds zoning and targets to check in the log of nova-compute",
             f"its targets are {named}; check the zoning, and target_wwpn_ignore_list",
         )
 

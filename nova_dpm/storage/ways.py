@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from oslo_log import log
 
+from dpm_hmc.answers import Properties
 from dpm_hmc.client import Hmc
 from dpm_hmc.errors import HttpError, JobTimeoutError, StateError
 from nova_dpm.storage.volume import FcVolume, Path
@@ -41,6 +42,19 @@ class Ends:
     def wwpns(self) -> list[str]:
         """World-wide port names, 16 lower case hex digits each."""
         return list(self.uris)
+
+
+@dataclass(frozen=True)
+class Boot:
+    """What a partition boots from.
+
+    Args:
+        path: to the LUN
+        properties: of the partition, which say so
+    """
+
+    path: Path
+    properties: Properties
 
 
 @dataclass(frozen=True)

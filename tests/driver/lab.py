@@ -9,7 +9,7 @@ from typing import Any, Self
 
 import nova.conf
 import zhmcclient
-from nova import objects
+from nova import exception, objects
 
 from dpm_hmc.client import Hmc
 from dpm_hmc.clock import Clock
@@ -146,6 +146,7 @@ class Lab:
         with _configuring:
             configure(self.options())
             driver = DPMDriver(virtapi, self.clock)
+        driver._scheduling._find = _no_service
         if read_timeout is not None:
             sessions = driver._hmc._sessions
             sessions._settings = replace(sessions._settings, read_timeout=read_timeout)
@@ -158,6 +159,11 @@ class Lab:
         for partition in inventory["partitions"].values():
             names += [each["name"] for each in partition["nics"] + partition["hbas"]]
         return names
+
+
+def _no_service(context: Any, host: str) -> Any:
+    """Be as a Nova that knows no such host: there is no database here."""
+    raise exception.ComputeHostNotFound(host=host)
 
 
 def configure(options: dict[str, Any]) -> None:

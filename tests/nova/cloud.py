@@ -364,6 +364,19 @@ class Cloud(test.TestCase):  # type: ignore[misc]
 
         return until(failed, lambda: f"{action} failed")
 
+    def until_done(self, server: dict[str, Any], action: str) -> None:
+        """Wait until an action on a server is finished, well or not."""
+
+        def done() -> bool | None:
+            for each in self.api.get_instance_actions(server["id"]):
+                if each["action"] == action:
+                    details = self.api.get_instance_action_details(server["id"], each["request_id"])
+                    events = details["events"]
+                    return (bool(events) and all(event["result"] for event in events)) or None
+            return None
+
+        until(done, lambda: f"{action} done")
+
     def until_nics(self, server: dict[str, Any], count: int) -> None:
         """Wait until a server's partition has NICs."""
 

@@ -30,6 +30,10 @@ class DpmNeutron(NeutronFixture):  # type: ignore[misc]
         self._ports[port_id] = port
         return port
 
+    def activate(self, port: dict[str, Any]) -> None:
+        """Have a port active, as Neutron has when nothing is left that it waits for."""
+        self._ports[port["id"]]["status"] = "ACTIVE"
+
     def clear(self) -> None:
         """Have no ports any more."""
         self._ports.clear()

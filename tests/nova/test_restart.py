@@ -23,7 +23,7 @@ BEFORE = {
     "making the partition": "_partitions.create",
     "making its storage": "_storage.prepare",
     "telling its WWPNs": "_storage.ends",
-    "preparing its boot volume": "_storage.boot_properties",
+    "preparing its boot volume": "_storage.boot",
     "making its NICs": "_networks.create_all",
     "writing its boot parameters": "_partitions.update",
     "starting it": "_partitions.start",

@@ -102,7 +102,7 @@ def boot_properties(
 ) -> dict[str, Any]:
     """Return by which properties the partition boots from a volume."""
     storage = storage or world.storage
-    return storage.boot_properties(storage.ends(world.partition), volume)
+    return storage.boot(storage.ends(world.partition), volume).properties
 
 
 def test_a_machine_has_the_storage_that_its_firmware_has(world: World) -> None:
@@ -168,7 +168,7 @@ def test_only_one_initiator_s_zone_is_enough(world: World) -> None:
     second = found.wwpns[1]
     world.lab.control.reset_log()
 
-    properties = world.storage.boot_properties(found, world.volume([second], A))
+    properties = world.storage.boot(found, world.volume([second], A)).properties
 
     if world.lab.machine == "z13":
         assert properties == {
@@ -242,7 +242,7 @@ def test_no_hba_boots_from_a_target_that_is_to_be_ignored() -> None:
         volume = world.volume([])
         found = Ends(world.uri, {I1: "/api/partitions/p/hbas/1"})
 
-        properties = world.storage.boot_properties(found, volume)
+        properties = world.storage.boot(found, volume).properties
         from_a = {
             **world.made.properties,
             **properties,
@@ -266,7 +266,7 @@ def test_another_partition_s_end_in_the_group_is_not_ours(groups: World) -> None
 
     assert found.wwpns == [second] != [first]
     with pytest.raises(RefusedError, match="check the zoning"):
-        groups.storage.boot_properties(found, groups.volume([first]))
+        groups.storage.boot(found, groups.volume([first]))
 
 
 @pytest.mark.parametrize(("cpc_uri", "is_ours"), [(None, True), ("/api/cpcs/other", False)])

@@ -44,7 +44,7 @@ def hbas(tmp_path: Path) -> Hbas:
 
 
 def test_the_first_hba_that_reaches_a_target_is_booted_over(hbas: Hbas) -> None:
-    assert hbas.boot_properties(ENDS, VOLUME) == {
+    assert hbas.boot(ENDS, VOLUME).properties == {
         "boot-device": "storage-adapter",
         "boot-storage-device": HBA_1,
         "boot-world-wide-port-name": B,
@@ -55,12 +55,12 @@ def test_the_first_hba_that_reaches_a_target_is_booted_over(hbas: Hbas) -> None:
 def test_the_hba_is_the_one_of_the_initiator_whose_zone_it_is(hbas: Hbas) -> None:
     zoned = replace(VOLUME, zones={I2: frozenset({B})})
 
-    assert hbas.boot_properties(ENDS, zoned)["boot-storage-device"] == HBA_2
+    assert hbas.boot(ENDS, zoned).properties["boot-storage-device"] == HBA_2
 
 
 def test_without_hbas_nothing_is_booted(hbas: Hbas) -> None:
-    with pytest.raises(RefusedError, match=r"^the partition has no HBA to boot over$"):
-        hbas.boot_properties(Ends("/api/partitions/p", {}), VOLUME)
+    with pytest.raises(RefusedError, match=r"no HBA to boot over"):
+        hbas.boot(Ends("/api/partitions/p", {}), VOLUME)
 
 
 @pytest.mark.parametrize(

@@ -70,12 +70,12 @@ def test_a_port_without_number_is_the_first_of_its_adapter(nothing: str | None) 
 
 @pytest.mark.parametrize("bad", [None, 5, "", "a" * 37, "a/b", "a b", "../x", "\u0663"])
 def test_a_port_whose_id_can_be_in_no_name_is_refused(bad: Any) -> None:
-    with pytest.raises(RefusedError, match=r"^one of its ports has no id$"):
+    with pytest.raises(RefusedError, match=r"^one of its ports has no id; create"):
         wanted_nic(vif(id=bad))
 
 
 def test_what_is_no_vif_has_no_id() -> None:
-    with pytest.raises(RefusedError, match=r"^one of its ports has no id$"):
+    with pytest.raises(RefusedError, match=r"^one of its ports has no id; create"):
         port_id_of("text")
 
 
@@ -88,8 +88,8 @@ def test_a_port_of_another_type_is_refused_with_what_to_do() -> None:
         wanted_nic(vif(id=PORT, type="ovs"))
 
     assert str(caught.value) == (
-        f"port {PORT} has vif_type ovs, and a partition can have dpm_vswitch and dpm_adapter only; "
-        "check the mechanism driver and the agent of Neutron for this host"
+        f"port {PORT} has vif_type ovs, which no partition can have; an operator checks Neutron's "
+        "mechanism driver and agent for the host (it can have dpm_vswitch and dpm_adapter)"
     )
 
 

@@ -9,10 +9,12 @@ import pytest
 from nova import exception
 from nova.compute import power_state
 
-from dpm_hmc.errors import StateError
+from dpm_hmc.errors import StateError, UnreachableError
 from dpm_hmc.statuses import Status
 from nova_dpm.errors import RefusedError
 from nova_dpm.translation import (
+    HmcFailureError,
+    build_failures,
     build_refusals,
     check_server,
     hmc_failures,
@@ -99,13 +101,29 @@ def test_the_root_volume_is_the_one_with_boot_index_0() -> None:
 
 
 def test_errors_become_those_by_which_nova_decides() -> None:
-    with pytest.raises(exception.InstanceUnacceptable, match="no room"), refusals(instance()):
+    with pytest.raises(exception.InstanceUnacceptable, match=r"^no room$"), refusals(instance()):
         raise RefusedError("no room")
     with pytest.raises(exception.BuildAbortException, match="no room"), build_refusals(instance()):
         raise RefusedError("no room")
-    unavailable = pytest.raises(exception.ComputeResourcesUnavailable, match="log of nova-compute")
-    with unavailable as caught, hmc_failures(instance()):
+    with pytest.raises(exception.ComputeResourcesUnavailable) as caught, build_failures(instance()):
         raise StateError("it is down")
     assert "is down" not in str(caught.value)
     assert "resources" not in str(caught.value)
     assert "instance u-1" in str(caught.value)
+
+
+def test_a_server_that_is_there_has_no_other_host_to_go_to() -> None:
+    with pytest.raises(HmcFailureError) as caught, hmc_failures(instance()):
+        raise StateError("it is down")
+
+    assert not isinstance(caught.value, exception.ComputeResourcesUnavailable)
+    assert "has not done what it was asked for; an operator" in str(caught.value)
+    assert "instance u-1" in str(caught.value)
+
+
+def test_a_user_reads_that_no_hmc_answers_and_not_where_it_was_looked_for() -> None:
+    with pytest.raises(HmcFailureError) as caught, hmc_failures(instance()):
+        raise UnreachableError("No HMC answers: tried 192.0.2.9 port 6794 4 times")
+
+    assert str(caught.value).startswith("no HMC answers, try again when one does; an operator")
+    assert "192.0.2.9" not in str(caught.value)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import configparser
+from inspect import signature
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -90,4 +90,4 @@ def test_what_is_there_to_refuse_refuses(name: str) -> None:
     method: Any = getattr(driver, name)
 
     with pytest.raises(exception.NovaException):
-        method(None, SimpleNamespace(uuid="7ac08e6f-3b5c-4f5f-8d26-1c6ef0d6d0a5"))
+        method(*[None] * len(signature(method).parameters))

@@ -12,7 +12,7 @@ from nova.objects.instance import Instance
 from nova.virt import configdrive, driver
 from oslo_log import log
 
-from dpm_hmc.errors import DpmError, HmcError, UnreachableError
+from dpm_hmc.errors import AnswerError, DpmError, HmcError, UnansweredError, UnreachableError
 from dpm_hmc.statuses import Status
 from nova_dpm.conf import LEAST_MEMORY
 from nova_dpm.errors import RefusedError
@@ -88,7 +88,8 @@ def told(error: DpmError, what: str, instance: Instance | None = None) -> str:
         return error.reason
     where = f"instance {instance.uuid}" if instance is not None else "the id of this request"
     finding = "the HMC has not done what it was asked for"
-    if isinstance(error, UnreachableError):
+    is_silent = isinstance(error, UnreachableError | UnansweredError)
+    if is_silent and not isinstance(error, AnswerError):
         finding = "no HMC answers, try again when one does"
     return f"{finding}; an operator finds the reason in the log of nova-compute, at {where}"
 

@@ -64,16 +64,27 @@ def test_an_operation_goes_on_after_an_outage(lab: Lab, operation: str, after: i
         assert not wrongs(lab, subject)
 
 
-def test_an_audit_does_not_wait(lab: Lab) -> None:
+def test_an_audit_does_not_wait_and_tells_the_figures_all_the_same(lab: Lab) -> None:
     compute = Compute(lab)
     [node] = compute.driver.get_available_nodes()
+    figures = compute.driver.get_available_resource(node)
     lab.control.reset_log()
     away(lab, 0, None)
 
-    with pytest.raises(exception.NovaException):
-        compute.driver.get_available_resource(node)
+    assert compute.driver.get_available_resource(node) == figures
 
     assert sum(lab.control.counts().values()) <= 2 * ATTEMPTS
+
+
+def test_a_periodic_task_that_cannot_be_done_passes_over_it(lab: Lab) -> None:
+    compute, subject = Compute(lab), server(lab)
+    compute.build(subject)
+    away(lab, 0, None)
+
+    with pytest.raises(exception.VirtDriverNotReady, match="no answer from HMC"):
+        compute.driver.get_num_instances()
+    with pytest.raises(exception.NovaException, match=r"^no HMC answers, try again when one does"):
+        compute.driver.get_info(subject.instance)
 
 
 def test_an_hmc_that_stays_away_fails_the_operation_in_the_end(lab: Lab) -> None:
@@ -81,8 +92,10 @@ def test_an_hmc_that_stays_away_fails_the_operation_in_the_end(lab: Lab) -> None
     compute.build(subject)
     away(lab, 0, None)
 
-    with pytest.raises(exception.InstancePowerOffFailure):
+    with pytest.raises(exception.InstancePowerOffFailure, match=r"^no HMC answers, try again"):
         compute.driver.power_off(subject.instance)
+    with pytest.raises(exception.InstancePowerOffFailure, match=r"^no HMC answers, try again"):
+        compute.delete(subject)
 
 
 def test_a_state_is_asked_for_again_after_seconds(lab: Lab) -> None:

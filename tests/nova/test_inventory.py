@@ -82,7 +82,11 @@ def test_the_hypervisor_is_shown_as_prsm_of_the_machines_firmware(cloud: Cloud) 
     assert shown["hypervisor_hostname"] == HOST
     assert shown["state"] == "up"
     with_cpu = old_api(cloud, "/os-hypervisors/detail")["hypervisors"][0]
-    assert with_cpu["cpu_info"]["arch"] == "s390x"
+    cpu = with_cpu["cpu_info"]
+    assert cpu["arch"] == "s390x"
+    machine = (cloud.machine.cpc["machine-type"], cloud.machine.cpc["machine-model"])
+    assert cpu["model"] == "-".join(machine)
+    assert (cpu["cpc"], cpu["se_version"]) == (cloud.machine.cpc["name"], version)
     assert (with_cpu["vcpus"], with_cpu["memory_mb"], with_cpu["local_gb"]) == (
         PROCESSORS,
         MEMORY,

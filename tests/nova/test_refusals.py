@@ -145,21 +145,6 @@ def test_the_disk_of_a_flavor_does_not_matter_for_a_server_that_boots_from_a_vol
     assert cloud.partition(server)["status"] == "active"
 
 
-@on("z16")
-def test_a_server_that_cannot_be_rebuilt_stays_what_it_was(cloud: Cloud) -> None:
-    server = cloud.boot([cloud.port()])
-    before = cloud.partition(server)
-
-    cloud.api.microversion = "2.93"
-    cloud.act(server, "rebuild", {"imageRef": cloud.image()})
-
-    cloud.until_failed(server, "rebuild")
-    shown = cloud.until_status(server, "ACTIVE")
-    assert "cannot be rebuilt" in cloud.log
-    assert shown["OS-EXT-STS:task_state"] is None
-    assert cloud.partition(server) == before
-
-
 def assert_was_tried_once(cloud: Cloud, server: dict[str, Any]) -> None:
     """Check that Nova did not give the server to a host again."""
     assert "retries" not in server["fault"]["message"]

@@ -59,7 +59,7 @@ def test_a_running_server_gets_no_port_where_the_hmc_cannot_set_its_mac(cloud: C
 
     # Nova tells its user no more; the reason is in the log, and in the notification.
     assert "Failed to attach network adapter device" in refusal
-    assert "Stop the server, attach, start" in cloud.log
+    assert "stop the server, attach the port, start it" in cloud.log
     assert_nics_are(cloud, server, [(first, 0)])
     assert cloud.show(server)["status"] == "ACTIVE"
 

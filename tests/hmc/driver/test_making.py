@@ -63,7 +63,8 @@ def test_a_virtual_switch_that_is_not_there_is_refused_with_its_port(
         made(lab, hmc, cpc)
 
     assert caught.value.reason == (
-        f"port {PORT} wants a virtual switch which the HMC does not show"
+        f"port {PORT} wants a virtual switch which the HMC does not show; an operator checks the "
+        "physical networks of Neutron's agent"
     )
     assert lab.switches[1] in str(caught.value)
 

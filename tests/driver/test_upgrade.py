@@ -122,7 +122,7 @@ def test_a_port_is_not_attached_while_it_runs_where_its_mac_cannot_be_set(
 ) -> None:
     compute = Compute(lab)
 
-    with pytest.raises(InterfaceAttachFailed, match="Stop the server"):
+    with pytest.raises(InterfaceAttachFailed, match="stop the server"):
         compute.driver.attach_interface(compute.context, old.instance, None, port(lab))
 
     assert _told(lab, old) == _macs(old.ports)

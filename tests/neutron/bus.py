@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from types import TracebackType
 from typing import Any, Self
 
@@ -21,12 +22,16 @@ class Bus:
     target = oslo_messaging.Target(version="1.4")
 
     def __init__(self) -> None:
-        self.transport = oslo_messaging.get_rpc_transport(cfg.CONF, "fake:///")
+        self.conf = cfg.CONF
+        self.transport = oslo_messaging.get_rpc_transport(self.conf, "fake:///")
         self.heard: list[tuple[dict[str, Any], dict[str, Any]]] = []
+        self.came = threading.Semaphore(0)
+        self.may_answer = threading.Event()
+        self.may_answer.set()
         self.answer: str | Exception = "alive"
         self._server = oslo_messaging.get_rpc_server(
             self.transport,
-            oslo_messaging.Target(topic="q-reports-plugin", server="test"),
+            oslo_messaging.Target(exchange="neutron", topic="q-reports-plugin", server="test"),
             [self],
         )
 
@@ -46,13 +51,15 @@ class Bus:
     def report_state(self, context: dict[str, Any], **sent: Any) -> str:
         """Take a heartbeat."""
         self.heard.append((json.loads(json.dumps(context)), json.loads(json.dumps(sent))))
+        self.came.release()
+        self.may_answer.wait()
         if isinstance(self.answer, Exception):
             raise self.answer
         return self.answer
 
     def heartbeat(self, host: str) -> Heartbeat:
         """Return the agent's end."""
-        return Heartbeat(cfg.CONF, host, TIMEOUT, self.transport)
+        return Heartbeat(self.conf, host, TIMEOUT, self.transport)
 
 
 def sent(host: str, report: Report) -> tuple[dict[str, Any], dict[str, Any]]:

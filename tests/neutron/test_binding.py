@@ -12,6 +12,7 @@ from neutron.services.segments import db as segments
 from neutron.tests.common import helpers
 from neutron.tests.unit.plugins.ml2 import test_plugin
 from neutron_lib import context as n_context
+from neutron_lib import rpc as n_rpc
 from neutron_lib.api.definitions import portbindings
 from neutron_lib.callbacks import resources
 from neutron_lib.plugins import directory
@@ -44,8 +45,9 @@ class Ports(test_plugin.Ml2PluginV2TestCase):  # type: ignore[misc]
 
     def report(self, report: Report = REPORT, host: str = HOST) -> None:
         """Have an agent send a heartbeat, and neutron-server take it."""
-        _, said = sent(host, report)
-        agents_db.AgentExtRpcCallback(self.plugin).report_state(self.admin, **said)
+        context, said = sent(host, report)
+        read = n_rpc.RequestContextSerializer().deserialize_context(context)
+        agents_db.AgentExtRpcCallback(self.plugin).report_state(read, **said)
 
     def make_network(self, kind: str = "flat", physical: str = "physnet1", **more: Any) -> str:
         provider = {"provider:network_type": kind, "provider:physical_network": physical, **more}

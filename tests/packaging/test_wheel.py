@@ -104,3 +104,25 @@ def test_a_part_of_the_lab_that_lacks_its_libraries_says_what_to_install(program
     assert done.stderr == (
         "dpm-lab hmc: needs trustme, which is not installed: pip install 'nova-dpm[lab]'\n"
     )
+
+
+def test_neutron_finds_its_parts_in_the_wheel(programs: Path) -> None:
+    """The names are those of networking-dpm 3.0.0 (its ``setup.cfg``)."""
+    lists = """if True:
+        from importlib.metadata import distribution
+        for each in distribution("nova-dpm").entry_points:
+            if each.value.startswith("networking_dpm."):
+                print(each.group, each.name, each.value)
+    """
+
+    points = run(programs / "python", "-c", lists).stdout.splitlines()
+
+    assert sorted(points) == [
+        "console_scripts neutron-dpm-agent networking_dpm.agent.command:main",
+        "neutron.ml2.mechanism_drivers dpm networking_dpm.ml2.mech_dpm:DPMMechanismDriver",
+        "oslo.config.opts networking_dpm networking_dpm.conf:list_opts",
+    ]
+    for name in ("agent/command.py", "ml2/mech_dpm.py"):
+        assert list(programs.parent.glob(f"lib/*/site-packages/networking_dpm/{name}"))
+    unit = programs.parent / "share/nova-dpm/neutron-dpm-agent.service"
+    assert unit.read_bytes() == (TOP / "etc/neutron-dpm-agent.service").read_bytes()

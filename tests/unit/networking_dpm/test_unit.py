@@ -1,10 +1,9 @@
-"""The agent's systemd unit, and that what is installed names it."""
+"""The agent's systemd unit."""
 
 from __future__ import annotations
 
 import shutil
 import subprocess
-from configparser import ConfigParser
 from pathlib import Path
 
 TOP = Path(__file__).parents[3]
@@ -52,17 +51,3 @@ def test_systemd_knows_each_setting_of_the_unit(tmp_path: Path) -> None:
 
     assert [line for line in done.stderr.splitlines() if UNIT.name in line] == []
     assert done.returncode == 0, done.stderr
-
-
-def test_the_wheel_has_the_unit_the_program_and_the_mechanism_driver() -> None:
-    setup = ConfigParser()
-    setup.read(TOP / "setup.cfg")
-
-    assert str(UNIT.relative_to(TOP)) in setup["options.data_files"]["share/nova-dpm"].split()
-    points = setup["options.entry_points"]
-    assert "neutron-dpm-agent = networking_dpm.agent.command:main" in points["console_scripts"]
-    # As of networking-dpm 3.0.0 (its setup.cfg).
-    assert (
-        points["neutron.ml2.mechanism_drivers"].strip()
-        == "dpm = networking_dpm.ml2.mech_dpm:DPMMechanismDriver"
-    )

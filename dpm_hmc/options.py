@@ -16,6 +16,12 @@ from dpm_hmc.settings import HmcSettings
 
 SECTION = "dpm"
 
+NEEDED_TO_ASK = ("hmc", "hmc_port", "hmc_username", "hmc_password", "hmc_verify_certificate")
+"""Without them no HMC can be asked."""
+
+_LINE = re.compile(r": (['\"]).*\1$", re.DOTALL)
+"""The line that oslo.config repeats where it cannot parse it."""
+
 UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 EXAMPLE_ID = "439da232-b18d-11e6-9c12-42f2e9ef1641"
 
@@ -166,6 +172,14 @@ def hmc_settings(values: Mapping[str, Any]) -> HmcSettings:
         busy_timeout=values["hmc_busy_timeout"],
         outage_timeout=values["hmc_outage_timeout"],
     )
+
+
+def unread(error: Exception) -> str:
+    """Return what is wrong with a configuration file, without its line: a password may be in it."""
+    if isinstance(error, UnicodeDecodeError):
+        return "a configuration file is not UTF-8"
+    text = str(error)
+    return _LINE.sub("", text) if isinstance(error, cfg.ConfigFileParseError) else text
 
 
 class Reader:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import shutil
+import sys
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from dpm_hmc.finding import FAILED, OK, SKIPPED, WARNING, Finding
 
@@ -24,6 +27,24 @@ def show(findings: Iterable[Finding]) -> list[Finding]:
     counts = [(sum(each.result == kind for each in found), kind) for kind in _ORDER]
     print("\n" + ", ".join(f"{count} {kind}" for count, kind in counts if count))
     return found
+
+
+def ended(run: Callable[[], int], *packages: str) -> int:
+    """Run a command that shows a table, and return its exit status.
+
+    Args:
+        run: the command
+        packages: that log what failed; the table has it already
+    """
+    for package in packages:
+        logging.getLogger(package).addHandler(logging.NullHandler())
+    try:
+        return run()
+    except KeyboardInterrupt:
+        return 130  # as a shell reports SIGINT; an HMC that does not answer is waited for long
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # `head` has read enough
+        return 1
 
 
 def _format(finding: Finding) -> str:

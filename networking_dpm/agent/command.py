@@ -21,6 +21,7 @@ from dpm_hmc.clock import Clock
 from dpm_hmc.cpc import shown_cpcs
 from dpm_hmc.errors import ConfigError, DpmError
 from dpm_hmc.finding import FAILED, OK, SKIPPED, WARNING, Finding, answer, doubtful, failed, fine
+from dpm_hmc.options import NEEDED_TO_ASK, unread
 from networking_dpm import conf as options
 from networking_dpm.agent.backings import Look, usable_cpc
 from networking_dpm.agent.watch import Watch
@@ -31,6 +32,10 @@ if TYPE_CHECKING:
     from networking_dpm.agent.heartbeat import Heartbeat
 
 LOG = log.getLogger(__name__)
+
+_DESCRIPTION = """Tells neutron-server what is behind each physical network of one OpenStack host on
+a CPC, until SIGTERM. Exit status: 0 ended by a signal, or nothing failed; 1 it cannot start, or
+something failed; 2 the command or a file was not understood."""
 
 _CHECK = cfg.BoolOpt(
     "check",
@@ -60,12 +65,12 @@ def main(
     conf.register_cli_opt(_CHECK)
     log.register_options(conf)
     try:
-        conf(argv, project="neutron", prog=BINARY, version=version("nova-dpm"))
-    except cfg.Error as error:
-        print(f"{BINARY}: {error}", file=sys.stderr)
+        conf(argv, "neutron", BINARY, version("nova-dpm"), description=_DESCRIPTION)
+    except (cfg.Error, OSError, UnicodeDecodeError) as error:
+        print(f"{BINARY}: {unread(error)}", file=sys.stderr)
         return 2
     if conf.check:
-        return int(any(each.result == FAILED for each in table.show(check(conf, clock))))
+        return table.ended(partial(_show, conf, clock), "dpm_hmc", "networking_dpm")
     log.setup(conf, "neutron")
     try:
         settings = options.read(conf)
@@ -84,6 +89,10 @@ def main(
         return 1
     serve(heartbeat, settings, clock)
     return 0
+
+
+def _show(conf: cfg.ConfigOpts, clock: Clock) -> int:
+    return int(any(each.result == FAILED for each in table.show(check(conf, clock))))
 
 
 def serve(heartbeat: Heartbeat, settings: Settings, clock: Clock) -> None:
@@ -116,8 +125,9 @@ def check(conf: cfg.ConfigOpts, clock: Clock = time) -> Iterator[Finding]:
         yield Finding("host", OK, settings.host)
     for error in errors.values():
         yield failed(f"option {error.option}", error)
-    if {"hmc", "hmc_port", "hmc_username", "hmc_password", "hmc_verify_certificate"} & set(errors):
-        yield Finding("HMC", SKIPPED, "first its options have to be right")
+    unusable = [name for name in NEEDED_TO_ASK if name in errors]
+    if unusable:
+        yield Finding("HMC", SKIPPED, f"first {' and '.join(unusable)} have to be right")
         return
     hmc = Hmc(settings.hmc, clock)
     try:

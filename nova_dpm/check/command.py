@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import logging
-import os
-import re
 import socket
 import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 from oslo_config import cfg
@@ -21,9 +19,10 @@ from dpm_hmc.client import Hmc
 from dpm_hmc.clock import Clock
 from dpm_hmc.errors import DpmError
 from dpm_hmc.finding import FAILED
+from dpm_hmc.options import NEEDED_TO_ASK, unread
 from nova_dpm import conf as options
 from nova_dpm.check import report
-from nova_dpm.check.everything import HMC_OPTIONS, findings
+from nova_dpm.check.everything import findings
 
 _DESCRIPTION = """\
 Looks whether nova-compute can start with the Nova driver for DPM: reads the options as nova-compute
@@ -38,9 +37,6 @@ results:
 
 exit code: 0 nothing failed, 1 something failed, 2 the command or the file was not understood"""
 
-_LINE = re.compile(r": (['\"]).*\1$", re.DOTALL)
-"""The line that oslo.config repeats where it cannot parse it; a password may be in it."""
-
 _PROJECT = "nova"
 _PROGRAM = "nova-compute"
 
@@ -48,27 +44,12 @@ _PROGRAM = "nova-compute"
 def main(argv: Sequence[str] | None = None, clock: Clock = time) -> int:
     """Run the command; 0: nothing failed, 1: something did, 2: usage."""
     arguments = _parser().parse_args(argv)
-    # What failed is in the table; the driver's log lines beside it would say it twice.
-    for package in ("dpm_hmc", "nova_dpm"):
-        logging.getLogger(package).addHandler(logging.NullHandler())
     try:
         conf = read_configuration(arguments.config_file, arguments.config_dir)
-    except cfg.ConfigFileParseError as error:
-        print(f"nova-dpm-check: {_LINE.sub('', str(error))}", file=sys.stderr)
-        return 2
     except (cfg.Error, OSError) as error:
-        print(f"nova-dpm-check: {error}", file=sys.stderr)
+        print(f"nova-dpm-check: {unread(error)}", file=sys.stderr)
         return 2
-    try:
-        code = _report(conf, clock, as_json=arguments.json)
-        if arguments.report is not None:
-            code |= _write_report(conf, clock, arguments.report)
-        return code
-    except KeyboardInterrupt:
-        return 130  # as a shell reports SIGINT; an HMC that does not answer is waited for long
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nova-dpm-check | head
-        return 1
+    return table.ended(partial(_run, conf, clock, arguments), "dpm_hmc", "nova_dpm")
 
 
 def read_configuration(files: Sequence[str], folders: Sequence[str]) -> cfg.ConfigOpts:
@@ -140,6 +121,13 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _run(conf: cfg.ConfigOpts, clock: Clock, arguments: argparse.Namespace) -> int:
+    code = _report(conf, clock, as_json=arguments.json)
+    if arguments.report is not None:
+        code |= _write_report(conf, clock, arguments.report)
+    return code
+
+
 def _report(conf: cfg.ConfigOpts, clock: Clock, *, as_json: bool) -> int:
     if as_json:
         found = list(findings(conf, clock))
@@ -151,7 +139,7 @@ def _report(conf: cfg.ConfigOpts, clock: Clock, *, as_json: bool) -> int:
 
 def _write_report(conf: cfg.ConfigOpts, clock: Clock, path: Path) -> int:
     settings, errors = options.read_all(conf)
-    unusable = [name for name in (*HMC_OPTIONS, "cpc_object_id") if name in errors]
+    unusable = [name for name in (*NEEDED_TO_ASK, "cpc_object_id") if name in errors]
     if unusable:
         first = ", ".join(unusable)
         print(f"nova-dpm-check: no report: first {first} has to be right", file=sys.stderr)

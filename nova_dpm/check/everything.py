@@ -37,14 +37,13 @@ from dpm_hmc.finding import (
     failed,
     fine,
 )
+from dpm_hmc.options import NEEDED_TO_ASK
 from dpm_hmc.settings import HmcSettings
 from nova_dpm import conf as options
 from nova_dpm.check import contents, permissions, start
 from nova_dpm.conf import Settings
 
 DRIVER = "dpm.DPMDriver"
-
-HMC_OPTIONS = ("hmc", "hmc_port", "hmc_username", "hmc_password", "hmc_verify_certificate")
 
 
 def findings(conf: cfg.ConfigOpts, clock: Clock = time) -> Iterator[Finding]:
@@ -56,7 +55,7 @@ def findings(conf: cfg.ConfigOpts, clock: Clock = time) -> Iterator[Finding]:
     """
     settings, errors = options.read_all(conf)
     yield from _configuration(conf, settings, errors)
-    unusable = [name for name in HMC_OPTIONS if name in errors]
+    unusable = [name for name in NEEDED_TO_ASK if name in errors]
     if unusable:
         yield Finding("HMC", SKIPPED, f"first {' and '.join(unusable)} have to be right")
         return

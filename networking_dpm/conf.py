@@ -75,7 +75,7 @@ OPTIONS: Sequence[cfg.Opt] = (
     cfg.MultiOpt(
         MAPPINGS,
         item_type=MappingType(),
-        sample_default=[f"physnet1:{EXAMPLE_ID}", f"physnet2:{EXAMPLE_ID}:1"],
+        sample_default=f"physnet1:{EXAMPLE_ID}:1",
         help="""
 What is behind a physical network of Neutron for servers of this host: its name, a colon, the object
 id of an OSA, HiperSockets or Network Express adapter of the CPC, and a colon and the port where it

@@ -108,7 +108,7 @@ many virtual ones.
     cfg.MultiOpt(
         "physical_storage_adapter_mappings",
         item_type=StoragePortType(),
-        sample_default=[f"{EXAMPLE_ID}:0"],
+        sample_default=f"{EXAMPLE_ID}:0",
         help="""
 A port of an FCP adapter of the CPC: object id of the adapter, a colon, the port. Can be given
 several times. Each server gets one HBA on each of these ports or, on a machine with storage

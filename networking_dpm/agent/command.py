@@ -103,7 +103,7 @@ def serve(heartbeat: Heartbeat, settings: Settings, clock: Clock) -> None:
     stop, news = threading.Event(), threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    LOG.info("Host %s is a part of CPC %s", settings.host, settings.cpc_object_id)
+    LOG.info("Host %s is a subset of CPC %s", settings.host, settings.cpc_object_id)
     hmc = Hmc(settings.hmc, clock)
     watch = Watch(hmc, settings.cpc_object_id, settings.mappings)
     _start(partial(watch.run, stop, settings.check_interval, news.set))

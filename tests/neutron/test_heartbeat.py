@@ -123,10 +123,13 @@ def test_that_neutron_had_given_the_agent_up_is_said(
 
 def test_an_answer_that_does_not_come_is_given_up(bus: Bus, log: pytest.LogCaptureFixture) -> None:
     agent = Heartbeat(bus.conf, "host1", 0.1, bus.transport)
+    bus.conf.set_override("rpc_response_timeout", 3600)
     bus.may_answer.clear()
 
     agent.beat(THEN)
+
     bus.may_answer.set()
+    bus.conf.clear_override("rpc_response_timeout")
 
     [(level, line)] = said(log)
     assert (level, "MessagingTimeout" in line) == ("ERROR", True)

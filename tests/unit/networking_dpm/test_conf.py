@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 import pytest
@@ -107,3 +108,21 @@ def test_the_hmc_is_not_asked_all_the_time(tmp_path: Path, seconds: str) -> None
     _, errors = conf.read_all(loaded(tmp_path, f"a:{ADAPTER}", mapping_check_interval=seconds))
 
     assert list(errors) == ["mapping_check_interval"]
+
+
+def test_the_host_is_that_of_the_machine_where_none_is_named(tmp_path: Path) -> None:
+    empty = tmp_path / "empty.conf"
+    empty.write_text("")
+    loaded = cfg.ConfigOpts()
+    conf.register(loaded)
+    loaded([f"--config-file={empty}"], project="neutron")
+
+    settings, _ = conf.read_all(loaded)
+
+    assert settings.host == socket.gethostname()
+
+
+def test_the_sample_has_the_options_of_agent_and_mechanism_driver() -> None:
+    sections = {group.name: members for group, members in conf.list_opts()}
+
+    assert sections == {"dpm": list(conf.OPTIONS), "ml2_dpm": list(conf.SERVER_OPTIONS)}

@@ -11,11 +11,8 @@ ADAPTER = "dpm_adapter"
 OBJECT_ID, PORT, VLAN = "object_id", "port", "vlan"
 """Of ``vif_details``: what the port is plugged into."""
 
-WITH_SWITCHES = ("osd", "hipersockets")
-"""Types of adapters whose ports have virtual switches, where the CPC has those."""
-
 _FAMILIES = ("hipersockets", "network-express")
-_TYPES = (*WITH_SWITCHES, "neth")
+_TYPES = ("osd", "hipersockets", "neth")
 """An OSA card is one by its type: it may be configured for something else than networks."""
 
 

@@ -128,9 +128,10 @@ _own = [each for each in _members if each not in list_opts()[0][1]]
     "\n".join(_options([(_group, _own), *neutron.list_opts()[1:]]))
 )
 (GENERATED / "support-matrix.rst").write_text("\n".join(_matrix()) + "\n")
-generator.main(
-    [
-        f"--config-file={TOP / 'etc' / 'nova-dpm-config-generator.conf'}",
-        f"--output-file={GENERATED / 'nova-dpm.conf.sample'}",
-    ]
-)
+for _name in ("nova-dpm", "neutron-dpm-agent"):
+    generator.main(
+        [
+            f"--config-file={TOP / 'etc' / f'{_name}-config-generator.conf'}",
+            f"--output-file={GENERATED / f'{_name}.conf.sample'}",
+        ]
+    )

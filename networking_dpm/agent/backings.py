@@ -13,13 +13,7 @@ from dpm_hmc.answers import Properties
 from dpm_hmc.client import Hmc
 from dpm_hmc.cpc import UP, Cpc, find_cpc, listing, object_id
 from dpm_hmc.errors import ConfigError, DpmError, HttpError, StateError
-from dpm_hmc.networks import (
-    ADAPTER,
-    VSWITCH,
-    WITH_SWITCHES,
-    adapter_problem,
-    takes_nics,
-)
+from dpm_hmc.networks import ADAPTER, VSWITCH, adapter_problem, takes_nics
 from networking_dpm.conf import MAPPINGS, Mapping
 from networking_dpm.report import Backing
 
@@ -44,9 +38,8 @@ class Found:
 
     def is_where(self, other: Found) -> bool:
         """Whether it is the same port of the same adapter, whatever the names."""
-        return (self.backing, self.adapter_id, self.adapter_type) == (
-            *(other.backing, other.adapter_id, other.adapter_type),
-        )
+        mine = (self.backing, self.adapter_id, self.adapter_type)
+        return mine == (other.backing, other.adapter_id, other.adapter_type)
 
 
 def usable_cpc(hmc: Hmc, cpc_object_id: str) -> Cpc:
@@ -127,7 +120,7 @@ class Look:
             raise self._wrong(mapping, f"adapter {name} has no port {port}")
         where = f"port {port} of adapter {name} ({kind})"
         doubt = adapter_problem(adapter)
-        if not (self._cpc.has_virtual_switches and kind in WITH_SWITCHES):
+        if not self._cpc.has_virtual_switches:
             backing = Backing(ADAPTER, mapping.object_id, port)
             return Found(backing, mapping.object_id, kind, where, doubt)
         switch_id, switch = self._switch_of(mapping, uri, port, kind)

@@ -23,7 +23,7 @@ def test_each_example_can_be_read(
 ) -> None:
     sample = tmp_path / "sample.conf"
     generator = Path(sys.executable).with_name("oslo-config-generator")
-    command = [generator, f"--namespace={namespace}", f"--output-file={sample}"]
+    command = [str(generator), f"--namespace={namespace}", f"--output-file={sample}"]
     subprocess.run(command, check=True, capture_output=True)
     examples = {option.name for _, members in groups for option in members if option.sample_default}
     text = sample.read_text()

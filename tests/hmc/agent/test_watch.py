@@ -191,12 +191,36 @@ def test_a_virtual_switch_that_is_named_is_followed_to_another_adapter(z16: Benc
 
 
 def test_a_port_without_a_virtual_switch_is_said(z16: Bench) -> None:
+    other = f"/api/adapters/{z16.adapter('HIPER-A')}"
+    z16.change(f"/api/virtual-switches/{z16.switch(SWITCH_0)}", port=1, backing_adapter_uri=other)
     z16.change(f"/api/virtual-switches/{z16.switch(SWITCH_1)}", port=0)
     watch = z16.watch(f"a:{z16.adapter('OSA-A')}:1")
 
     watch.look()
 
     assert "shows no virtual switch of this adapter's port" in watch.report.problems["a"]
+
+
+def test_a_virtual_switch_of_another_cpc_is_a_mistake(z16: Bench) -> None:
+    switch = z16.switch(SWITCH_0)
+    z16.change(f"/api/virtual-switches/{switch}", parent=f"/api/cpcs/{NOBODY}")
+    watch = z16.watch(f"a:{switch}")
+
+    watch.look()
+
+    assert watch.report.backings == {}
+    assert f"virtual switch {SWITCH_0} is not one of CPC Z16" in watch.report.problems["a"]
+
+
+def test_a_mistake_is_said_where_the_hmc_does_not_list_adapters(z16: Bench) -> None:
+    hidden(z16, ".*/adapters", 403)
+    watch = z16.watch(f"a:{NOBODY}")
+
+    watch.look()
+
+    [line] = z16.said()
+    assert "shows no such adapter or virtual switch to this user" in line
+    assert "there is none that is shown (GET /api/cpcs/" in line
 
 
 def test_a_virtual_switch_with_a_port_is_a_mistake(z16: Bench) -> None:
@@ -280,6 +304,7 @@ def test_an_answer_that_cannot_be_used_hides_no_other_network(z16: Bench) -> Non
     watch.look()
 
     assert list(watch.report.backings) == ["b"]
+    assert "The HMC's answer cannot be used" in watch.report.problems["a"]
     [line] = z16.said()
     assert line.startswith("Physical network a stays as it was: The HMC's answer cannot be used")
 
@@ -288,14 +313,20 @@ def test_a_request_that_the_hmc_fails_keeps_what_was_found(z16: Bench) -> None:
     osa = z16.adapter("OSA-A")
     watch = z16.watch(f"a:{osa}")
     watch.look()
-    z16.hmc.control.add_fault(
-        Fault("GET", f"/api/adapters/{osa}", status=409, reason=1, times=None)
-    )
+    fault = Fault("GET", f"/api/adapters/{osa}", status=409, reason=1, times=None)
+    z16.hmc.control.add_fault(fault)
 
+    assert not watch.look()
     assert not watch.look()
 
     assert list(watch.report.backings) == ["a"]
-    assert "409,1" in z16.said()[0]
+    [line] = z16.said()
+    assert "409,1" in line
+    z16.hmc.control.clear_faults()
+    watch.look()
+    z16.hmc.control.add_fault(fault)
+    watch.look()
+    assert z16.said() == [line], "it is said once each time"
 
 
 @pytest.mark.parametrize(

@@ -71,3 +71,13 @@ def test_without_a_file_the_row_says_how_to_name_one(
     assert code == 1
     assert rows[1].split()[:2] == ["configuration", "failed"]
     assert "neutron-dpm-agent --check --config-file FILE" in rows[2]
+
+
+def test_a_host_that_can_be_none_has_the_row_of_its_option_only(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    check(tmp_path, b"[DEFAULT]\nhost = a b\n")
+
+    rows = [line.split()[:3] for line in capsys.readouterr().out.splitlines()]
+    assert ["option", "host", "failed"] in rows
+    assert "host" not in {row[0] for row in rows if row}

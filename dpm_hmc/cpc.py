@@ -146,6 +146,21 @@ def shown_cpcs(hmc: Hmc) -> str:
         return f"none ({error.finding})"
 
 
+def require_dpm_mode(cpc: Cpc) -> None:
+    """Make sure that a CPC is in DPM mode.
+
+    Raises:
+        ConfigError: it is not.
+    """
+    if not cpc.is_dpm:
+        raise ConfigError(
+            "cpc_object_id",
+            cpc.uri.rsplit("/", 1)[-1],
+            f"CPC {cpc.name} is not in DPM mode",
+            "Choose a CPC in DPM mode, or enable DPM on this one",
+        )
+
+
 def listing(named: Iterable[tuple[str, str]]) -> str:
     """Return names and ids of things, the first few of them, as a sentence's part."""
     listed = [f"{value} ({name})" for name, value in named]

@@ -19,6 +19,12 @@ SECTION = "dpm"
 NEEDED_TO_ASK = ("hmc", "hmc_port", "hmc_username", "hmc_password", "hmc_verify_certificate")
 """Without them no HMC can be asked."""
 
+UNVERIFIED = (
+    "hmc_verify_certificate = false: whoever answers at the HMC's address is given the password. "
+    "Set hmc_ca_file, and remove this option"
+)
+"""What a program says that is told not to verify."""
+
 _LINE = re.compile(r": (['\"]).*\1$", re.DOTALL)
 """The line that oslo.config repeats where it cannot parse it."""
 

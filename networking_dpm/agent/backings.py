@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from dpm_hmc import answers
 from dpm_hmc.answers import Properties
 from dpm_hmc.client import Hmc
-from dpm_hmc.cpc import UP, Cpc, find_cpc, listing, object_id
+from dpm_hmc.cpc import UP, Cpc, find_cpc, listing, object_id, require_dpm_mode
 from dpm_hmc.errors import ConfigError, DpmError, HttpError, StateError
 from dpm_hmc.networks import ADAPTER, VSWITCH, adapter_problem, takes_nics
 from networking_dpm.conf import MAPPINGS, Mapping
@@ -51,13 +51,7 @@ def usable_cpc(hmc: Hmc, cpc_object_id: str) -> Cpc:
         HmcError: the HMC cannot be asked.
     """
     cpc = find_cpc(hmc, cpc_object_id)
-    if not cpc.is_dpm:
-        raise ConfigError(
-            "cpc_object_id",
-            cpc_object_id,
-            f"CPC {cpc.name} is not in DPM mode",
-            "Choose a CPC in DPM mode, or enable DPM on this one",
-        )
+    require_dpm_mode(cpc)
     if cpc.status not in UP:
         raise StateError(f"CPC {cpc.name} is {cpc.status}", "Start it on the HMC")
     return cpc

@@ -21,7 +21,7 @@ from dpm_hmc.clock import Clock
 from dpm_hmc.cpc import shown_cpcs
 from dpm_hmc.errors import ConfigError, DpmError
 from dpm_hmc.finding import FAILED, OK, SKIPPED, WARNING, Finding, answer, doubtful, failed, fine
-from dpm_hmc.options import NEEDED_TO_ASK, unread
+from dpm_hmc.options import NEEDED_TO_ASK, UNVERIFIED, unread
 from networking_dpm import conf as options
 from networking_dpm.agent.backings import Look, usable_cpc
 from networking_dpm.agent.watch import Watch
@@ -104,6 +104,8 @@ def serve(heartbeat: Heartbeat, settings: Settings, clock: Clock) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     LOG.info("Host %s is a subset of CPC %s", settings.host, settings.cpc_object_id)
+    if settings.hmc.verify is False:
+        LOG.warning(UNVERIFIED)
     hmc = Hmc(settings.hmc, clock)
     watch = Watch(hmc, settings.cpc_object_id, settings.mappings)
     _start(partial(watch.run, stop, settings.check_interval, news.set))

@@ -9,10 +9,11 @@ from oslo_log import log
 
 from dpm_hmc import answers
 from dpm_hmc.client import Hmc
-from dpm_hmc.cpc import UP, WELL, Cpc, find_cpc, listing, object_id
+from dpm_hmc.cpc import UP, WELL, Cpc, find_cpc, listing, object_id, require_dpm_mode
 from dpm_hmc.errors import ConfigError, DpmError, HttpError, StateError
 from dpm_hmc.finding import WARNING, Check, Finding, doubtful, fine
 from dpm_hmc.networks import adapter_problem
+from dpm_hmc.options import UNVERIFIED
 from nova_dpm.conf import Settings, StoragePort
 
 LOG = log.getLogger(__name__)
@@ -64,10 +65,7 @@ def check_options(hmc: Hmc, settings: Settings, cpc: Cpc) -> None:
         DpmError: of the first one that does not fit.
     """
     if settings.hmc.verify is False:
-        LOG.warning(
-            "hmc_verify_certificate = false: whoever answers at the HMC's address is given the "
-            "password. Set hmc_ca_file, and remove this option"
-        )
+        LOG.warning(UNVERIFIED)
     for each in option_checks(hmc, settings, cpc):
         finding = each.run()
         if finding.result == WARNING:
@@ -116,13 +114,7 @@ def check_storage_port(hmc: Hmc, cpc: Cpc, port: StoragePort) -> Finding:
 
 
 def _check_mode(cpc: Cpc) -> Finding:
-    if not cpc.is_dpm:
-        raise ConfigError(
-            "cpc_object_id",
-            cpc.uri.rsplit("/", 1)[-1],
-            f"CPC {cpc.name} is not in DPM mode",
-            "Choose a CPC in DPM mode, or enable DPM on this one",
-        )
+    require_dpm_mode(cpc)
     return fine(f"CPC {cpc.name} is in DPM mode")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from oslo_config import cfg
 
@@ -75,6 +77,31 @@ def test_a_logon_that_is_refused_is_a_row(z17: Bench) -> None:
     assert rows["HMC"].result == FAILED
     assert "refused the logon" in rows["HMC"].detail
     assert "CPC" not in rows
+
+
+def test_certificates_that_are_not_verified_are_a_warning(z17: Bench) -> None:
+    mapping = f"a:{z17.adapter('OSA-A')}"
+
+    rows = findings(z17, mapping, hmc_verify_certificate=False, hmc_ca_file=None)
+
+    assert rows["HMC"].result == WARNING
+    assert "certificates are not verified" in rows["HMC"].detail
+    assert rows["a"].result == OK
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [({"dpm_enabled": False}, "not in DPM mode"), ({"status": "no-power"}, "is no-power")],
+)
+def test_a_cpc_that_cannot_be_used_is_the_last_row(
+    z17: Bench, changed: dict[str, Any], said: str
+) -> None:
+    z17.change(z17.hmc.machines[0].uri, **changed)
+
+    rows = findings(z17, f"a:{z17.adapter('OSA-A')}")
+
+    assert (rows["CPC"].result, said in rows["CPC"].detail) == (FAILED, True)
+    assert "a" not in rows
 
 
 def test_the_table_ends_with_1_where_something_failed_and_holds_no_password(

@@ -65,6 +65,16 @@ def test_it_runs_on_without_a_bus_finds_what_there_is_and_ends_with_its_session(
     assert int(kilobytes) < 100 * 1024, "Neutron is imported, or something as large"
 
 
+def test_that_certificates_are_not_verified_is_said(z16: Bench) -> None:
+    written = z16.write(f"a:{z16.adapter('OSA-A')}", hmc_verify_certificate=False, hmc_ca_file=None)
+    log = z16.folder / "log"
+
+    with program(with_bus(written, NO_BUS), log):
+        said = wait_for(log, "adapter OSA-A (osd)")
+
+    assert said.count("whoever answers at the HMC's address is given the password") == 1
+
+
 def test_options_that_are_wrong_end_it_with_one_sentence(z16: Bench) -> None:
     log = z16.folder / "log"
 

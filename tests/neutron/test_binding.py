@@ -264,6 +264,8 @@ class TestUnbound(Ports):
         return line
 
     def test_a_host_without_any_agent_is_said_once(self) -> None:
+        helpers.register_ovs_agent(host="kvm1", bridge_mappings={"other": "br-ex"})
+
         assert "start neutron-dpm-agent for it, with [DEFAULT] host = host1" in self.unbound()
 
     def test_a_host_of_another_driver_is_none_of_our_business(self) -> None:

@@ -94,6 +94,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--folder", type=Path, metavar="DIR", help="for certificates (default: a temporary one)"
     )
     parser.add_argument(
+        "--keep",
+        action="store_true",
+        help="keep password, certificates and all that is on the machines in --folder, and go on"
+        " with what is there",
+    )
+    parser.add_argument(
         "--latency", type=float, default=0.0, metavar="SECONDS", help="of each request"
     )
     parser.add_argument(
@@ -155,6 +161,8 @@ def run(args: argparse.Namespace) -> int:
     if "list" in args.duration:
         print("\n".join(f"{name}={seconds:g}" for name, seconds in DURATIONS.items()))
         return 0
+    if args.keep and args.folder is None:
+        raise UsageError("--keep needs --folder: where what is kept is")
     behaviour = Behaviour.parse(args.behaviour)
     times = dict(text.partition("=")[::2] for text in args.duration)
     durations(times)
@@ -167,7 +175,8 @@ def run(args: argparse.Namespace) -> int:
         password_file = args.password_file
         if password_file is None:
             password_file = folder / "password"
-            write_new(password_file, secrets.token_urlsafe(12), SECRET)
+            if not (args.keep and password_file.is_file()):
+                write_new(password_file, secrets.token_urlsafe(12), SECRET)
         logs: list[TextIO] = [sys.stderr] if args.verbose else []
         if args.log is not None:
             logs.append(stack.enter_context(args.log.open("a", encoding="utf-8")))
@@ -186,6 +195,7 @@ def run(args: argparse.Namespace) -> int:
             behaviour=behaviour,
             durations=times,
             users_file=args.users,
+            keep=args.keep,
         )
         for fault in faults:
             hmc.control.add_fault(fault)

@@ -19,6 +19,7 @@ from dpm_lab.hmc.machines import reading
 from dpm_lab.hmc.machines.machine import Machine
 from dpm_lab.hmc.wire import certificates
 from dpm_lab.hmc.wire.https import Handler
+from dpm_lab.hmc.wire.keeper import Keeper
 from dpm_lab.hmc.wire.listener import Listener
 from dpm_lab.hmc.wire.service import Service
 from dpm_lab.hmc.wire.sessions import Sessions
@@ -42,6 +43,8 @@ class HmcServer:
         behaviour: points of `dpm_lab.hmc.api.behaviour.Behaviour` that differ, by name
         durations: seconds that operations take, by name (`dpm_lab.hmc.api.jobs.DURATIONS`)
         users_file: YAML, what users may do and see (`dpm_lab.hmc.api.users.read`)
+        keep: whether certificates and all that is on the machines stay in `folder`, for an HMC
+            that is started again with it
 
     Raises:
         MachineError: a machine is not there or not right
@@ -65,6 +68,7 @@ class HmcServer:
         behaviour: Mapping[str, Any] | None = None,
         durations: Mapping[str, Any] | None = None,
         users_file: Path | None = None,
+        keep: bool = False,
     ) -> None:
         self.machines = reading.read_all(machines or ("z16",))
         self.host = host
@@ -74,6 +78,7 @@ class HmcServer:
         self.password = password if password is not None else secrets.token_urlsafe(12)
         self.token = secrets.token_urlsafe(24)
         self._folder = folder
+        self._keep = keep
         self._stack = contextlib.ExitStack()
         first = User(userid, self.password)
         initial = users.read(users_file, first) if users_file is not None else [first]
@@ -113,8 +118,13 @@ class HmcServer:
         self.folder = self._folder or Path(
             self._stack.enter_context(tempfile.TemporaryDirectory(prefix="dpm-hmc-"))
         )
-        files = certificates.make(self.folder, self.host)
+        files = certificates.kept(self.folder, self.host) if self._keep else None
+        files = files or certificates.make(self.folder, self.host)
         self.ca_file = files.ca
+        if self._keep:
+            keeper = Keeper(self.service.tree, self.folder / "machine.json")
+            keeper.start()
+            self._stack.callback(keeper.close)
         context = files.server_context()
         https = Listener(self.host, self.port, context, self._serve)
         self._stack.callback(https.close)

@@ -105,8 +105,8 @@ class Tree:
         #: Partitions whose status is about to change, with a token each.
         self.settling: dict[str, object] = {}
         self._machines: dict[str, Machine] = {machine.uri: machine for machine in machines}
-        self._wwpns = itertools.count(1)
-        self._macs = itertools.count(1)
+        #: The next WWPN and MAC.
+        self.numbers = {"wwpn": itertools.count(1), "mac": itertools.count(1)}
         self.load()
 
     def _something_happened(self) -> None:
@@ -282,13 +282,13 @@ class Tree:
 
     def new_wwpn(self) -> str:
         """Return a world wide port name that no other port of the machines has."""
-        return f"c05076ff{next(self._wwpns):08x}"
+        return f"c05076ff{next(self.numbers['wwpn']):08x}"
 
     def new_mac(self) -> str:
         """Return a locally administered address that no other NIC of the machines has."""
         taken = self.macs()
         while True:
-            digits = f"02fee5{next(self._macs):06x}"
+            digits = f"02fee5{next(self.numbers['mac']):06x}"
             mac = ":".join(digits[at : at + 2] for at in range(0, 12, 2))
             if mac not in taken:
                 return mac

@@ -12,12 +12,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import trustme
+from cryptography import x509
 
 from dpm_lab.hmc.wire.files import PUBLIC, SECRET, write_new
 
 #: Names under which the server is reached.
 HOSTS = ("localhost", "127.0.0.1", "::1")
 _DAYS = 30
+#: A certificate that is kept is good for so long at least.
+_LEFT = timedelta(days=2)
 
 
 @dataclass(frozen=True)
@@ -56,8 +59,27 @@ def make(folder: Path, host: str) -> Certificates:
         not_after=now + timedelta(days=_DAYS),
     )
     folder.mkdir(parents=True, exist_ok=True)
-    files = Certificates(folder / "ca.pem", folder / "server.pem", folder / "server.key")
+    files = _files(folder)
     write_new(files.ca, authority.cert_pem.bytes(), PUBLIC)
     write_new(files.server, b"".join(each.bytes() for each in server.cert_chain_pems), PUBLIC)
     write_new(files.key, server.private_key_pem.bytes(), SECRET)
     return files
+
+
+def kept(folder: Path, host: str) -> Certificates | None:
+    """Return the files that `make` once wrote to `folder`; None where they are of no use now."""
+    files = _files(folder)
+    if not all(path.is_file() for path in (files.ca, files.server, files.key)):
+        return None
+    try:
+        server = x509.load_pem_x509_certificate(files.server.read_bytes())
+        names = server.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except (ValueError, x509.ExtensionNotFound):
+        return None
+    good_for = {str(name.value) for name in names}
+    is_fresh = server.not_valid_after_utc - datetime.now(UTC) > _LEFT
+    return files if is_fresh and host in good_for else None
+
+
+def _files(folder: Path) -> Certificates:
+    return Certificates(folder / "ca.pem", folder / "server.pem", folder / "server.key")

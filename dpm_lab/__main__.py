@@ -10,7 +10,11 @@ main = Program(
     "dpm-lab",
     "lab",
     "What an IBM Z machine in DPM mode does, on a desk.",
-    {"osa": "dpm_lab.guests.hercules.command", "hmc": "dpm_lab.hmc.command"},
+    {
+        "osa": "dpm_lab.guests.hercules.command",
+        "hmc": "dpm_lab.hmc.command",
+        "cloud": "dpm_lab.cloud.command",
+    },
 ).main
 
 if __name__ == "__main__":

@@ -117,8 +117,10 @@ GENERATED.mkdir(exist_ok=True)
 (GENERATED / "dpm-guest-report.txt").write_text(README)
 for _command in ("list", "build", "verify", "compare", "boot", "demo"):
     (GENERATED / f"dpm-image-{_command}.txt").write_text(_help("dpm_image", _command))
-for _command in ("hmc", "osa"):
+for _command in ("hmc", "osa", "cloud"):
     (GENERATED / f"dpm-lab-{_command}.txt").write_text(_help("dpm_lab", _command))
+for _command in ("up", "down", "logs"):
+    (GENERATED / f"dpm-lab-cloud-{_command}.txt").write_text(_help("dpm_lab", "cloud", _command))
 (GENERATED / "nova-dpm-check.txt").write_text(_help("nova_dpm.check.command"))
 (GENERATED / "neutron-dpm-agent.txt").write_text(_help("networking_dpm.agent.command"))
 (GENERATED / "options.rst").write_text("\n".join(_options(list_opts())))

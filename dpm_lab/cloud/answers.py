@@ -1,0 +1,123 @@
+"""How one sees that a service answers."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from dpm_lab.cloud import processes
+from dpm_lab.cloud.api import Api
+from dpm_lab.cloud.errors import ApiError
+from dpm_lab.cloud.place import COMPUTE_HOST, Place
+
+#: Whether a service answers now; a place and the cloud's APIs are given.
+Answers = Callable[[Place, Api], bool]
+_SECONDS = 5.0
+
+
+def port(name: str, host: str = "") -> Answers:
+    """Somebody takes connections at a port."""
+
+    def takes(place: Place, _api: Api) -> bool:
+        try:
+            address = (host or place.host, place.ports[name])
+            with socket.create_connection(address, timeout=_SECONDS):
+                return True
+        except OSError:
+            return False
+
+    return takes
+
+
+def web(name: str) -> Answers:
+    """The program behind a port answers a request, whatever it says."""
+
+    def says(place: Place, _api: Api) -> bool:
+        connection = http.client.HTTPConnection(place.host, place.ports[name], timeout=_SECONDS)
+        try:
+            connection.request("GET", "/")
+            return connection.getresponse().status < 500
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
+
+    return says
+
+
+def runs(_place: Place, _api: Api) -> bool:
+    """Nobody can ask it anything: that it runs has to be enough."""
+    return True
+
+
+def forked(name: str) -> Answers:
+    """It has started its worker, which takes what is sent to it from then on."""
+
+    def has_child(place: Place, _api: Api) -> bool:
+        process = processes.runs(place, name)
+        return process is not None and bool(process.children())
+
+    return has_child
+
+
+def _reports(name: str, service: str, path: str, key: str, when: str) -> Answers:
+    """A service's API lists it as up, since it was started: an earlier life of it counts not."""
+
+    def does(place: Place, api: Api) -> bool:
+        process = processes.runs(place, name)
+        try:
+            items = api.get(service, path)[key] if process else []
+        except ApiError:
+            return False
+        for each in items:
+            is_up = each.get("alive", each.get("state") == "up")
+            if process and is_up and each[when] and _time(each[when]) >= process.create_time() - 1:
+                return True
+        return False
+
+    return does
+
+
+def _time(text: str) -> float:
+    """Return seconds since the epoch; what the services say is UTC, whatever its form."""
+    return datetime.fromisoformat(text.removesuffix("Z")).replace(tzinfo=UTC).timestamp()
+
+
+def nova(binary: str) -> Answers:
+    """Nova has it among its services, up."""
+    path = f"/os-services?binary={binary}"
+    return _reports(binary, "nova", path, "services", "updated_at")
+
+
+def cinder(binary: str) -> Answers:
+    """Cinder has it among its services, up."""
+    path = f"/os-services?binary={binary}"
+    return _reports(binary, "cinder", path, "services", "updated_at")
+
+
+def neutron_agent(binary: str) -> Answers:
+    """Neutron has it among its agents, alive."""
+    path = f"/agents?binary={binary}"
+    return _reports(binary, "neutron", path, "agents", "heartbeat_timestamp")
+
+
+def compute(place: Place, api: Api) -> bool:
+    """Nova-compute is up, its cell has its host, and Placement its processors."""
+    try:
+        found = nova("nova-compute")(place, api)
+        hosts = [
+            each["hypervisor_hostname"]
+            for each in api.get("nova", "/os-hypervisors")["hypervisors"]
+        ]
+        if not (found and hosts):
+            return False
+        providers = api.get("placement", "/resource_providers")["resource_providers"]
+        mine = [each["uuid"] for each in providers if each["name"] in {COMPUTE_HOST, *hosts}]
+        return any(
+            api.get("placement", f"/resource_providers/{each}/inventories")["inventories"]
+            for each in mine
+        )
+    except ApiError:
+        return False

@@ -1,0 +1,127 @@
+"""The cloud's APIs, as far as its start needs them."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import urllib.error
+import urllib.request
+from typing import Any
+
+from dpm_lab.cloud.errors import ApiError
+from dpm_lab.cloud.place import REGION, Place
+
+_SECONDS = 60.0
+#: What is before the path of a request, and the version that is asked for.
+_ROOTS = {
+    "keystone": "/v3",
+    "glance": "/v2",
+    "nova": "/v2.1",
+    "neutron": "/v2.0",
+    "cinder": "/v3",
+    "placement": "",
+}
+_VERSIONS = {"nova": "compute 2.96", "placement": "placement 1.39"}
+
+
+class Api:
+    """Requests of the cloud's administrator; one logon for all."""
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+        self._token = ""
+        # No proxy: what is asked is on this machine.
+        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+    def get(self, service: str, path: str) -> Any:
+        """Return the body of an answer.
+
+        Raises:
+            ApiError: there is none, or a refusal.
+        """
+        return self.send("GET", service, path)
+
+    def post(self, service: str, path: str, body: Any) -> Any:
+        """Have something made, and return the answer.
+
+        Raises:
+            ApiError: as `get` does.
+        """
+        return self.send("POST", service, path, body)
+
+    def send(
+        self, method: str, service: str, path: str, body: Any = None, *, raw: bytes | None = None
+    ) -> Any:
+        """Send a request, once more where the token is no longer good.
+
+        Raises:
+            ApiError: there is no answer, or a refusal.
+        """
+        self._token = self._token or self._logon()
+        url = f"{self._place.url(service)}{_ROOTS[service]}{path}"
+        kind = "application/octet-stream" if raw is not None else "application/json"
+        headers = {"X-Auth-Token": self._token, "Content-Type": kind}
+        if service in _VERSIONS:
+            headers["OpenStack-API-Version"] = _VERSIONS[service]
+        content = raw if raw is not None else None if body is None else json.dumps(body).encode()
+        try:
+            return self._ask(method, url, headers, content)[1]
+        except ApiError as error:
+            if error.status != 401:
+                raise
+            self._token = self._logon()
+            return self._ask(method, url, {**headers, "X-Auth-Token": self._token}, content)[1]
+
+    def _logon(self) -> str:
+        domain = {"name": "Default"}
+        user = {"name": "admin", "domain": domain, "password": self._place.secrets.admin}
+        body = {
+            "auth": {
+                "identity": {"methods": ["password"], "password": {"user": user}},
+                "scope": {"project": {"name": "admin", "domain": domain}},
+            }
+        }
+        url = f"{self._place.url('keystone')}/v3/auth/tokens"
+        headers = {"Content-Type": "application/json"}
+        answered, _ = self._ask("POST", url, headers, json.dumps(body).encode())
+        return answered["X-Subject-Token"] or ""
+
+    def _ask(
+        self, method: str, url: str, headers: dict[str, str], content: bytes | None
+    ) -> tuple[http.client.HTTPMessage, Any]:
+        request = urllib.request.Request(url, content, headers, method=method)
+        try:
+            with self._opener.open(request, timeout=_SECONDS) as response:
+                text = response.read()
+                return response.headers, json.loads(text) if text else None
+        except urllib.error.HTTPError as error:
+            said = error.read()[:500].decode(errors="replace")
+            raise ApiError(f"{method} {url}: {error.code} {said}", error.code) from error
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            raise ApiError(f"{method} {url}: {error}") from error
+
+
+def openrc(place: Place, environment: str) -> str:
+    """Return what a shell sources to work with the cloud."""
+    variables = {
+        "OS_AUTH_URL": f"{place.url('keystone')}/v3",
+        "OS_USERNAME": "admin",
+        "OS_PASSWORD": place.secrets.admin,
+        "OS_PROJECT_NAME": "admin",
+        "OS_USER_DOMAIN_NAME": "Default",
+        "OS_PROJECT_DOMAIN_NAME": "Default",
+        "OS_IDENTITY_API_VERSION": "3",
+        "OS_REGION_NAME": REGION,
+        "OS_COMPUTE_API_VERSION": "2.96",
+        "OS_VOLUME_API_VERSION": "3.71",
+        "ZHMC_HOST": place.host,
+        "ZHMC_USERID": "labuser",
+        "ZHMC_CA_CERTS": str(place.of("hmc", "ca.pem")),
+    }
+    lines = [f"export {name}='{value}'" for name, value in variables.items()]
+    lines.append(f"export ZHMC_PASSWORD=\"$(cat '{place.hmc_password}')\"")
+    lines.append(f"export no_proxy='{place.host}'${{no_proxy:+,$no_proxy}}")
+    lines.append(
+        f"case :$PATH: in *:{environment}/bin:*) ;; *) PATH=$PATH:{environment}/bin ;; esac"
+    )
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,258 @@
+"""``dpm-lab cloud``: up, down, status, logs, env."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from dpm_lab.cloud.place import HOST, MACHINE, PORTS, Place, default_folder
+from dpm_lab.errors import LabError, UsageError
+from dpm_lab.progress import Progress
+
+_DESCRIPTION = """\
+A stock OpenStack on this machine, whose compute host is the lab's mainframe: Keystone, Glance,
+Placement, Nova, Neutron and Cinder from PyPI, MariaDB and RabbitMQ of Debian, nova-compute with
+nova-dpm's driver, neutron-dpm-agent, and the lab's HMC. For trying and for tests, not for
+production: one process of each, one password for all services, nothing encrypted, all on a
+loopback address that every user of this machine reaches."""
+
+_EXAMPLES = """\
+examples:
+  dpm-lab cloud up
+  . ~/.cache/nova-dpm/cloud/default/openrc
+  openstack server list
+  dpm-lab cloud logs nova-compute
+  dpm-lab cloud down
+"""
+
+_PORTS = ", ".join(f"{name}={port}" for name, port in PORTS.items())
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the parser of ``dpm-lab cloud``."""
+    parser = subparsers.add_parser(
+        "cloud",
+        help="a stock OpenStack on this machine, with the lab's mainframe",
+        description=_DESCRIPTION,
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--folder",
+        type=Path,
+        metavar="DIR",
+        help="where the cloud is (default: ~/.cache/nova-dpm/cloud/default)",
+    )
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    up = actions.add_parser(
+        "up",
+        help="start it, or what is missing of it",
+        description="Start the cloud, or what is missing of it. The first start makes it; what"
+        " --host, --machine and --port say then stays until 'down --purge'.",
+    )
+    up.add_argument("--host", metavar="ADDRESS", help=f"all listen on it (default: {HOST})")
+    up.add_argument(
+        "--machine", metavar="NAME", help=f"'dpm-lab hmc --list' shows them (default: {MACHINE})"
+    )
+    up.add_argument(
+        "--port",
+        action="append",
+        default=[],
+        metavar="NAME=N",
+        help=f"of a service; more than once (default: {_PORTS})",
+    )
+    up.add_argument("--quiet", action="store_true", help="show nothing but failures")
+    down = actions.add_parser(
+        "down",
+        help="end it",
+        description="End the cloud, or some of its services. What it has stays for the next 'up'.",
+    )
+    down.add_argument("service", nargs="*", metavar="SERVICE", help="only these")
+    down.add_argument(
+        "--purge",
+        action="store_true",
+        help="remove its folder too: servers, volumes, passwords, logs",
+    )
+    actions.add_parser("status", help="show what runs; 0: all services answer, 1: one does not")
+    logs = actions.add_parser("logs", help="show a service's log, or the last errors of all")
+    logs.add_argument("service", nargs="?", metavar="SERVICE")
+    logs.add_argument("-n", "--lines", type=int, default=50, metavar="N", help="default: 50")
+    logs.add_argument("-f", "--follow", action="store_true", help="go on until Ctrl-C")
+    actions.add_parser("env", help='print what a shell needs: eval "$(dpm-lab cloud env)"')
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do it."""
+    folder = (args.folder or default_folder()).expanduser().absolute()
+    actions: Mapping[str, Callable[[Path, argparse.Namespace], int]] = {
+        "up": _up,
+        "down": _down,
+        "status": _status,
+        "logs": _logs,
+        "env": _env,
+    }
+    return actions[args.action](folder, args)
+
+
+def _up(folder: Path, args: argparse.Namespace) -> int:
+    from dpm_lab.cloud.machine import wiring
+    from dpm_lab.cloud.start import Start
+
+    place = _place(folder, args)
+    wiring(place.machine)
+    progress = Progress(quiet=args.quiet)
+    progress.line(f"a cloud in {folder}, on {place.host}, with machine {place.machine}")
+    Start(place, progress).run()
+    progress.line("up")
+    if not args.quiet:
+        _introduce(place)
+    return 0
+
+
+def _place(folder: Path, args: argparse.Namespace) -> Place:
+    ports = _ports(args.port)
+    if not Place.is_made(folder):
+        return Place.make(folder, args.host or HOST, args.machine or MACHINE, {**PORTS, **ports})
+    place = Place.read(folder)
+    chosen: dict[str, tuple[str | int | None, str | int]]
+    chosen = {"--host": (args.host, place.host), "--machine": (args.machine, place.machine)}
+    chosen |= {f"--port {name}": (port, place.ports[name]) for name, port in ports.items()}
+    for option, (asked, there) in chosen.items():
+        if asked not in (None, there):
+            raise UsageError(
+                f"the cloud in {folder} has {option} {there}; 'dpm-lab cloud down --purge' first,"
+                " or another --folder"
+            )
+    return place
+
+
+def _ports(given: list[str]) -> dict[str, int]:
+    ports: dict[str, int] = {}
+    for text in given:
+        name, _, number = text.partition("=")
+        if name not in PORTS or not number.isdecimal() or not 0 < int(number) < 65536:
+            raise UsageError(f"--port {text}: it is NAME=N with one of {', '.join(PORTS)}")
+        ports[name] = int(number)
+    return ports
+
+
+def _introduce(place: Place) -> None:
+    bold, plain = ("\033[1;36m", "\033[0m") if _in_colour() else ("", "")
+    commands = (
+        f". {place.of('openrc')}",
+        "openstack volume create --image debian-dpm --size 1 --bootable root",
+        "openstack server create --flavor dpm.small --volume root --network provider"
+        " --key-name dpm --wait first",
+        "openstack network agent list",
+        f"zhmc partition list {place.machine.upper()}",
+    )
+    print("\nTry it:")
+    for command in commands:
+        print(f"  {bold}{command}{plain}")
+    print(
+        f"""
+Networks: provider (flat), vlan101, hipersockets. Flavors: dpm.small, dpm.big.
+Key: {place.of("key")}
+Partitions of the lab boot nothing, so the image is empty, and no DHCP or metadata agent runs:
+nobody would ask them. 'dpm-lab cloud status', 'logs', 'down', 'down --purge'.
+This is for trying and testing: everybody on this machine reaches {place.host}."""
+    )
+
+
+def _in_colour() -> bool:
+    return sys.stdout.isatty() and "NO_COLOR" not in os.environ
+
+
+def _down(folder: Path, args: argparse.Namespace) -> int:
+    from dpm_lab.cloud import processes
+    from dpm_lab.cloud.services import SERVICES
+
+    place = Place.read(folder)
+    names = _names(args.service)
+    if names and args.purge:
+        raise UsageError("--purge removes all of it, not some services")
+    infrastructure = ("mariadb", "epmd", "rabbitmq", "hmc")
+    all_names = [each.name for each in SERVICES]
+    processes.stop(place, names or [each for each in all_names if each not in infrastructure])
+    if not names:
+        processes.stop(place, infrastructure)
+        processes.sweep(place)
+    if args.purge:
+        place.purge()
+    return 0
+
+
+def _names(given: list[str]) -> list[str]:
+    from dpm_lab.cloud.services import BY_NAME
+
+    for name in given:
+        if name not in BY_NAME:
+            raise UsageError(f"no service {name!r}: there are {', '.join(BY_NAME)}")
+    return given
+
+
+def _status(folder: Path, _args: argparse.Namespace) -> int:
+    from dpm_lab.cloud import processes
+    from dpm_lab.cloud.api import Api
+    from dpm_lab.cloud.services import SERVICES, Service
+
+    place = Place.read(folder)
+    api = Api(place)
+
+    def row(service: Service) -> tuple[str, str, str, str, str, str]:
+        process = processes.runs(place, service.name)
+        if process is None:
+            was = processes.record(place, service.name) is not None
+            return (service.name, "ended" if was else "stopped", "-", "-", "-", service.what)
+        state = "answers" if service.answers(place, api) else "silent"
+        minutes = int(time.time() - process.create_time()) // 60
+        size = f"{processes.memory(place, service.name) // 1_000_000} MB"
+        return (service.name, state, str(process.pid), f"{minutes} min", size, service.what)
+
+    with ThreadPoolExecutor(max_workers=len(SERVICES)) as pool:
+        rows = list(pool.map(row, SERVICES))
+    head = ("SERVICE", "STATE", "PID", "FOR", "MEMORY", "WHAT")
+    widths = [max(len(each[at]) for each in (head, *rows)) for at in range(len(head))]
+    for each in (head, *rows):
+        cells = (cell.ljust(width) for cell, width in zip(each, widths, strict=True))
+        print("  ".join(cells).rstrip())
+    return int(any(each[1] != "answers" for each in rows))
+
+
+def _logs(folder: Path, args: argparse.Namespace) -> int:
+    from dpm_lab.cloud import causes
+    from dpm_lab.cloud.services import SERVICES
+
+    place = Place.read(folder)
+    if args.service is None:
+        for service in SERVICES:
+            log = place.log(service.name)
+            if not log.exists():
+                continue
+            text = log.read_text(encoding="utf-8", errors="replace")
+            print(f"== {service.name}: {log}")
+            for line in causes.telling(text)[-3:]:
+                print(f"   {line}")
+        return 0
+    log = place.log(args.service)
+    if not log.exists():
+        there = sorted(path.stem for path in place.of("log").glob("*.log"))
+        raise LabError(f"no log of {args.service!r}: there are {', '.join(there) or 'none'}")
+    if args.follow:
+        os.execvp("tail", ["tail", "-n", str(args.lines), "-F", str(log)])
+    for line in log.read_text(encoding="utf-8", errors="replace").splitlines()[-args.lines :]:
+        print(line)
+    return 0
+
+
+def _env(folder: Path, _args: argparse.Namespace) -> int:
+    path = Place.read(folder).of("openrc")
+    if not path.exists():
+        raise LabError("the cloud was never up: 'dpm-lab cloud up'")
+    print(path.read_text(encoding="utf-8"), end="")
+    return 0

@@ -1,0 +1,147 @@
+"""What the services run in: a virtual environment of their own, and Debian's programs.
+
+The environment is cached by what it is made of. This project's own packages are not in it: each
+cloud has a folder of links to them, so that several checkouts share one environment.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import importlib.metadata
+import importlib.util
+import shutil
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from dpm_lab import cache
+from dpm_lab.cloud.errors import CloudError
+from dpm_lab.cloud.place import Place
+from dpm_lab.process import ask, run, search_path
+from dpm_lab.progress import Progress
+
+CONSTRAINTS = Path(__file__).with_name("constraints.txt")
+RABBITMQ = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
+_OURS = ("dpm_guest", "dpm_hmc", "dpm_lab", "networking_dpm", "nova_dpm")
+_DISTRIBUTION = "nova-dpm"
+_READY = ".complete"
+
+
+def folder() -> Path:
+    """Where the virtual environment is, or will be."""
+    version = ".".join(map(str, sys.version_info[:3]))
+    return cache.folder("cloud", f"environment-{cache.key(CONSTRAINTS.read_bytes(), version)}")
+
+
+def is_made() -> bool:
+    """Whether it is there."""
+    return (folder() / _READY).exists()
+
+
+def make(progress: Progress) -> Path:
+    """Make the virtual environment where it is not there.
+
+    Raises:
+        CloudError: pip cannot.
+    """
+    path = folder()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with Path(f"{path}.lock").open("w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if is_made():
+            return path
+        progress.line(f"OpenStack's services into {path}: some minutes, once")
+        # In place, since scripts in a virtual environment name its path.
+        shutil.rmtree(path, ignore_errors=True)
+        run([sys.executable, "-m", "venv", path])
+        pip = [str(path / "bin/pip"), "install", "--quiet", "--disable-pip-version-check"]
+        answer = ask([*pip, "--no-deps", "--requirement", str(CONSTRAINTS)])
+        if answer.code:
+            said = "\n".join(answer.errors.splitlines()[-12:])
+            raise CloudError(f"pip cannot install {CONSTRAINTS}:\n{said}")
+        (path / _READY).touch()
+        for old in path.parent.glob("environment-*"):
+            if old.is_dir() and old != path:
+                shutil.rmtree(old)
+    return path
+
+
+def check_programs() -> None:
+    """Check that Debian's programs are there.
+
+    Raises:
+        CloudError: one is missing; says what to install.
+    """
+    wanted = {
+        "mariadbd": "mariadb-server-core",
+        "mariadb-install-db": "mariadb-server-core",
+        "my_print_defaults": "mariadb-client-core",  # that mariadb-install-db runs
+        "epmd": "rabbitmq-server",
+        str(RABBITMQ): "rabbitmq-server",
+    }
+    missing = sorted(
+        {package for name, package in wanted.items() if not shutil.which(name, path=search_path())}
+    )
+    if missing:
+        raise CloudError(
+            f"missing: apt-get install --no-install-recommends {' '.join(missing)} (services"
+            " that Debian starts of them are not used, and may be stopped)"
+        )
+
+
+def link_ours(place: Place) -> Path:
+    """Make the folder by which the services find this project's packages, and return it.
+
+    Raises:
+        CloudError: this project is not installed.
+    """
+    try:
+        ours = importlib.metadata.distribution(_DISTRIBUTION)
+    except importlib.metadata.PackageNotFoundError as error:
+        raise CloudError(f"{_DISTRIBUTION} is not installed: pip install -e '.[lab]'") from error
+    targets = {name: _package(name) for name in _OURS}
+    # By which Nova finds the driver (an os-vif plug-in) and Neutron its mechanism driver.
+    points = ours.read_text("entry_points.txt") or ""
+    links = place.of("python")
+    info = links / f"nova_dpm-{ours.version}.dist-info"
+    if _is_linked(links, targets) and _read(info / "entry_points.txt") == points:
+        return links  # services that run import from here
+    shutil.rmtree(links, ignore_errors=True)
+    info.mkdir(parents=True)
+    for name, target in targets.items():
+        (links / name).symlink_to(target)
+    metadata = f"Metadata-Version: 2.1\nName: {_DISTRIBUTION}\nVersion: {ours.version}\n"
+    (info / "METADATA").write_text(metadata, encoding="utf-8")
+    (info / "entry_points.txt").write_text(points, encoding="utf-8")
+    return links
+
+
+def _package(name: str) -> Path:
+    found = importlib.util.find_spec(name)
+    if found is None or not found.submodule_search_locations:
+        raise CloudError(f"{name} is not installed: pip install 'nova-dpm[lab]'")
+    return Path(next(iter(found.submodule_search_locations))).resolve()
+
+
+def _is_linked(links: Path, targets: Mapping[str, Path]) -> bool:
+    return all((links / name).resolve() == target for name, target in targets.items())
+
+
+def _read(path: Path) -> str | None:
+    return path.read_text(encoding="utf-8") if path.exists() else None
+
+
+def variables(place: Place) -> Mapping[str, str]:
+    """Return the environment of every service; nothing of the caller's, such as proxies."""
+    return {
+        "PATH": f"{folder()}/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        "HOME": str(place.of("state")),
+        "LC_ALL": "C.UTF-8",
+        "PYTHONPATH": str(place.of("python")),
+        "PYTHONUNBUFFERED": "1",
+        # By which what a crash left is found.
+        MARK: str(place.folder),
+    }
+
+
+MARK = "DPM_LAB_CLOUD"

@@ -1,0 +1,145 @@
+"""Where a cloud is: its folder, its address, its ports, its secrets."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+
+from dpm_lab import cache
+from dpm_lab.cloud.errors import CloudError
+from dpm_lab.hmc.wire.files import PUBLIC, SECRET, write_new
+
+#: One that nothing else on a machine uses as a rule; all of 127.0.0.0/8 is there on Linux.
+HOST = "127.0.0.10"
+#: The ports that these services have everywhere, but for MariaDB's and RabbitMQ's: Debian's own may
+#: run on all addresses. epmd listens on 127.0.0.1 in any case.
+PORTS: Mapping[str, int] = {
+    "keystone": 5000,
+    "glance": 9292,
+    "placement": 8778,
+    "nova": 8774,
+    "neutron": 9696,
+    "cinder": 8776,
+    "mariadb": 3307,
+    "rabbitmq": 5673,
+    "erlang": 25673,
+    "epmd": 24369,
+    "hmc": 6794,
+    "hmc-stomp": 61612,
+}
+MACHINE = "z16"
+#: The OpenStack host: the subset of the CPC that nova-compute runs servers on.
+COMPUTE_HOST = "host1"
+#: The host of all other services.
+CONTROL_HOST = "control"
+REGION = "RegionOne"
+
+_SETTINGS = "cloud.json"
+_SECRETS = "secrets.json"
+
+
+def default_folder() -> Path:
+    """Where a cloud is, unless told otherwise."""
+    return cache.folder("cloud", "default")
+
+
+@dataclass(frozen=True)
+class Secrets:
+    """Passwords, each made once for a cloud."""
+
+    admin: str
+    service: str
+    database: str
+    bus: str
+    metadata: str
+
+    @classmethod
+    def new(cls) -> Secrets:
+        """Make them."""
+        # Hexadecimal: they stand in URLs, in configuration files and in shells.
+        return cls(*(secrets.token_hex(12) for _ in fields(cls)))
+
+
+@dataclass(frozen=True)
+class Place:
+    """A cloud's folder, and what was chosen when it was made."""
+
+    folder: Path
+    secrets: Secrets = field(repr=False)
+    host: str = HOST
+    machine: str = MACHINE
+    ports: Mapping[str, int] = field(default_factory=lambda: dict(PORTS))
+
+    @classmethod
+    def is_made(cls, folder: Path) -> bool:
+        """Whether there is a cloud in a folder."""
+        return (folder / _SETTINGS).is_file()
+
+    @classmethod
+    def read(cls, folder: Path) -> Place:
+        """Return the cloud of a folder.
+
+        Raises:
+            CloudError: there is none.
+        """
+        try:
+            settings = json.loads((folder / _SETTINGS).read_text(encoding="utf-8"))
+            hidden = Secrets(**json.loads((folder / _SECRETS).read_text(encoding="utf-8")))
+            return cls(folder, hidden, settings["host"], settings["machine"], settings["ports"])
+        except FileNotFoundError as error:
+            raise CloudError(f"no cloud in {folder}; 'dpm-lab cloud up' makes one") from error
+        except (ValueError, KeyError, TypeError) as error:
+            raise CloudError(
+                f"{folder}/{_SETTINGS}, {_SECRETS}: cannot be read: {error}; remove the folder"
+            ) from error
+
+    @classmethod
+    def make(cls, folder: Path, host: str, machine: str, ports: Mapping[str, int]) -> Place:
+        """Make the folder of a new cloud.
+
+        Raises:
+            CloudError: there is something else in the folder.
+        """
+        if folder.exists() and any(folder.iterdir()):
+            raise CloudError(f"{folder} holds something that is no cloud; choose another --folder")
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        place = cls(folder, Secrets.new(), host, machine, dict(ports))
+        write_new(folder / _SECRETS, json.dumps(asdict(place.secrets)), SECRET)
+        settings = {"host": host, "machine": machine, "ports": place.ports}
+        write_new(folder / _SETTINGS, json.dumps(settings, indent=1), PUBLIC)
+        return place
+
+    def of(self, *names: str) -> Path:
+        """Return the path of something in the folder."""
+        return self.folder.joinpath(*names)
+
+    def log(self, name: str) -> Path:
+        """Return the log of a service, or of a step of the start."""
+        return self.of("log", f"{name}.log")
+
+    def url(self, service: str) -> str:
+        """Return the base of a service's API."""
+        return f"http://{self.host}:{self.ports[service]}"
+
+    def database(self, name: str) -> str:
+        """Return the URL of a database."""
+        where = f"{self.host}:{self.ports['mariadb']}"
+        return f"mysql+pymysql://openstack:{self.secrets.database}@{where}/{name}?charset=utf8mb4"
+
+    @property
+    def bus(self) -> str:
+        """The URL of the message bus."""
+        return f"rabbit://openstack:{self.secrets.bus}@{self.host}:{self.ports['rabbitmq']}/"
+
+    @property
+    def hmc_password(self) -> Path:
+        """The file of the HMC's password."""
+        return self.of("hmc", "password")
+
+    def purge(self) -> None:
+        """Remove the folder."""
+        shutil.rmtree(self.folder)

@@ -1,0 +1,248 @@
+"""All services of a cloud, in one table."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from dpm_lab.cloud import answers, databases, environment
+from dpm_lab.cloud.answers import Answers
+from dpm_lab.cloud.place import Place
+
+
+@dataclass(frozen=True)
+class Service:
+    """A service.
+
+    Attributes:
+        what: what it is, for a person
+        command: its words
+        answers: how one sees that it answers
+        after: services and steps that it waits for
+        variables: of its environment, beside those that all have
+    """
+
+    name: str
+    what: str
+    command: Callable[[Place], list[str]]
+    answers: Answers
+    after: tuple[str, ...]
+    variables: Callable[[Place], Mapping[str, str]] = field(default=lambda _place: {})
+
+
+#: Steps of the start that are no services; `dpm_lab.cloud.start` has them.
+DATABASES, USERS = "databases", "users"
+
+
+def _program(name: str, *files: str) -> Callable[[Place], list[str]]:
+    def words(place: Place) -> list[str]:
+        options = [part for file in files for part in ("--config-file", str(place.of("etc", file)))]
+        return [str(environment.folder() / "bin" / name), *options]
+
+    return words
+
+
+def _module(name: str, *options: str) -> Callable[[Place], list[str]]:
+    def words(place: Place) -> list[str]:
+        given = [each.format(etc=place.of("etc")) for each in options]
+        return [str(environment.folder() / "bin/python"), "-m", name, *given]
+
+    return words
+
+
+def _web(port: str, module: str, *arguments: str) -> Callable[[Place], list[str]]:
+    def words(place: Place) -> list[str]:
+        given = [each.format(etc=place.of("etc")) for each in arguments]
+        python = str(environment.folder() / "bin/python")
+        listen = (place.host, str(place.ports[port]))
+        return [python, "-m", "dpm_lab.cloud.inside.web", module, *listen, *given]
+
+    return words
+
+
+def _files(**variables: str) -> Callable[[Place], Mapping[str, str]]:
+    return lambda place: {
+        name: each.format(etc=place.of("etc"), here=place.folder)
+        for name, each in variables.items()
+    }
+
+
+def _hmc(place: Place) -> list[str]:
+    return [
+        *(sys.executable, "-m", "dpm_lab", "hmc", "--keep", "--verbose"),
+        *("--machine", place.machine, "--host", place.host, "--folder", str(place.of("hmc"))),
+        *("--port", str(place.ports["hmc"]), "--stomp-port", str(place.ports["hmc-stomp"])),
+    ]
+
+
+def _rabbitmq(place: Place) -> Mapping[str, str]:
+    """RabbitMQ's environment: its node has a name of its own, and nothing outside the folder."""
+    home = place.of("rabbitmq")
+    address = place.host.replace(".", ",")
+    return {
+        "HOME": str(home),
+        "RABBITMQ_MNESIA_BASE": str(home / "data"),
+        "RABBITMQ_LOGS": "-",
+        "RABBITMQ_LOG_BASE": str(home / "log"),
+        "RABBITMQ_NODENAME": f"dpm-lab-{place.ports['rabbitmq']}@localhost",
+        "RABBITMQ_DIST_PORT": str(place.ports["erlang"]),
+        "RABBITMQ_CONF_ENV_FILE": "/dev/null",
+        "RABBITMQ_CONFIG_FILE": str(place.of("etc", "rabbitmq.conf")),
+        "RABBITMQ_ENABLED_PLUGINS_FILE": "/dev/null",
+        "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": (
+            f"-kernel inet_dist_use_interface {{{address}}} +S 2:2 +sbwt none +sbwtdcpu none"
+        ),
+        "ERL_EPMD_PORT": str(place.ports["epmd"]),
+        "ERL_EPMD_ADDRESS": "127.0.0.1",
+    }
+
+
+_NOVA = ("nova/nova.conf", "nova/database.conf")
+_NEUTRON = ("neutron/neutron.conf", "neutron/ml2.conf")
+_CINDER = "cinder/cinder.conf"
+
+#: In the order in which they are shown, and in which they start where two could.
+SERVICES: tuple[Service, ...] = (
+    Service(
+        "hmc",
+        "the lab's HMC and machine",
+        _hmc,
+        answers.port("hmc"),
+        (),
+    ),
+    Service(
+        "mariadb",
+        "MariaDB",
+        databases.command,
+        answers.port("mariadb"),
+        (),
+    ),
+    Service(
+        "epmd",
+        "names of Erlang's nodes, for RabbitMQ",
+        lambda place: ["epmd", "-address", "127.0.0.1", "-port", str(place.ports["epmd"])],
+        answers.port("epmd", "127.0.0.1"),
+        (),
+    ),
+    Service(
+        "rabbitmq",
+        "RabbitMQ",
+        lambda _place: [str(environment.RABBITMQ)],
+        answers.port("rabbitmq"),
+        ("epmd",),
+        _rabbitmq,
+    ),
+    Service(
+        "keystone",
+        "Keystone's API",
+        _web("keystone", "keystone.wsgi.api"),
+        answers.web("keystone"),
+        (USERS,),
+        _files(OS_KEYSTONE_CONFIG_FILES="{etc}/keystone/keystone.conf"),
+    ),
+    Service(
+        "nova-conductor",
+        "Nova's conductor",
+        _program("nova-conductor", *_NOVA),
+        answers.forked("nova-conductor"),
+        (DATABASES, "rabbitmq"),
+    ),
+    Service(
+        "placement",
+        "Placement's API",
+        _web("placement", "placement.wsgi.api"),
+        answers.web("placement"),
+        (DATABASES,),
+        _files(OS_PLACEMENT_CONFIG_DIR="{etc}/placement"),
+    ),
+    Service(
+        "nova-api",
+        "Nova's API",
+        _web("nova", "nova.wsgi.osapi_compute"),
+        answers.web("nova"),
+        (DATABASES, "rabbitmq"),
+        # The first is taken as the paste file (nova 34, ``api/openstack/wsgi_app.py``).
+        _files(
+            OS_NOVA_CONFIG_DIR="{etc}/nova",
+            OS_NOVA_CONFIG_FILES="api-paste.ini;nova.conf;database.conf",
+        ),
+    ),
+    Service(
+        "neutron-api",
+        "Neutron's API",
+        _web("neutron", "neutron.wsgi.api"),
+        answers.web("neutron"),
+        (DATABASES, "rabbitmq"),
+        _files(
+            OS_NEUTRON_CONFIG_DIR="{etc}/neutron", OS_NEUTRON_CONFIG_FILES="neutron.conf;ml2.conf"
+        ),
+    ),
+    Service(
+        "neutron-rpc-server",
+        "Neutron's ear for agents",
+        _program("neutron-rpc-server", *_NEUTRON),
+        answers.forked("neutron-rpc-server"),
+        (DATABASES, "rabbitmq"),
+    ),
+    Service(
+        "nova-scheduler",
+        "Nova's scheduler",
+        _program("nova-scheduler", *_NOVA),
+        answers.nova("nova-scheduler"),
+        (DATABASES, "rabbitmq"),
+    ),
+    Service(
+        "nova-compute",
+        "nova-compute with the driver",
+        _program("nova-compute", "nova/nova.conf", "nova/compute.conf"),
+        answers.compute,
+        # Without a conductor it waits in steps of 10 s.
+        ("hmc", "nova-conductor", "keystone", "placement"),
+    ),
+    Service(
+        "neutron-dpm-agent",
+        "Neutron's agent",
+        _module("networking_dpm.agent.command", "--config-file", "{etc}/neutron/dpm-agent.conf"),
+        answers.neutron_agent("neutron-dpm-agent"),
+        # A heartbeat that nobody takes costs 30 s (oslo.messaging's time-out).
+        ("hmc", "neutron-rpc-server"),
+    ),
+    Service(
+        "glance",
+        "Glance's API",
+        _web("glance", "glance.wsgi.api"),
+        answers.web("glance"),
+        (DATABASES,),
+        _files(OS_GLANCE_CONFIG_DIR="{etc}/glance"),
+    ),
+    Service(
+        "cinder-api",
+        "Cinder's API",
+        _web("cinder", "cinder.wsgi.api", "--config-file", "{etc}/cinder/cinder.conf"),
+        answers.web("cinder"),
+        (DATABASES, "rabbitmq"),
+    ),
+    Service(
+        "cinder-scheduler",
+        "Cinder's scheduler",
+        _program("cinder-scheduler", _CINDER),
+        answers.cinder("cinder-scheduler"),
+        (DATABASES, "rabbitmq"),
+    ),
+    Service(
+        "cinder-volume",
+        "Cinder with the lab's disk array",
+        _program("cinder-volume", _CINDER),
+        answers.cinder("cinder-volume"),
+        (DATABASES, "rabbitmq"),
+    ),
+    Service(
+        "neutron-periodic-workers",
+        "Neutron's clock",
+        _program("neutron-periodic-workers", *_NEUTRON),
+        answers.runs,
+        (DATABASES, "rabbitmq", "neutron-api"),
+    ),
+)
+BY_NAME: Mapping[str, Service] = {each.name: each for each in SERVICES}

@@ -1,0 +1,144 @@
+"""What a cloud needs before the first server: image, flavors, networks, volume type, key pair."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ed25519
+
+from dpm_lab.cloud.api import Api
+from dpm_lab.cloud.machine import wiring
+from dpm_lab.cloud.place import Place
+from dpm_lab.hmc.wire.files import PUBLIC, SECRET, write_new
+
+IMAGE = "debian-dpm"
+KEY = "dpm"
+VOLUME_TYPE = "fc"
+#: Processors, and memory in MiB.
+FLAVORS: Mapping[str, tuple[int, int]] = {"dpm.small": (1, 1024), "dpm.big": (4, 8192)}
+#: Partitions of the lab boot nothing, so there is nothing to boot in it.
+_IMAGE_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class Network:
+    """A provider network and its subnet."""
+
+    name: str
+    physical: str
+    cidr: str
+    vlan: int | None = None
+
+
+NETWORKS = (
+    Network("provider", "physnet1", "192.0.2.0/24"),
+    Network("vlan101", "physnet1", "198.51.100.0/24", 101),
+    Network("hipersockets", "physnet2", "203.0.113.0/24"),
+)
+
+
+def make(place: Place, api: Api) -> str:
+    """Make what is missing. Return its names.
+
+    Raises:
+        ApiError: a service refuses it.
+    """
+    _image(api)
+    _flavors(api)
+    _networks(place, api)
+    if VOLUME_TYPE not in _names(api.get("cinder", "/types")["volume_types"]):
+        about = {"name": VOLUME_TYPE, "extra_specs": {"volume_backend_name": "fc"}}
+        api.post("cinder", "/types", {"volume_type": about})
+    _key(place, api)
+    networks = (each.name for each in _wanted(place))
+    return ", ".join((IMAGE, *FLAVORS, *networks, VOLUME_TYPE, KEY))
+
+
+def _names(items: Iterable[Mapping[str, Any]]) -> set[str]:
+    return {str(each["name"]) for each in items}
+
+
+def _image(api: Api) -> None:
+    found = api.get("glance", f"/images?name={IMAGE}")["images"]
+    if any(each["status"] == "active" for each in found):
+        return
+    made = api.post(
+        "glance",
+        "/images",
+        {
+            "name": IMAGE,
+            "disk_format": "raw",
+            "container_format": "bare",
+            "visibility": "public",
+            "hw_architecture": "s390x",
+        },
+    )
+    api.send("PUT", "glance", f"/images/{made['id']}/file", raw=bytes(_IMAGE_BYTES))
+
+
+def _flavors(api: Api) -> None:
+    there = _names(api.get("nova", "/flavors")["flavors"])
+    for name, (processors, memory) in FLAVORS.items():
+        if name not in there:
+            about = {"name": name, "vcpus": processors, "ram": memory, "disk": 0}
+            api.post("nova", "/flavors", {"flavor": about})
+
+
+def _wanted(place: Place) -> list[Network]:
+    has = wiring(place.machine).networks
+    return [each for each in NETWORKS if each.physical in has]
+
+
+def _networks(place: Place, api: Api) -> None:
+    there = _names(api.get("neutron", "/networks")["networks"])
+    for network in _wanted(place):
+        if network.name in there:
+            continue
+        about: dict[str, Any] = {
+            "name": network.name,
+            "shared": True,
+            "provider:network_type": "flat" if network.vlan is None else "vlan",
+            "provider:physical_network": network.physical,
+            # Nobody could enforce it between a partition and its adapter.
+            "port_security_enabled": False,
+        }
+        if network.vlan is not None:
+            about["provider:segmentation_id"] = network.vlan
+        made = api.post("neutron", "/networks", {"network": about})["network"]
+        subnet = {
+            "name": network.name,
+            "network_id": made["id"],
+            "ip_version": 4,
+            "cidr": network.cidr,
+            # There is no DHCP agent, and each port would say so.
+            "enable_dhcp": False,
+        }
+        api.post("neutron", "/subnets", {"subnet": subnet})
+
+
+def _key(place: Place, api: Api) -> None:
+    private, public = place.of("key"), place.of("key.pub")
+    if not (private.exists() and public.exists()):
+        key = ed25519.Ed25519PrivateKey.generate()
+        write_new(
+            private,
+            key.private_bytes(
+                serialization.Encoding.PEM,
+                serialization.PrivateFormat.OpenSSH,
+                serialization.NoEncryption(),
+            ),
+            SECRET,
+        )
+        shown = key.public_key().public_bytes(
+            serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH
+        )
+        write_new(public, shown + b" dpm-lab\n", PUBLIC)
+    there = _names(each["keypair"] for each in api.get("nova", "/os-keypairs")["keypairs"])
+    if KEY not in there:
+        text = public.read_text(encoding="ascii").strip()
+        api.post(
+            "nova", "/os-keypairs", {"keypair": {"name": KEY, "type": "ssh", "public_key": text}}
+        )

@@ -1,0 +1,1 @@
+"""The driver and Neutron's part in a stock OpenStack: ``dpm-lab cloud``."""

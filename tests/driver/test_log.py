@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -94,6 +95,21 @@ def test_stop_start_and_deletion_are_said(lab: Lab, said: Said) -> None:
 
     compute.delete(subject)
     assert said() == [f"Partition {subject.partition} ({uri}) and its storage are removed"]
+
+
+def test_another_boot_lun_is_said(lab: Lab, said: Said) -> None:
+    compute, subject = Compute(lab), server(lab)
+    compute.build(subject)
+    compute.driver.power_off(subject.instance)
+    uri = lab.control.inventory()["partitions"][subject.partition]["object-uri"]
+    said()
+
+    compute.power_on(replace(subject, lun=7))
+
+    [boots] = [each for each in said() if "boots from" in each]
+    path = f"LUN 0007000000000000 of target {TARGETS[1]}, from WWPN "
+    assert boots.startswith(f"Partition {uri} boots from {path}")
+    assert boots.endswith(" now")
 
 
 def test_ports_and_volumes_of_a_running_server_are_said(lab: Lab, said: Said) -> None:

@@ -32,7 +32,7 @@ def test_the_partition_stays_and_the_volume_is_written_anew(cloud: Cloud, status
         cloud.until_status(server, status)
     before, wwpns = cloud.partition(server), connector(cloud, server)["wwpns"]
     cloud.control.reset_log()
-    image = cloud.image()
+    image, said = cloud.image(), len(cloud.log)
 
     cloud.act(server, "rebuild", {"imageRef": image})
     cloud.until_done(server, "rebuild")
@@ -45,6 +45,7 @@ def test_the_partition_stays_and_the_volume_is_written_anew(cloud: Cloud, status
     assert cloud.creations() == []
     operations = [each.uri.rpartition("/")[2] for each in cloud.control.requests()]
     assert operations.count("start") == 1
+    assert "The partition and its WWPNs stay, as it is a rebuild" in cloud.log[said:]
     assert allocations(cloud, server) == {"VCPU": 2, "MEMORY_MB": 4096}
 
     cloud.delete(server)

@@ -173,6 +173,10 @@ class DPMDriver(driver.ComputeDriver):  # type: ignore[misc]
             LOG.debug("%d partitions on CPC %s", len(used), self._cpc.name)
         return inventory.resources(self._settings, self._cpc)
 
+    def get_host_uptime(self) -> str:
+        """Return words for ``openstack hypervisor list``: Nova's default logs a traceback each."""
+        return "unknown: the HMC does not say since when the CPC is up"
+
     def update_provider_tree(
         self, provider_tree: Any, nodename: str, allocations: Any = None
     ) -> None:

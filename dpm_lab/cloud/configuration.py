@@ -264,7 +264,7 @@ def _ml2() -> File:
     return {
         "ml2": {
             "type_drivers": "flat,vlan",
-            "tenant_network_types": "vlan",
+            "project_network_types": "vlan",
             "mechanism_drivers": "dpm",
             "extension_drivers": "port_security",
         },

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import inspect
-
 import pytest
 
-from nova_dpm.driver import DPMDriver
 from tests.cloud.user import User, until
 
 pytestmark = pytest.mark.slow
@@ -131,10 +128,6 @@ def test_a_shelved_server_occupies_no_partition_and_comes_back_with_its_port(use
     user.nothing_is_left()
 
 
-@pytest.mark.skipif(
-    "reimage_boot_volume" not in inspect.signature(DPMDriver.rebuild).parameters,
-    reason="the driver refuses every rebuild",
-)
 def test_a_rebuilt_server_keeps_partition_port_and_wwpns(user: User) -> None:
     volume = user.volume()
     server = user.server("provider", volume=volume)
@@ -153,5 +146,6 @@ def test_a_rebuilt_server_keeps_partition_port_and_wwpns(user: User) -> None:
     # A rebuild that is refused leaves the server as it was, too.
     actions = user.sdk.compute.server_actions(server)
     assert [each.message for each in actions if each.action == "rebuild"] == [None]
+    assert user.allocations(server) == {"VCPU": 1, "MEMORY_MB": 1024}
     user.delete(server)
     user.nothing_is_left()

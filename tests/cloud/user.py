@@ -215,6 +215,11 @@ class User:
             found += answer["allocations"]
         return found
 
+    def allocations(self, server: str) -> dict[str, int]:
+        """Return what a server has of its host in Placement."""
+        found = self.sdk.placement.get(f"/allocations/{server}").json()["allocations"]
+        return {name: size for each in found.values() for name, size in each["resources"].items()}
+
     def nothing_is_left(self) -> None:
         """Wait until nothing is left; Nova and Neutron tidy up after they have answered."""
         left: dict[str, list[str]] = {}

@@ -72,8 +72,12 @@ def test_a_server_takes_its_flavor_from_the_inventory(cloud: Cloud) -> None:
 @on("z13", "z16", "z17")
 def test_the_hypervisor_is_shown_as_prsm_of_the_machines_firmware(cloud: Cloud) -> None:
     cloud.audit()
+    before = len(cloud.log)
 
     [shown] = cloud.api.api_get("/os-hypervisors/detail").body["hypervisors"]
+
+    assert "Traceback" not in cloud.log[before:]
+    assert "the HMC does not say" in shown["uptime"]
 
     version = cloud.machine.cpc["se-version"]
     major, minor, fix = map(int, version.split("."))

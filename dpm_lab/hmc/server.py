@@ -122,9 +122,7 @@ class HmcServer:
         files = files or certificates.make(self.folder, self.host)
         self.ca_file = files.ca
         if self._keep:
-            keeper = Keeper(self.service.tree, self.folder / "machine.json")
-            keeper.start()
-            self._stack.callback(keeper.close)
+            Keeper(self.service.tree, self.folder / "machine.json").start()
         context = files.server_context()
         https = Listener(self.host, self.port, context, self._serve)
         self._stack.callback(https.close)

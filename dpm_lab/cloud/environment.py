@@ -14,6 +14,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+import psutil
+
 from dpm_lab import cache
 from dpm_lab.cloud.errors import CloudError
 from dpm_lab.cloud.place import Place
@@ -60,10 +62,19 @@ def make(progress: Progress) -> Path:
             said = "\n".join(answer.errors.splitlines()[-12:])
             raise CloudError(f"pip cannot install {CONSTRAINTS}:\n{said}")
         (path / _READY).touch()
-        for old in path.parent.glob("environment-*"):
-            if old.is_dir() and old != path:
-                shutil.rmtree(old)
+        remove_others(path)
     return path
+
+
+def remove_others(path: Path) -> None:
+    """Remove the environments of other constraints, but for those that a cloud runs in."""
+    used = [
+        word for each in psutil.process_iter(["cmdline"]) for word in each.info["cmdline"] or ()
+    ]
+    for old in path.parent.glob("environment-*"):
+        is_used = any(word.startswith(f"{old}/") for word in used)
+        if old.is_dir() and old != path and not is_used:
+            shutil.rmtree(old)
 
 
 def check_programs() -> None:

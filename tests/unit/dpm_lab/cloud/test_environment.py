@@ -76,6 +76,24 @@ def test_an_environment_that_pip_could_not_finish_is_made_again(
     assert not environment.is_made()
 
 
+def test_an_environment_in_which_a_cloud_runs_stays(tmp_path: Path) -> None:
+    mine, used, unused = (tmp_path / f"environment-{name}" for name in ("mine", "used", "unused"))
+    for each in (mine, used, unused):
+        each.mkdir()
+    (used / "python").symlink_to(sys.executable)
+    with subprocess.Popen(
+        [used / "python", "-c", "input()"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as cloud:
+        environment.remove_others(mine)
+        cloud.communicate(b"\n")
+
+    assert [each.exists() for each in (mine, used, unused)] == [True, True, False]
+
+    environment.remove_others(mine)
+
+    assert [each.exists() for each in (mine, used)] == [True, False]
+
+
 def test_a_program_that_is_missing_is_named_with_its_package(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -117,7 +117,7 @@ def _up(folder: Path, args: argparse.Namespace) -> int:
 def _place(folder: Path, args: argparse.Namespace) -> Place:
     ports = _ports(args.port)
     if not Place.is_made(folder):
-        return Place.make(folder, args.host or HOST, args.machine or MACHINE, {**PORTS, **ports})
+        return Place.make(folder, args.host or HOST, args.machine or MACHINE, ports)
     place = Place.read(folder)
     chosen: dict[str, tuple[str | int | None, str | int]]
     chosen = {"--host": (args.host, place.host), "--machine": (args.machine, place.machine)}

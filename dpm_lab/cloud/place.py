@@ -16,7 +16,7 @@ from dpm_lab.hmc.wire.files import PUBLIC, SECRET, write_new
 #: One that nothing else on a machine uses as a rule; all of 127.0.0.0/8 is there on Linux.
 HOST = "127.0.0.10"
 #: The ports that these services have everywhere, but for MariaDB's and RabbitMQ's: Debian's own may
-#: run on all addresses. epmd listens on 127.0.0.1 in any case.
+#: run on all addresses.
 PORTS: Mapping[str, int] = {
     "keystone": 5000,
     "glance": 9292,
@@ -31,6 +31,9 @@ PORTS: Mapping[str, int] = {
     "hmc": 6794,
     "hmc-stomp": 61612,
 }
+#: Those that a machine has once, whatever the address: epmd listens on 127.0.0.1 in any case, and
+#: RabbitMQ does not start where any address has Erlang's (its prelaunch tries all of them).
+_ONCE = ("epmd", "erlang")
 MACHINE = "z16"
 #: The OpenStack host: the subset of the CPC that nova-compute runs servers on.
 COMPUTE_HOST = "host1"
@@ -40,6 +43,15 @@ REGION = "RegionOne"
 
 _SETTINGS = "cloud.json"
 _SECRETS = "secrets.json"
+
+
+def default_ports(host: str) -> dict[str, int]:
+    """Return the ports of a cloud on an address: two addresses of 127.0.0.0/24 share none."""
+    ports = dict(PORTS)
+    last, own = (each.rpartition(".")[2] for each in (host, HOST))
+    if last.isdecimal():
+        ports |= {name: PORTS[name] + int(last) - int(own) for name in _ONCE}
+    return ports
 
 
 def default_folder() -> Path:
@@ -101,13 +113,16 @@ class Place:
     def make(cls, folder: Path, host: str, machine: str, ports: Mapping[str, int]) -> Place:
         """Make the folder of a new cloud.
 
+        Args:
+            ports: those that are not `default_ports`
+
         Raises:
             CloudError: there is something else in the folder.
         """
         if folder.exists() and any(folder.iterdir()):
             raise CloudError(f"{folder} holds something that is no cloud; choose another --folder")
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        place = cls(folder, Secrets.new(), host, machine, dict(ports))
+        place = cls(folder, Secrets.new(), host, machine, {**default_ports(host), **ports})
         write_new(folder / _SECRETS, json.dumps(asdict(place.secrets)), SECRET)
         settings = {"host": host, "machine": machine, "ports": place.ports}
         write_new(folder / _SETTINGS, json.dumps(settings, indent=1), PUBLIC)

@@ -123,7 +123,7 @@ class Start:
         for name, port in self._place.ports.items():
             if processes.runs(self._place, owners.get(name, name)):
                 continue
-            host = "127.0.0.1" if name == "epmd" else self._place.host
+            host = {"epmd": "127.0.0.1", "erlang": "0.0.0.0"}.get(name, self._place.host)
             with socket.socket() as probe:
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 try:

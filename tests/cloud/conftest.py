@@ -9,7 +9,7 @@ import pytest
 
 from dpm_lab import cache
 from dpm_lab.cloud import processes
-from dpm_lab.cloud.place import MACHINE, PORTS, Place
+from dpm_lab.cloud.place import MACHINE, Place
 from dpm_lab.cloud.services import SERVICES
 from dpm_lab.cloud.start import Start
 from dpm_lab.progress import Progress
@@ -17,8 +17,6 @@ from tests import notes
 from tests.cloud.user import User
 
 HOST = "127.0.0.11"
-#: epmd listens on 127.0.0.1 as well, so each cloud of a machine needs a port of its own.
-MORE_PORTS = {"epmd": 24370}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -34,7 +32,7 @@ def place() -> Iterator[Place]:
     folder = cache.folder("cloud", "tests")
     if Place.is_made(folder):  # of tests that were killed
         _end(Place.read(folder))
-    made = Place.make(folder, HOST, MACHINE, {**PORTS, **MORE_PORTS})
+    made = Place.make(folder, HOST, MACHINE, {})
     progress = Progress()
     try:
         Start(made, progress).run()

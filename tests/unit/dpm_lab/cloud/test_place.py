@@ -44,6 +44,22 @@ def test_two_clouds_have_no_password_in_common(place: Place, tmp_path: Path) -> 
     assert not set(vars(other.secrets).values()) & set(vars(place.secrets).values())
 
 
+def test_two_addresses_share_no_port_that_a_machine_has_once(tmp_path: Path) -> None:
+    made = [Place.make(tmp_path / host, host, MACHINE, {}) for host in (HOST, "127.0.0.20")]
+
+    assert made[0].ports == PORTS
+    assert {name for name in PORTS if made[0].ports[name] != made[1].ports[name]} == {
+        "epmd",
+        "erlang",
+    }
+
+
+def test_a_port_that_is_chosen_is_taken(tmp_path: Path) -> None:
+    made = Place.make(tmp_path / "cloud", "127.0.0.20", MACHINE, {"epmd": 4369})
+
+    assert made.ports["epmd"] == 4369
+
+
 def test_a_folder_that_holds_something_else_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "thesis").write_text("")
 

@@ -133,6 +133,15 @@ def test_a_port_that_is_taken_is_said_before_anything_starts(run: Run, place: Pl
     assert not place.log("nova-api").exists()
 
 
+def test_a_port_of_erlang_is_taken_on_whatever_address(run: Run, place: Place) -> None:
+    """RabbitMQ looks at all of them, and says it in a crash report of Erlang's."""
+    with (
+        closing(socket.create_server(("127.0.0.77", place.ports["erlang"]))),
+        pytest.raises(CloudError, match=r"erlang: port .* --port erlang=N"),
+    ):
+        run(_service("nova-api", "print('started')"))
+
+
 @pytest.mark.parametrize(
     ("line", "cause"),
     [

@@ -27,8 +27,11 @@ test-fast: setup lint ## lint, types and unit tests only
 	@tools/unit-tests --fast
 
 .PHONY: test-long
-test-long: setup ## what takes too long for make test: nova-compute killed amid hundreds of servers
+test-long: setup ## what takes too long for make test: nova-compute killed amid hundreds of servers, further boots
 	@tools/long-tests
+
+.PHONY: test-all
+test-all: test test-long ## both
 
 .PHONY: lint
 lint: setup ## ruff, mypy --strict, imports, shellcheck, dib-lint, known vulnerabilities

@@ -1,13 +1,14 @@
 """Guests of EL's shape: their first boot, under SELinux, and the kernels of their later life.
 
-Two boots go on at the same time, one for each release, and after each one more, which IPLs what the
-kernels' life has left on the disk. :mod:`tests.image.el_base` says what is imitated.
+One boot for each release, and after it one more, which IPLs what the kernels' life has left on the
+disk. :mod:`tests.image.el_base` says what is imitated.
+
+A boot takes minutes: the second ones and those of EL 10's shape are for ``make test-all``.
 """
 
 from __future__ import annotations
 
 import re
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,7 +25,6 @@ from dpm_lab.guests.qemu.verdict import judge
 from dpm_lab.progress import Progress
 from tests.image import kernels
 from tests.image.conftest import ByRelease
-from tests.image.el_base import RELEASES
 from tests.image.test_image_rhel import LUN, WWPN
 
 TUPLES = "0001,0,0a0000000011;0004,1,0a0000000012;"
@@ -161,43 +161,28 @@ def second_boot(image: Path, first: Boot) -> Request:
     return Request(image, first.nics, steps, append=APPENDED, keep=first.disk, timeout=TIMEOUT)
 
 
-@dataclass(frozen=True)
-class Boots:
-    """Those of one release, which are over or raise what went wrong."""
-
-    first: Future[Boot]
-    second: Future[Boot]
-
-
-@pytest.fixture(scope="module")
-def boots(el_images: ByRelease[Path], tmp_path_factory: pytest.TempPathFactory) -> ByRelease[Boots]:
-    folder = tmp_path_factory.mktemp("guests")
-    found = ByRelease[Boots](el_images.lacking)
-
-    def again(image: Path, first: Future[Boot]) -> Boot:
-        return start(second_boot(image, first.result()))
-
-    with ThreadPoolExecutor() as pool:
-        for release, image in el_images.items():
-            first = pool.submit(start, first_boot(release, image, folder))
-            found[release] = Boots(first, pool.submit(again, image, first))
-    return found
-
-
-@pytest.fixture(scope="module", params=list(RELEASES))
+@pytest.fixture(scope="module", params=["9", pytest.param("10", marks=pytest.mark.long)])
 def release(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-@pytest.fixture
-def guest(boots: ByRelease[Boots], release: str) -> Boot:
-    return boots[release].first.result()
+#: What only EL 9's guest is asked.
+only_9 = pytest.mark.parametrize("release", ["9"], indirect=True)
 
 
-@pytest.fixture
-def booted(boots: ByRelease[Boots]) -> Boot:
-    """EL 9's."""
-    return boots["9"].first.result()
+@pytest.fixture(scope="module")
+def guest(
+    release: str, el_images: ByRelease[Path], tmp_path_factory: pytest.TempPathFactory
+) -> Boot:
+    """The first boot."""
+    folder = tmp_path_factory.mktemp("guest")
+    return start(first_boot(release, el_images[release], folder))
+
+
+@pytest.fixture(scope="module")
+def later(release: str, el_images: ByRelease[Path], guest: Boot) -> Boot:
+    """The second one."""
+    return start(second_boot(el_images[release], guest))
 
 
 def test_every_nic_is_right_by_all_witnesses(guest: Boot) -> None:
@@ -213,27 +198,31 @@ def test_cloud_init_finds_its_data_at_a_metadata_service(guest: Boot) -> None:
     assert "OpenStackLocal" in guest.outcome.cloud_init.datasource
 
 
-def test_all_units_are_done_without_an_error(booted: Boot) -> None:
-    assert booted.text("patience") == "TimeoutStartUSec=30min"
-    assert booted.text("running") == "running"
+@only_9
+def test_all_units_are_done_without_an_error(guest: Boot) -> None:
+    assert guest.text("patience") == "TimeoutStartUSec=30min"
+    assert guest.text("running") == "running"
 
 
-def test_network_manager_has_the_interfaces_by_the_mac_that_they_have_now(booted: Boot) -> None:
-    assert "interface-name=enc1" in booted.text("profiles")
-    assert "mac-address=" not in booted.text("profiles")
-    devices = booted.text("devices").splitlines()
+@only_9
+def test_network_manager_has_the_interfaces_by_the_mac_that_they_have_now(guest: Boot) -> None:
+    assert "interface-name=enc1" in guest.text("profiles")
+    assert "mac-address=" not in guest.text("profiles")
+    devices = guest.text("devices").splitlines()
     assert {"enc1:connected:cloud-init enc1", "enc4:connected:cloud-init enc4"} <= set(devices)
 
 
-def test_network_managers_own_match_would_find_no_interface(booted: Boot) -> None:
+@only_9
+def test_network_managers_own_match_would_find_no_interface(guest: Boot) -> None:
     """Once it does, ``interfaces-by-mac`` can go."""
-    assert booted.outcome.steps["permanent"].code != 0
+    assert guest.outcome.steps["permanent"].code != 0
 
 
-def test_the_hook_ran_in_the_initramfs_and_a_dead_path_did_not_end_the_boot(booted: Boot) -> None:
-    assert booted.text("ipl").splitlines()[0] == "fcp"
-    assert re.search(r"dpm-ipl: 0\.0\.1900: there is no such device", booted.text("ipl"))
-    assert booted.text("ipl").count("dpm-ipl") == 1
+@only_9
+def test_the_hook_ran_in_the_initramfs_and_a_dead_path_did_not_end_the_boot(guest: Boot) -> None:
+    assert guest.text("ipl").splitlines()[0] == "fcp"
+    assert re.search(r"dpm-ipl: 0\.0\.1900: there is no such device", guest.text("ipl"))
+    assert guest.text("ipl").count("dpm-ipl") == 1
 
 
 def test_the_root_file_system_fills_a_larger_disk(guest: Boot) -> None:
@@ -276,9 +265,8 @@ def test_a_kernel_that_is_removed_leaves_no_entry(guest: Boot, release: str) -> 
     }
 
 
-def test_what_the_kernels_life_has_left_is_booted(boots: ByRelease[Boots], release: str) -> None:
-    later = boots[release].second.result()
-
+@pytest.mark.long
+def test_what_the_kernels_life_has_left_is_booted(later: Boot) -> None:
     problems = {v.nic.params: v.problems for v in judge(later.nics, later.outcome)}
 
     assert kernels.MARK in later.text("cmdline").split()

@@ -18,6 +18,8 @@ TASKS = (
     "Stop Partition",
     "Delete Partition",
 )
+MESSAGES = "Operating System Messages"
+"""For console logs only, and for viewing only is enough."""
 STORAGE_TASKS = (PROGRAMMER, ADMINISTRATOR)
 """With storage groups; a z13 has none."""
 
@@ -32,6 +34,7 @@ API_NAMES = {
         "configure-storage-system-programmer",
     ),
     ADMINISTRATOR: ("configure-storage-storageadmin", "configure-storage-storage-administrator"),
+    MESSAGES: ("operating-system-messages", "os-messages"),
 }
 """What the API may call a task, whose title is in the HMC's windows and books. The sample of a role
 in zhmc-ansible-modules (``zhmc_user_role.py``) has ``configure-storage-storageadmin``,
@@ -48,12 +51,13 @@ _TASK_OF = (
     (rf"POST {_PARTITION}/operations/start", "Start Partition"),
     (rf"POST {_PARTITION}/operations/stop", "Stop Partition"),
     (rf"DELETE {_PARTITION}", "Delete Partition"),
+    (rf"GET {_PARTITION}/operations/list-os-messages", MESSAGES),
     (rf"(POST|DELETE) {_PARTITION}(/.*)?", "Partition Details"),
     (rf"POST {_GROUP}/storage-volumes/[^/]+/operations/fulfill-fcp-storage-volume", ADMINISTRATOR),
     (r"POST /api/cpcs/[^/]+/operations/validate-lun-path", ADMINISTRATOR),
     (rf"POST (/api/storage-groups|{_GROUP}/operations/.*)", PROGRAMMER),
 )
-"""Of what the driver changes. What it reads needs no task."""
+"""Of what the driver changes. Of what it reads, only the messages need a task."""
 
 
 def task_of(request: str) -> str:

@@ -436,6 +436,20 @@ class DPMDriver(driver.ComputeDriver):  # type: ignore[misc]
         """Refuse, with words that the server's events show."""
         raise CannotError("a partition cannot be suspended; stop the server, or shelve it")
 
+    # Console
+
+    def get_console_output(self, context: Any, instance: Instance) -> bytes:
+        """Return what the server's operating system has said since it was started."""
+        try:
+            return self._servers.console_log(instance.uuid)
+        except MissingPartitionError as error:
+            LOG.error("There is no console log: %s", error, instance=instance)
+            raise exception.InstanceNotFound(instance_id=instance.uuid) from None
+        except DpmError as error:
+            reason = told(error, "The console log cannot be read", instance)
+            # Only Nova's own class becomes an answer of its API.
+            raise exception.ConsoleNotAvailable(f"There is no console log: {reason}") from None
+
     # Volumes and interfaces of a server that is there
 
     def attach_volume(

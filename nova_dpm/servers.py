@@ -25,6 +25,7 @@ from dpm_hmc.errors import (
     StateError,
 )
 from nova_dpm.conf import Settings
+from nova_dpm.console import log as console_log
 from nova_dpm.errors import RefusedError
 from nova_dpm.network import Networks, Nic, WantedNic, guest
 from nova_dpm.network.nics import with_nic
@@ -254,6 +255,22 @@ class Servers:
                 partition.uri,
                 instance_uuid=uuid,
             )
+
+    def console_log(self, uuid: str) -> bytes:
+        """Return what a server's operating system has said since it was started.
+
+        Raises:
+            StateError: it has no partition.
+            RefusedError: the machine keeps no messages of it.
+            HmcError: the HMC failed.
+        """
+        try:
+            return console_log.read(self._hmc, self._needed(uuid).uri)
+        except NotFoundError as error:
+            raise RefusedError(
+                "its machine lists no operating system messages; those of the console need SE 2.14",
+                str(error),
+            ) from None
 
     @_patiently
     def attach_nic(self, uuid: str, vif: Mapping[str, Any]) -> None:

@@ -13,17 +13,17 @@ import re
 import shlex
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from urllib.parse import quote
 
 from dpm_hmc import answers
 from dpm_hmc.answers import Properties
 from dpm_hmc.client import Hmc
-from dpm_hmc.cpc import Cpc
+from dpm_hmc.cpc import Cpc, version_number
 from dpm_hmc.errors import AnswerError, DpmError, HttpError
 from dpm_hmc.finding import FAILED, OK, SKIPPED, WARNING, Finding
-from dpm_hmc.permissions import API_NAMES, CLASSES, STORAGE_TASKS, TASKS
+from dpm_hmc.permissions import API_NAMES, CLASSES, MESSAGES, STORAGE_TASKS, TASKS
 from nova_dpm.check import contents
 from nova_dpm.conf import Settings
 
@@ -33,6 +33,8 @@ _TASKS = "/api/console/tasks"
 _MOST_ROLES = 20
 """How many roles of the user are read."""
 
+_CONSOLE_LOG = "console log"
+_LISTS_MESSAGES = version_number("2.14.0")
 _CHANGEABLE = "user-defined"
 _GIVE_IT = "Give it to a role of the user on the HMC"
 
@@ -90,6 +92,7 @@ def permissions(hmc: Hmc, settings: Settings, cpc: Cpc) -> list[Finding]:
     """
     needed = [*TASKS, *(STORAGE_TASKS if cpc.has_storage_management else ())]
     classes = CLASSES if cpc.has_storage_management else CLASSES[:1]
+    logs = [_CONSOLE_LOG] if version_number(cpc.se_version) >= _LISTS_MESSAGES else []
     try:
         roles, unread = _roles(hmc, settings.hmc.username)
     except _UnreadableError as error:
@@ -99,13 +102,18 @@ def permissions(hmc: Hmc, settings: Settings, cpc: Cpc) -> list[Finding]:
             if refused and task in STORAGE_TASKS
             else Finding(f"task {task}", SKIPPED, str(error))
             for task in needed
-        ] + [Finding(f"class {name}", SKIPPED, str(error)) for name in classes]
+        ] + [
+            Finding(what, SKIPPED, str(error))
+            for what in (*(f"class {name}" for name in classes), *logs)
+        ]
     try:
         named = _tasks(hmc)
         tasks = [_task(task, roles, unread, named) for task in needed]
+        found = [_console_log(roles, unread, named) for _ in logs]
     except _UnreadableError as error:
         tasks = [Finding(f"task {task}", SKIPPED, str(error)) for task in needed]
-    return tasks + [_class(name, roles, unread, cpc) for name in classes]
+        found = [Finding(what, SKIPPED, str(error)) for what in logs]
+    return [*tasks, *(_class(name, roles, unread, cpc) for name in classes), *found]
 
 
 def _refused_report(hmc: Hmc, host: str) -> str:
@@ -202,13 +210,29 @@ def _tasks(hmc: Hmc) -> dict[str, set[str]]:
     return named
 
 
-def _task(task: str, roles: list[_Role], unread: str, named: dict[str, set[str]]) -> Finding:
+def _console_log(roles: list[_Role], unread: str, named: dict[str, set[str]]) -> Finding:
+    """Return whether console logs can be read: servers run without."""
+    found = replace(_task(MESSAGES, roles, unread, named, viewing=True), check=_CONSOLE_LOG)
+    if found.result != FAILED:
+        return found
+    detail = f"none of the user's roles gives task {MESSAGES}, without which there are no logs"
+    return replace(found, result=WARNING, detail=detail)
+
+
+def _task(
+    task: str, roles: list[_Role], unread: str, named: dict[str, set[str]], viewing: bool = False
+) -> Finding:
+    """Return whether a task is permitted, or where `viewing`, at least for viewing only."""
     what = f"task {task}"
     known = [name for name in (task.lower(), *API_NAMES[task]) if name in named]
     uris = set().union(*(named[name] for name in known))
     if not uris:
         return Finding(what, SKIPPED, f"the HMC lists no task {' or '.join(API_NAMES[task])}")
-    giving = [role.name for role in roles if uris <= role.objects]
+    giving = [
+        role.name
+        for role in roles
+        if uris <= (role.objects | role.views if viewing else role.objects)
+    ]
     if giving:
         return Finding(what, OK, f"given by role {', '.join(giving)}")
     if any(uris & role.objects for role in roles):
@@ -216,13 +240,13 @@ def _task(task: str, roles: list[_Role], unread: str, named: dict[str, set[str]]
     if unread:
         return Finding(what, SKIPPED, unread)
     text = f"none of the user's roles gives it: {', '.join(role.name for role in roles)}"
-    viewing = [role.name for role in roles if uris & role.views]
-    if viewing:
-        text = f"given by role {', '.join(viewing)} for viewing only"
+    showing = [role.name for role in roles if uris & role.views]
+    if showing:
+        text = f"given by role {', '.join(showing)} for viewing only"
     permission = {
         "permitted-object": min(uris),
         "permitted-object-type": "object",
-        "view-only-mode": False,
+        "view-only-mode": viewing,
     }
     return Finding(what, FAILED, text, _GIVE_IT, _add(roles, permission))
 

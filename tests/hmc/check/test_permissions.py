@@ -11,21 +11,26 @@ import pytest
 import zhmcclient
 
 from dpm_hmc.finding import FAILED, OK, SKIPPED, WARNING, Finding
-from dpm_hmc.permissions import STORAGE_TASKS, TASKS
+from dpm_hmc.permissions import MESSAGES, STORAGE_TASKS, TASKS
 from dpm_lab.hmc import Fault
 from nova_dpm.check.command import main
 from tests.hmc.check.conftest import Bench, row_of
 
-ALL = {*TASKS, *STORAGE_TASKS}
+NEEDED = {*TASKS, *STORAGE_TASKS}
+ALL = {*NEEDED, MESSAGES}
 THIS_USER, ROLE, TASK_LIST = "/api/users/this-user", "/api/user-roles/", "/api/console/tasks"
-OTHERS = "other permissions"
+OTHERS, LOG = "other permissions", "console log"
 CLASSES = ("class partition", "class storage-group")
+
+
+def is_z13(bench: Bench) -> bool:
+    return bool(bench.hmc.machines[0].cpc["name"] == "Z13")
 
 
 def needed(bench: Bench) -> list[str]:
     """The permissions of the machine's driver in the order of the operators' page."""
     tasks, classes = [*TASKS, *STORAGE_TASKS], list(CLASSES)
-    if bench.hmc.machines[0].cpc["name"] == "Z13":
+    if is_z13(bench):
         tasks, classes = list(TASKS), ["class partition"]
     return [*(f"task {task}" for task in tasks), *classes]
 
@@ -59,7 +64,7 @@ def test_each_permission_is_a_row_in_the_order_of_the_page(bench: Bench) -> None
 
 
 @pytest.mark.parametrize("names", ["short", "titles"])
-@pytest.mark.parametrize("task", sorted(ALL))
+@pytest.mark.parametrize("task", sorted(NEEDED))
 def test_a_task_that_is_missing_is_told_with_the_command_that_adds_it(
     bench: Bench, task: str, names: str
 ) -> None:
@@ -105,6 +110,37 @@ def test_a_task_for_viewing_only_is_missing(bench: Bench) -> None:
 
     assert row.check == "task Partition Details"
     assert row.detail == "given by role labuser-role for viewing only"
+
+
+@pytest.mark.parametrize("mode", ["", " (view-only)"])
+def test_the_task_of_the_console_log_may_be_for_viewing_only(bench: Bench, mode: str) -> None:
+    permit(bench, tasks=sorted({*NEEDED, f"{MESSAGES}{mode}"}))
+
+    code, rows = bench.check()
+
+    assert code == 0
+    assert [row.result for row in rows if row.check == LOG] == ([] if is_z13(bench) else [OK])
+
+
+def test_a_console_log_that_nobody_may_read_is_a_warning_and_its_command_mends_it(
+    bench: Bench,
+) -> None:
+    if is_z13(bench):
+        pytest.skip("a z13 lists no messages")
+    permit(bench, tasks=sorted(NEEDED))
+    bench.hmc.control.set_user("admin", password="of-a-test")
+
+    code, rows = bench.check()
+    row = row_of(rows, LOG)
+
+    assert (code, row.result) == (0, WARNING)
+    assert MESSAGES in row.detail
+    *_, uri, body = shlex.split(row.command)
+    assert json.loads(body)["view-only-mode"] is True
+    admin = logged_on(bench, userid="admin", password="of-a-test")
+    admin.post(uri, body=json.loads(body))
+    admin.logoff()
+    assert row_of(bench.check()[1], LOG).result == OK
 
 
 def test_a_class_that_no_role_has_is_doubtful(bench: Bench) -> None:

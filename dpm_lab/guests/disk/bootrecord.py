@@ -81,15 +81,30 @@ def append_parameters(disk: BinaryIO, text: str) -> str:
     As the kernel does with what the firmware hands it (``append_ipl_scpdata``): one blank goes in
     between, and a `text` that begins with ``=`` replaces what was there.
     """
+    whole = joined(parameters(disk), text)
+    set_parameters(disk, whole)
+    return whole
+
+
+def joined(present: str, text: str) -> str:
+    """Return what becomes of kernel parameters when `text` is appended to them."""
+    return text[1:] if text.startswith("=") else f"{present} {text}".strip()
+
+
+def set_parameters(disk: BinaryIO, whole: str) -> None:
+    """Write `whole` over the kernel parameters in the boot map.
+
+    Raises:
+        BootRecordError: there is no room for it, or it is no ASCII
+    """
     component = _parameter_component(disk)
-    whole = text[1:] if text.startswith("=") else f"{_text(disk, component)} {text}".strip()
     if not whole.isascii():
         raise BootRecordError(f"kernel parameters are ASCII, and these are not: {whole!r}")
     data = whole.encode("ascii") + b"\0"
     room = min(sum(extent.length for extent in component.extents), MAX_PARAMETERS)
     if len(data) > room:
         raise BootRecordError(
-            f"the kernel parameters need {len(data)} bytes with {text!r}, and the boot map has "
+            f"the kernel parameters need {len(data)} bytes in all, and the boot map has "
             f"room for {room}; use --ipl kernel, or fewer parameters"
         )
     rest = data.ljust(sum(extent.length for extent in component.extents), b"\0")
@@ -98,7 +113,6 @@ def append_parameters(disk: BinaryIO, text: str) -> str:
         disk.write(rest[: extent.length])
         rest = rest[extent.length :]
     disk.flush()
-    return whole
 
 
 def components(disk: BinaryIO) -> tuple[Component, ...]:

@@ -13,7 +13,9 @@ from __future__ import annotations
 import os
 import stat
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -152,3 +154,20 @@ def blockdev(image: Path, *, writable: bool = False, backing: Path | None = None
         "file": {"driver": "file", "filename": str(image), "read-only": not writable},
         "backing": None if backing is None else blockdev(backing),
     }
+
+
+def check_chain(files: Sequence[Path]) -> None:
+    """See to it that opening `files`, from the top down, opens nothing but them.
+
+    Raises:
+        Qcow2Error, NotSelfContainedError: as :func:`check` does.
+    """
+    for upper, lower in pairwise(files):
+        check(upper, backing=lower)
+    check(files[-1])
+
+
+def chain(files: Sequence[Path], *, writable: bool = False) -> dict[str, Any]:
+    """Return what QEMU is told of a qcow2 that stands on others; only the first is written to."""
+    below = chain(files[1:]) if len(files) > 1 else None
+    return {**blockdev(files[0], writable=writable), "backing": below}

@@ -13,7 +13,7 @@ import struct
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,16 +57,23 @@ def exported(image: Path, *, writable: bool = False, backing: Path | None = None
 
     It is one file, or an overlay on `backing`: nothing else is opened, whatever its header says.
     """
-    if backing is not None:
-        qcow2.check(backing)
-    qcow2.check(image, backing=backing)
+    files = (image,) if backing is None else (image, backing)
+    with exported_chain(files, writable=writable) as raw:
+        yield raw
+
+
+@contextmanager
+def exported_chain(files: Sequence[Path], *, writable: bool = False) -> Iterator[Path]:
+    """Do the same for a qcow2 that stands on others, named from the top down."""
+    qcow2.check_chain(files)
+    image = files[0]
     with tempfile.TemporaryDirectory(prefix="dpm-image-") as folder:
         raw = Path(folder, "disk.raw")
         raw.touch()
         log = Path(folder, "log")
         with log.open("wb") as sink:
             daemon = subprocess.Popen(
-                dying_with_us(_export_command(image, raw, writable=writable, backing=backing)),
+                dying_with_us(_export_command(files, raw, writable=writable)),
                 stdin=subprocess.DEVNULL,
                 stdout=sink,
                 stderr=sink,
@@ -110,8 +117,8 @@ def _mounted(raw: Path) -> bool:
         return True
 
 
-def _export_command(image: Path, raw: Path, *, writable: bool, backing: Path | None) -> list[str]:
-    node = {"node-name": "disk", **qcow2.blockdev(image, writable=writable, backing=backing)}
+def _export_command(files: Sequence[Path], raw: Path, *, writable: bool) -> list[str]:
+    node = {"node-name": "disk", **qcow2.chain(files, writable=writable)}
     return [
         "qemu-storage-daemon",
         *("--blockdev", json.dumps(node)),

@@ -24,13 +24,14 @@ if TYPE_CHECKING:
 _DESCRIPTION = """\
 An HMC with a machine in DPM mode: the Web Services API over HTTPS, to work against with nova-dpm,
 zhmc or anything else that uses zhmcclient. Its partitions boot nothing; they only change their
-status. It ends with Ctrl-C."""
+status. With --boot they are guests in QEMU. It ends with Ctrl-C, and the guests with it."""
 
 _EXAMPLES = """\
 examples:
   dpm-lab hmc
   dpm-lab hmc --machine z13 --port 6794 --latency 0.1 -v
   dpm-lab hmc --fault 'POST /api/partitions/.*/operations/start status status=409 reason=2 times=3'
+  dpm-lab hmc --boot --disks /var/tmp/disks
   dpm-lab hmc --fault 'POST /api/cpcs/.*/partitions drop-after'
 
 faults: 'METHOD URI KIND [name=value ...]'; METHOD and URI are regular expressions for the whole of
@@ -131,6 +132,18 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         metavar="NAME=SECONDS",
         help="how long something takes; more than once; '--duration list' lists all",
     )
+    parser.add_argument(
+        "--boot",
+        action="store_true",
+        help="a started partition is a guest in QEMU, booted from the LUN that its HBA or its"
+        " storage volume leads to (default: it only changes its status)",
+    )
+    parser.add_argument(
+        "--disks",
+        type=Path,
+        metavar="DIR",
+        help="with --boot: the storage subsystem's folder (default: 'disks' in --folder)",
+    )
     parser.add_argument("--log", type=Path, metavar="FILE", help="write the requests to a file")
     parser.add_argument(
         "-v", "--verbose", action="store_true", help="show the requests on standard error"
@@ -148,6 +161,7 @@ def run(args: argparse.Namespace) -> int:
     from dpm_lab.hmc.machines.machine import Machine, names
     from dpm_lab.hmc.server import HmcServer
     from dpm_lab.hmc.wire.files import SECRET, write_new
+    from dpm_lab.storage import Storage
 
     if args.list:
         for name in names():
@@ -166,6 +180,8 @@ def run(args: argparse.Namespace) -> int:
     behaviour = Behaviour.parse(args.behaviour)
     times = dict(text.partition("=")[::2] for text in args.duration)
     durations(times)
+    if args.disks is not None and not args.boot:
+        raise UsageError("--disks without --boot: say --boot, too")
     faults = [Fault.parse(text) for text in args.fault]
     with contextlib.ExitStack() as stack:
         folder = args.folder
@@ -196,6 +212,7 @@ def run(args: argparse.Namespace) -> int:
             durations=times,
             users_file=args.users,
             keep=args.keep,
+            storage=Storage(args.disks or folder / "disks") if args.boot else None,
         )
         for fault in faults:
             hmc.control.add_fault(fault)

@@ -11,10 +11,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TextIO
 
+from dpm_lab.guests.qemu.running import Running
 from dpm_lab.hmc.api import users
 from dpm_lab.hmc.api.behaviour import Behaviour
 from dpm_lab.hmc.api.users import User, Users
 from dpm_lab.hmc.control import Control, Desk
+from dpm_lab.hmc.guests import Make, StorageGuests
 from dpm_lab.hmc.machines import reading
 from dpm_lab.hmc.machines.machine import Machine
 from dpm_lab.hmc.wire import certificates
@@ -23,6 +25,7 @@ from dpm_lab.hmc.wire.keeper import Keeper
 from dpm_lab.hmc.wire.listener import Listener
 from dpm_lab.hmc.wire.service import Service
 from dpm_lab.hmc.wire.sessions import Sessions
+from dpm_lab.storage import Storage
 
 HOST = "127.0.0.1"
 USERID = "labuser"
@@ -45,6 +48,8 @@ class HmcServer:
         users_file: YAML, what users may do and see (`dpm_lab.hmc.api.users.read`)
         keep: whether certificates and all that is on the machines stay in `folder`, for an HMC
             that is started again with it
+        storage: the disks that partitions boot from, as guests in QEMU; None: they boot nothing
+        make_guest: makes a guest; for tests
 
     Raises:
         MachineError: a machine is not there or not right
@@ -69,6 +74,8 @@ class HmcServer:
         durations: Mapping[str, Any] | None = None,
         users_file: Path | None = None,
         keep: bool = False,
+        storage: Storage | None = None,
+        make_guest: Make = Running,
     ) -> None:
         self.machines = reading.read_all(machines or ("z16",))
         self.host = host
@@ -91,6 +98,10 @@ class HmcServer:
             durations=durations,
         )
         self.service.latency = latency
+        self._guests: StorageGuests | None = None
+        if storage is not None:
+            self._guests = StorageGuests(self.service.tree, storage, make_guest)
+            self.service.tree.guests = self._guests
         self.desk = Desk(self.service)
         self.control = Control(self.desk.call)
 
@@ -134,6 +145,8 @@ class HmcServer:
         Handler(client, self.service.answer, self.desk.answer, self.token)
 
     def close(self) -> None:
-        """Stop listening, cut all connections, remove what is temporary."""
+        """Stop listening, cut all connections, end all guests, remove what is temporary."""
         self.service.close()
+        if self._guests is not None:
+            self._guests.close()
         self._stack.close()

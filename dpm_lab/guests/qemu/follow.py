@@ -49,7 +49,7 @@ class BootError(GuestError):
     """A guest did not get through its boot, or through a command."""
 
 
-class _Tail:
+class Tail:
     """Reads what was added to a file since the last time; the file may not be there yet."""
 
     def __init__(self, path: Path) -> None:
@@ -108,7 +108,7 @@ class Follower:
         self._progress = progress
         self._limit = limit
         self._start = time.monotonic()
-        self._tail = _Tail(machine.console_log)
+        self._tail = Tail(machine.console_log)
         self._console = Console()
         self._reader = Reader()
         self._received = 0

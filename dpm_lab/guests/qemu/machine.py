@@ -87,7 +87,7 @@ def command(machine: Machine) -> list[str]:
     A network backend of its own for each NIC. With a config drive it is ``restrict=on``: the guest
     can talk to QEMU's side of that network and to nothing else.
     """
-    words = [machine.program, "-name", "nova-dpm", *_accelerator(machine.cpu)]
+    words = [machine.program, "-name", "nova-dpm", *accelerator(machine.cpu)]
     words += ["-smp", str(machine.smp), "-m", str(machine.memory)]
     words += ["-sandbox", SANDBOX] if machine.sandbox else []
     # A guest that reboots would start all over; it ends here instead, as one that panics does.
@@ -129,7 +129,8 @@ def has_kvm() -> bool:
     return platform.machine() == "s390x" and os.access("/dev/kvm", os.W_OK)
 
 
-def _accelerator(cpu: str) -> list[str]:
+def accelerator(cpu: str) -> list[str]:
+    """Return the options for the processors: this machine's own where they can be had."""
     if has_kvm():
         return ["-machine", "s390-ccw-virtio,accel=kvm", "-cpu", "host"]
     return ["-machine", "s390-ccw-virtio,accel=tcg", "-cpu", cpu]

@@ -99,7 +99,7 @@ def prepared(
         else:
             service = stack.enter_context(metadata.serving(told, request.ssh_port))
         machine = machine_for(request, folder, log, interactive=interactive)
-        machine = replace(machine, program=program, sandbox=_has_sandbox(program))
+        machine = replace(machine, program=program, sandbox=has_sandbox(program))
         yield machine, service, folder
 
 
@@ -158,7 +158,8 @@ def _make_overlay(request: Request, disk: Path) -> None:
         raise BootError(f"{request.image}: no overlay can be made: {answer.errors}")
 
 
-def _has_sandbox(program: str) -> bool:
+def has_sandbox(program: str) -> bool:
+    """Whether this QEMU can have the kernel refuse it what it has no need of."""
     # A QEMU that was built without libseccomp knows no such option.
     command = [program, "-sandbox", qemu.SANDBOX, "-version"]
     return not ask(command).code

@@ -16,6 +16,7 @@ from dpm_lab.hmc.api.tree import Tree
 def obstacle(tree: Tree, path: Path) -> str | None:
     """Return what stops a path, None where it works. Zoning comes before masking on the way."""
     kinds = {barrier.kind for barrier in tree.barriers if barrier.stops(path)}
+    kinds |= {found} if (found := tree.guests.obstacle(path)) is not None else set()
     return "zoning" if "zoning" in kinds else "masking" if kinds else None
 
 

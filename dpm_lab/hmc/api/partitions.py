@@ -246,6 +246,10 @@ def start(call: Call) -> Accepted:
             rest = tree.behaviour.lack_of_resources
             raise
         loaded = not spoilt and _is_loaded(tree, partition)
+        if loaded and tree.guests.boot:
+            # It is active when the guest says so.
+            tree.guests.start(partition)
+            return {}
         after = tree.behaviour.after_start
         settling.settle(tree, partition, Status.ACTIVE if loaded else Status.PAUSED, status, after)
         return {}
@@ -325,6 +329,7 @@ def stop(call: Call) -> Accepted:
     partition.properties["status"] = Status.STOPPING
 
     def done() -> dict[str, Any]:
+        tree.guests.stop(partition)
         settling.settle(tree, partition, Status.STOPPED, before, tree.behaviour.after_stop)
         return {}
 
@@ -337,9 +342,19 @@ def stop(call: Call) -> Accepted:
 
 
 def restart(call: Call) -> Accepted:
-    """PSW Restart, Start Dump Program, SCSI Dump: a job that leaves the partition as it is."""
+    """PSW Restart, Start Dump Program, SCSI Dump: a job that leaves the partition as it is.
+
+    Of a partition that is a guest, a PSW restart interrupts the processor.
+    """
     partition = _named(call)
     status = partition.properties["status"]
     if status not in STARTED:
         raise wrong_state(f"Partition {partition.name} has the status {status}")
-    return call.start(Work(call.path.rpartition("/")[2], dict, lambda: None))
+    operation = call.path.rpartition("/")[2]
+
+    def done() -> dict[str, Any]:
+        if operation == "psw-restart":
+            call.tree.guests.psw_restart(partition)
+        return {}
+
+    return call.start(Work(operation, done, lambda: None))

@@ -16,6 +16,7 @@ from typing import Any
 
 from dpm_lab.hmc.api.barriers import Barrier
 from dpm_lab.hmc.api.behaviour import Behaviour
+from dpm_lab.hmc.api.booting import Guests, NoGuests
 from dpm_lab.hmc.api.clock import Clock
 from dpm_lab.hmc.api.jobs import Jobs
 from dpm_lab.hmc.api.messages import OsMessages
@@ -102,6 +103,8 @@ class Tree:
         self.makers: dict[str, str] = {}
         #: Paths of the storage network that do not work.
         self.barriers: list[Barrier] = []
+        #: What started partitions are.
+        self.guests: Guests = NoGuests()
         #: Partitions whose status is about to change, with a token each.
         self.settling: dict[str, object] = {}
         self._machines: dict[str, Machine] = {machine.uri: machine for machine in machines}
@@ -127,6 +130,7 @@ class Tree:
 
         Numbers that were given out (WWPNs, MACs, object ids) are not given out again.
         """
+        self.guests.stop_all()
         self.clock.clear()
         self.jobs.reset()
         self.behaviour = self._behaviour

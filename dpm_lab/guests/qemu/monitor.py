@@ -1,0 +1,109 @@
+"""QEMU's monitor: commands go in, answers and events come out (``docs/interop/qmp-spec.rst``)."""
+
+from __future__ import annotations
+
+import json
+import select
+import socket
+import time
+from collections import deque
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from dpm_lab.errors import GuestError
+
+_PIECE = 2**16
+
+#: A busy machine may take some seconds until QEMU has come so far.
+_PATIENCE = 60.0
+
+
+class MonitorError(GuestError):
+    """QEMU refuses a command, or is gone."""
+
+
+class Monitor:
+    """Our end of the monitor: a socket that QEMU comes to. For one thread."""
+
+    def __init__(self, path: Path) -> None:
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(str(path))
+        self._listener.listen()
+        self._listener.settimeout(_PATIENCE)
+        self._connection: socket.socket | None = None
+        self._rest = b""
+        self._events: deque[dict[str, Any]] = deque()
+        self._open = False
+
+    def greet(self) -> None:
+        """Wait for QEMU, and begin.
+
+        Raises:
+            MonitorError: it does not come.
+        """
+        try:
+            self._connection, _ = self._listener.accept()
+        except TimeoutError:
+            raise MonitorError("QEMU does not open its monitor") from None
+        self._open = True
+        self.execute("qmp_capabilities")
+
+    def execute(self, command: str, **arguments: Any) -> Any:
+        """Have QEMU carry out a command; return what it answers.
+
+        Raises:
+            MonitorError: it refuses, or is gone.
+        """
+        words = {key.replace("_", "-"): value for key, value in arguments.items()}
+        return self.send(command, words)
+
+    def send(self, command: str, arguments: dict[str, Any]) -> Any:
+        """Do the same with arguments under the names that QEMU has for them."""
+        if self._connection is None:
+            raise MonitorError(f"{command}: the monitor is not open")
+        text = json.dumps({"execute": command, "arguments": arguments})
+        try:
+            self._connection.sendall(text.encode())
+        except OSError as error:
+            raise MonitorError(f"{command}: QEMU is gone: {error}") from error
+        deadline = time.monotonic() + _PATIENCE
+        while self._open and time.monotonic() < deadline:
+            for message in self._messages(1.0):
+                if "return" in message:
+                    return message["return"]
+                if "error" in message:
+                    raise MonitorError(f"{command}: {message['error']['desc']}")
+        raise MonitorError(f"{command}: QEMU does not answer")
+
+    def events(self, seconds: float) -> list[dict[str, Any]]:
+        """Return what has happened, having waited so long for it."""
+        if not self._events:
+            for _ in self._messages(seconds):
+                pass
+        found = list(self._events)
+        self._events.clear()
+        return found
+
+    def _messages(self, seconds: float) -> list[dict[str, Any]]:
+        """Return what has come that is no event; those are kept."""
+        if self._connection is None or not self._open:
+            time.sleep(min(seconds, 0.1))
+            return []
+        if not select.select([self._connection], [], [], seconds)[0]:
+            return []
+        data = b""
+        with suppress(ConnectionError):
+            data = self._connection.recv(_PIECE)
+        if not data:
+            self._open = False
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        found = [json.loads(line) for line in lines if line.strip()]
+        self._events.extend(message for message in found if "event" in message)
+        return [message for message in found if "event" not in message]
+
+    def close(self) -> None:
+        """Hang up."""
+        self._listener.close()
+        if self._connection is not None:
+            self._connection.close()

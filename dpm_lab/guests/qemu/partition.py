@@ -1,0 +1,108 @@
+"""The command line of QEMU for a partition whose devices come and go, and those devices.
+
+What is given at the start and what is plugged later is described the same way: QEMU's options take
+the JSON that its monitor takes. QEMU has no qeth card and no zfcp adapter: a NIC is a virtio NIC at
+the first of the three device numbers, and a LUN a virtio disk in a subchannel set of its own.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from dpm_lab.guests.disk import qcow2
+from dpm_lab.guests.qemu.machine import PROGRAM, RANDOM_DEVNO, SANDBOX, accelerator
+
+#: Where disks are: below it are devices that every guest has.
+_DISKS = 0x100
+
+CONSOLE, MONITOR = "console", "monitor"
+
+
+@dataclass(frozen=True)
+class Device:
+    """A device with what stands behind it.
+
+    Attributes:
+        name: its id
+        backend: what QEMU is told of the other side, a network or files
+    """
+
+    name: str
+    kind: Literal["netdev", "blockdev"]
+    backend: dict[str, Any]
+    device: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """What a partition has when it starts.
+
+    Attributes:
+        memory: MiB
+    """
+
+    memory: int
+    processors: int
+    devices: Sequence[Device]
+    program: str = PROGRAM
+    cpu: str = "max"
+    sandbox: bool = True
+
+
+def nic(devno: str, mac: str) -> Device:
+    """Return a NIC at a device number, in a network of its own that leads nowhere else."""
+    name = f"nic{devno}"
+    return Device(
+        name,
+        "netdev",
+        {"type": "user", "id": name, "restrict": True},
+        {"driver": "virtio-net-ccw", "id": f"d-{name}", "netdev": name, "mac": mac}
+        | {"devno": f"fe.0.{devno}"},
+    )
+
+
+def disk(number: int, files: Sequence[Path], *, boot: bool = False) -> Device:
+    """Return the disk that is the LUN `number`, of qcow2 files from the top down.
+
+    Args:
+        boot: whether the firmware loads from it
+    """
+    name = f"disk{number}"
+    device: dict[str, Any] = {"driver": "virtio-blk-ccw", "id": f"d-{name}", "drive": name}
+    device["devno"] = f"fe.3.{_DISKS + number:04x}"
+    if boot:
+        device["bootindex"] = 1
+    backend = {"node-name": name, **qcow2.chain(files, writable=True)}
+    return Device(name, "blockdev", backend, device)
+
+
+def made_up_mac(devno: str) -> str:
+    """Return the MAC that firmware chooses for a NIC at a device number: one of QEMU's range."""
+    return f"52:54:00:dd:{devno[:2]}:{devno[2:]}"
+
+
+def command(hardware: Hardware, folder: Path) -> list[str]:
+    """Return the command line; console and monitor are in `folder`.
+
+    A guest that reboots is loaded again from the same disk, with the parameters that are on it.
+    """
+    words = [hardware.program, "-name", "nova-dpm", *accelerator(hardware.cpu)]
+    words += ["-smp", str(hardware.processors), "-m", str(hardware.memory)]
+    words += ["-sandbox", SANDBOX] if hardware.sandbox else []
+    words += ["-nodefaults", "-display", "none"]
+    words += ["-chardev", f"file,id=console,path={_value(folder / CONSOLE)}"]
+    words += ["-device", "sclpconsole,chardev=console"]
+    words += ["-chardev", f"socket,id=monitor,path={_value(folder / MONITOR)}"]
+    words += ["-mon", "chardev=monitor,mode=control"]
+    words += ["-device", f"virtio-rng-ccw,devno={RANDOM_DEVNO}"]
+    for each in hardware.devices:
+        words += [f"-{each.kind}", json.dumps(each.backend), "-device", json.dumps(each.device)]
+    return words
+
+
+def _value(path: object) -> str:
+    return str(path).replace(",", ",,")

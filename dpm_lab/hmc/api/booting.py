@@ -1,0 +1,52 @@
+"""What a started partition is: something that only has a status, or a guest."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from dpm_lab.hmc.api.barriers import Path
+from dpm_lab.hmc.api.resources import Resource
+
+
+class Guests(Protocol):
+    """The guests of partitions. All is called with the lock of the resource tree held."""
+
+    @property
+    def boot(self) -> bool:
+        """Whether partitions boot: then their status follows the guest, not the job."""
+
+    def obstacle(self, path: Path) -> str | None:
+        """Return what stops a path in the storage subsystem: ``zoning``, ``masking``, or None."""
+
+    def start(self, partition: Resource) -> None:
+        """Boot a partition."""
+
+    def stop(self, partition: Resource) -> None:
+        """Switch a partition off."""
+
+    def psw_restart(self, partition: Resource) -> None:
+        """Have a partition's processor take a restart interrupt."""
+
+    def stop_all(self) -> None:
+        """Switch all off."""
+
+
+class NoGuests:
+    """Partitions that boot nothing; they only change their status."""
+
+    boot = False
+
+    def obstacle(self, path: Path) -> str | None:
+        """Return None: every LUN is there."""
+
+    def start(self, partition: Resource) -> None:
+        """Do nothing."""
+
+    def stop(self, partition: Resource) -> None:
+        """Do nothing."""
+
+    def psw_restart(self, partition: Resource) -> None:
+        """Do nothing."""
+
+    def stop_all(self) -> None:
+        """Do nothing."""

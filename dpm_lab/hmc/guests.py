@@ -1,0 +1,170 @@
+"""Partitions as guests in QEMU, with disks of the lab's storage subsystem."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+
+from dpm_lab.guests.qemu import emulator, prepare
+from dpm_lab.guests.qemu.partition import Device, Hardware, disk, made_up_mac, nic
+from dpm_lab.guests.qemu.running import ParametersOnDisk, Running, State, Teller
+from dpm_lab.hmc.api import attachments, fabric, fields
+from dpm_lab.hmc.api.barriers import Path
+from dpm_lab.hmc.api.resources import Resource
+from dpm_lab.hmc.api.statuses import Status
+from dpm_lab.hmc.api.tree import Tree
+from dpm_lab.progress import Progress
+from dpm_lab.storage import Lun, Storage
+
+#: NICs that a guest in QEMU can have: channel devices.
+_CARDS = frozenset({"osd", "iqd"})
+
+_STATUS = {
+    State.RUNS: Status.ACTIVE,
+    State.NOTHING_LOADED: Status.PAUSED,
+    State.HALTED: Status.PAUSED,
+    State.CRASHED: Status.TERMINATED,
+}
+
+#: Makes a guest: `Running`, or what stands in for it.
+Make = Callable[..., Running]
+
+
+class StorageGuests:
+    """The guests of one HMC; all but `close` is called with the lock of its tree held.
+
+    Args:
+        make: makes a guest
+        cpu: QEMU's name of the emulated processor
+    """
+
+    boot = True
+
+    def __init__(
+        self, tree: Tree, storage: Storage, make: Make = Running, cpu: str = "max"
+    ) -> None:
+        self._tree = tree
+        self._storage = storage
+        self._make = make
+        self._cpu = cpu
+        self._program = str(emulator.find(Progress(quiet=True)))
+        self._sandbox = prepare.has_sandbox(self._program)
+        self._guests: dict[str, Running] = {}
+        #: Those that were switched off and may not have ended yet.
+        self._ending: dict[str, Running] = {}
+
+    def obstacle(self, path: Path) -> str | None:
+        """Return why a host does not see a LUN."""
+        if path.target not in self._storage.targets:
+            return "zoning"
+        seen = self._storage.find(path.host, path.target, path.lun)
+        return "masking" if seen is None else None
+
+    def start(self, partition: Resource) -> None:
+        """Boot from the LUN that the first path that works leads to."""
+        self.stop(partition)
+        uri, properties = partition.uri, partition.properties
+        lun = self._boot_lun(partition)
+        hardware = Hardware(
+            memory=properties["initial-memory"],
+            processors=properties.get("ifl-processors") or properties.get("cp-processors") or 1,
+            devices=self._devices(partition, lun),
+            program=self._program,
+            cpu=self._cpu,
+            sandbox=self._sandbox,
+        )
+        on_disk = None
+        if lun is not None:
+            name = lun.name
+            on_disk = ParametersOnDisk(
+                self._storage.files(name),
+                lun.parameters,
+                lambda *texts: self._storage.note_parameters(name, *texts),
+            )
+        guest: Running
+
+        def mine() -> bool:
+            return self._guests.get(uri) is guest
+
+        def text(line: str) -> None:
+            with self._tree.lock:
+                if mine():
+                    self._tree.os_messages.add(uri, line)
+
+        def state(now: State) -> None:
+            with self._tree.lock:
+                if mine() and uri in self._tree.resources:
+                    self._tree.settling.pop(uri, None)
+                    properties["status"] = _STATUS[now]
+                    self._tree.changed()
+
+        def devices() -> Sequence[Device]:
+            with self._tree.lock:
+                return self._devices(partition, lun) if mine() else hardware.devices
+
+        guest = self._guests[uri] = self._make(
+            partition.name,
+            hardware,
+            Teller(text, state, devices),
+            disk=on_disk,
+            parameters=properties["boot-os-specific-parameters"],
+            before=self._ending.pop(uri, None),
+        )
+        guest.start()
+
+    def stop(self, partition: Resource) -> None:
+        """Switch off, whatever the guest is doing."""
+        guest = self._guests.pop(partition.uri, None)
+        if guest is not None:
+            guest.end()
+            self._ending[partition.uri] = guest
+
+    def psw_restart(self, partition: Resource) -> None:
+        """Interrupt the guest; one that has ended stays as it is."""
+        guest = self._guests.get(partition.uri)
+        if guest is not None:
+            guest.psw_restart()
+
+    def stop_all(self) -> None:
+        """Switch all off; they end soon."""
+        for uri, guest in self._guests.items():
+            guest.end()
+            self._ending[uri] = guest
+        self._guests.clear()
+
+    def close(self) -> None:
+        """Switch all off, and wait until they have ended. Without the lock."""
+        with self._tree.lock:
+            self.stop_all()
+            ending: list[threading.Thread] = list(self._ending.values())
+        for guest in ending:
+            guest.join()
+
+    def _boot_lun(self, partition: Resource) -> Lun | None:
+        for path in fabric.boot_paths(self._tree, partition):
+            if fabric.obstacle(self._tree, path) is None:
+                return self._storage.find(path.host, path.target, path.lun)
+        return None
+
+    def _devices(self, partition: Resource, boot: Lun | None) -> tuple[Device, ...]:
+        """Return what a partition has now: its NICs, and the LUNs that its hosts see."""
+        may_set_mac = self._tree.machine(partition).api_version >= fields.NIC_SINCE["mac-address"]
+        found = []
+        for each in partition.of("nic"):
+            if each.properties["type"] in _CARDS:
+                devno = each.properties["device-number"]
+                mac = each.properties["mac-address"] if may_set_mac else made_up_mac(devno)
+                found.append(nic(devno, mac))
+        wwpns = list(_hosts(self._tree, partition))
+        for lun in self._storage.seen_by(*wwpns):
+            is_boot = boot is not None and lun.number == boot.number
+            found.append(disk(lun.number, self._storage.files(lun.name), boot=is_boot))
+        return tuple(found)
+
+
+def _hosts(tree: Tree, partition: Resource) -> Iterator[str]:
+    for hba in partition.of("hba"):
+        yield hba.properties["wwpn"]
+    for uri in partition.properties.get("storage-group-uris", ()):
+        for resource in attachments.resources(tree.find(uri), partition):
+            yield resource.properties["world-wide-port-name"]

@@ -7,6 +7,7 @@ import select
 import socket
 import time
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -30,41 +31,41 @@ class Monitor:
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(str(path))
         self._listener.listen()
-        self._listener.settimeout(_PATIENCE)
+        self._listener.settimeout(0.2)
         self._connection: socket.socket | None = None
         self._rest = b""
         self._events: deque[dict[str, Any]] = deque()
         self._open = False
 
-    def greet(self) -> None:
+    def greet(self, alive: Callable[[], bool]) -> None:
         """Wait for QEMU, and begin.
+
+        Args:
+            alive: whether it can still come
 
         Raises:
             MonitorError: it does not come.
         """
-        try:
-            self._connection, _ = self._listener.accept()
-        except TimeoutError:
-            raise MonitorError("QEMU does not open its monitor") from None
-        self._open = True
-        self.execute("qmp_capabilities")
+        deadline = time.monotonic() + _PATIENCE
+        while alive() and time.monotonic() < deadline:
+            with suppress(TimeoutError):
+                self._connection, _ = self._listener.accept()
+                self._open = True
+                self.send("qmp_capabilities", {})
+                return
+        raise MonitorError("QEMU does not open its monitor")
 
-    def execute(self, command: str, **arguments: Any) -> Any:
+    def send(self, command: str, arguments: dict[str, Any]) -> Any:
         """Have QEMU carry out a command; return what it answers.
 
         Raises:
             MonitorError: it refuses, or is gone.
         """
-        words = {key.replace("_", "-"): value for key, value in arguments.items()}
-        return self.send(command, words)
-
-    def send(self, command: str, arguments: dict[str, Any]) -> Any:
-        """Do the same with arguments under the names that QEMU has for them."""
         if self._connection is None:
             raise MonitorError(f"{command}: the monitor is not open")
         text = json.dumps({"execute": command, "arguments": arguments})
         try:
-            self._connection.sendall(text.encode())
+            self._connection.sendall(text.encode() + b"\n")
         except OSError as error:
             raise MonitorError(f"{command}: QEMU is gone: {error}") from error
         deadline = time.monotonic() + _PATIENCE

@@ -184,7 +184,7 @@ class Running(threading.Thread):
             )
             stack.callback(_end, process)
             try:
-                monitor.greet()
+                monitor.greet(lambda: process.poll() is None and not self._closing.is_set())
             except MonitorError as error:
                 said = errors.read_text(errors="replace").strip()
                 raise MonitorError(f"{error}; it said: {said or 'nothing'}") from error

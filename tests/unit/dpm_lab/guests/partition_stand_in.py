@@ -1,0 +1,62 @@
+"""Stands in for QEMU: takes its options, speaks on its monitor, and does what a script says.
+
+The script is the file beside it, ``script``: a line each, ``text ...`` for the console, ``event
+{...}`` for the monitor, ``wait COMMAND`` until the monitor has had that command, ``stay``. What the
+monitor is told is written to ``orders``.
+"""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import socket
+import sys
+import time
+
+
+def main(arguments: list[str], folder: pathlib.Path) -> int:
+    """Run the script."""
+    paths = {
+        argument.split(",")[1]: pathlib.Path(argument.rpartition("path=")[2])
+        for argument in arguments
+        if "path=" in argument
+    }
+    connection = socket.socket(socket.AF_UNIX)
+    connection.connect(str(paths["id=monitor"]))
+    stream = connection.makefile("rw")
+    stream.write('{"QMP": {}}\n')
+    stream.flush()
+    (folder / "arguments").write_text(json.dumps(arguments))
+    seen: list[str] = []
+
+    def answer() -> None:
+        order = json.loads(stream.readline())
+        seen.append(order["execute"])
+        with (folder / "orders").open("a") as file:
+            file.write(json.dumps(order) + "\n")
+        refused = "refuse" in json.dumps(order)
+        reply = {"error": {"desc": "no such device"}} if refused else {"return": {}}
+        stream.write(json.dumps(reply) + "\n")
+        stream.flush()
+
+    answer()
+    with paths["id=console"].open("a") as text:
+        for line in (folder / "script").read_text().splitlines():
+            word, _, rest = line.partition(" ")
+            if word == "text":
+                text.write(rest + "\n")
+                text.flush()
+            elif word == "event":
+                stream.write(rest + "\n")
+                stream.flush()
+            elif word == "wait":
+                while rest not in seen:
+                    answer()
+            elif word == "stay":
+                while True:
+                    time.sleep(1)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:], pathlib.Path(__file__).parent))

@@ -1,0 +1,269 @@
+"""A partition's guest from its start to its end, with a stand-in for QEMU, and its disk."""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dpm_lab.guests.disk import bootrecord
+from dpm_lab.guests.disk.rawdisk import exported_chain
+from dpm_lab.guests.qemu.partition import Device, Hardware, command, disk, nic
+from dpm_lab.guests.qemu.running import ParametersOnDisk, Running, State, Teller
+from dpm_lab.storage import Storage
+from tests.unit.dpm_lab.guests import partition_stand_in, test_bootrecord
+from tests.unit.dpm_lab.guests.disks import create
+
+MAC = "0a:00:00:00:00:11"
+KERNEL = "text Linux version 6.1.0"
+PANIC = 'event {"event": "GUEST_PANICKED", "data": {"action": "poweroff"}}'
+HALT = 'event {"event": "SHUTDOWN", "data": {"guest": true, "reason": "guest-shutdown"}}'
+PATIENCE = 60.0
+
+
+class Machine:
+    """A guest whose QEMU does what a script says, and what it told."""
+
+    def __init__(self, folder: Path, *script: str, devices: Sequence[Device] = ()) -> None:
+        self.folder = folder
+        self.texts: list[str] = []
+        self.states: list[State] = []
+        self.wanted: Sequence[Device] = devices
+        self.plugged = threading.Event()
+        program = folder / "qemu"
+        source = Path(partition_stand_in.__file__).read_text()
+        program.write_text(f"#!{sys.executable}\n{source}")
+        program.chmod(0o755)
+        (folder / "script").write_text("\n".join(script))
+        hardware = Hardware(512, 1, tuple(devices), program=str(program), sandbox=False)
+        teller = Teller(self.texts.append, self.states.append, self._devices)
+        self.guest = Running("web", hardware, teller)
+
+    def _devices(self) -> Sequence[Device]:
+        return self.wanted
+
+    def run(self) -> Machine:
+        self.guest.start()
+        self.guest.join(PATIENCE)
+        assert not self.guest.is_alive()
+        return self
+
+    def orders(self) -> list[tuple[str, Any]]:
+        """What its monitor was told after the greeting."""
+        lines = (self.folder / "orders").read_text().splitlines()[1:]
+        return [(each["execute"], each["arguments"]) for each in map(json.loads, lines)]
+
+
+@pytest.mark.parametrize(
+    ("script", "state"),
+    [
+        (["text Using SCSI scheme.", PANIC], State.NOTHING_LOADED),
+        ([KERNEL, PANIC], State.CRASHED),
+        ([KERNEL, HALT], State.HALTED),
+        ([KERNEL], State.CRASHED),
+    ],
+)
+def test_what_has_become_of_a_guest_is_told(
+    tmp_path: Path, script: list[str], state: State
+) -> None:
+    machine = Machine(tmp_path, *script).run()
+
+    assert machine.states == [State.RUNS, state]
+    assert machine.texts == [line[5:] for line in script if line.startswith("text")]
+
+
+def test_a_guest_that_is_ended_tells_no_more_and_nothing_of_it_is_left(tmp_path: Path) -> None:
+    machine = Machine(tmp_path, KERNEL, "stay")
+    running = threading.Event()
+    machine.states = Told(running)
+    machine.guest = rebuilt(machine)
+    machine.guest.start()
+    assert running.wait(PATIENCE)
+
+    machine.guest.end()
+    machine.guest.join(PATIENCE)
+
+    assert machine.states == [State.RUNS]
+    assert not machine.guest.is_alive()
+    arguments = json.loads((tmp_path / "arguments").read_text())
+    monitor = next(a for a in arguments if a.startswith("socket,id=monitor"))
+    assert not Path(monitor.rpartition("path=")[2]).exists()
+
+
+class Told(list[State]):
+    """States; the first one of them is waited for."""
+
+    def __init__(self, event: threading.Event) -> None:
+        super().__init__()
+        self._event = event
+
+    def append(self, state: State) -> None:
+        super().append(state)
+        self._event.set()
+
+
+def rebuilt(machine: Machine) -> Running:
+    """Return the machine's guest anew, with what it tells now."""
+    teller = Teller(machine.texts.append, machine.states.append, lambda: machine.wanted)
+    hardware = Hardware(512, 1, (), program=str(machine.folder / "qemu"), sandbox=False)
+    return Running("web", hardware, teller)
+
+
+def test_devices_that_come_are_plugged_and_those_that_go_are_unplugged(tmp_path: Path) -> None:
+    old, new = nic("0001", MAC), disk(2, [tmp_path / "lun.qcow2"])
+    machine = Machine(tmp_path, KERNEL, "wait device_add", HALT, devices=[old])
+    machine.wanted = [new]
+
+    machine.run()
+
+    assert machine.orders() == [
+        ("device_del", {"id": "d-nic0001"}),
+        ("netdev_del", {"id": "nic0001"}),
+        ("blockdev-add", new.backend),
+        ("device_add", new.device),
+    ]
+
+
+def test_a_device_that_qemu_refuses_is_said_and_tried_once(tmp_path: Path) -> None:
+    bad, good = nic("refuse", MAC), nic("0004", MAC)
+    machine = Machine(tmp_path, KERNEL, "wait device_add", HALT)
+    machine.wanted = [bad]
+
+    def devices() -> Sequence[Device]:
+        calls.append(1)
+        return [bad] if len(calls) < 3 else [bad, good]
+
+    calls: list[int] = []
+    machine._devices = devices  # type: ignore[method-assign]
+    hardware = Hardware(512, 1, (), program=str(tmp_path / "qemu"), sandbox=False)
+    machine.guest = Running(
+        "web", hardware, Teller(machine.texts.append, machine.states.append, devices)
+    )
+
+    machine.run()
+
+    assert [order for order, _ in machine.orders()] == ["netdev_add", "netdev_add", "device_add"]
+    assert "QEMU: netdev_add: no such device" in machine.texts
+
+
+def test_a_psw_restart_is_an_interrupt(tmp_path: Path) -> None:
+    machine = Machine(tmp_path, KERNEL, "wait inject-nmi", HALT)
+    machine.guest.psw_restart()
+
+    assert machine.run().orders() == [("inject-nmi", {})]
+
+
+def test_a_guest_begins_when_the_one_before_has_ended(tmp_path: Path) -> None:
+    go = threading.Event()
+    before = threading.Thread(target=go.wait, args=(PATIENCE,))
+    before.start()
+    machine = Machine(tmp_path, KERNEL, HALT)
+    machine.guest._before = before
+    machine.guest.start()
+
+    assert machine.states == []
+    go.set()
+    machine.guest.join(PATIENCE)
+
+    assert machine.states == [State.RUNS, State.HALTED]
+
+
+def test_a_qemu_that_does_not_start_says_why(tmp_path: Path) -> None:
+    machine = Machine(tmp_path)
+    (tmp_path / "qemu").write_text("#!/bin/sh\necho 'no such machine' >&2\nexit 1\n")
+
+    machine.run()
+
+    assert machine.states == [State.NOTHING_LOADED]
+    assert "no such machine" in machine.texts[0]
+
+
+# -- parameters on the disk
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> Storage:
+    image = create(tmp_path / "image.qcow2")
+    with exported_chain([image], writable=True) as raw, raw.open("r+b") as file:
+        file.write(test_bootrecord.disk("root=x").getvalue())
+    made = Storage(tmp_path / "disks")
+    made.create_from_image("boot", image)
+    return made
+
+
+def on_disk(storage: Storage) -> ParametersOnDisk:
+    lun = storage.lun("boot")
+    return ParametersOnDisk(
+        storage.files("boot"),
+        lun.parameters,
+        lambda *texts: storage.note_parameters("boot", *texts),
+    )
+
+
+def parameters(storage: Storage, change: Callable[[Any], object] = lambda _: None) -> str:
+    with exported_chain(storage.files("boot"), writable=True) as raw, raw.open("r+b") as file:
+        change(file)
+        return bootrecord.parameters(file)
+
+
+def test_parameters_are_appended_and_taken_out_again(storage: Storage) -> None:
+    disk_parameters = on_disk(storage)
+
+    disk_parameters.append("0001,0;")
+    assert parameters(storage) == "root=x 0001,0;"
+    disk_parameters.restore()
+
+    assert parameters(storage) == "root=x"
+    assert storage.lun("boot").parameters == ()
+
+
+@pytest.mark.parametrize(("text", "made"), [("0004,1;", "root=x 0004,1;"), ("=all=new", "all=new")])
+def test_what_a_start_before_has_left_is_replaced(storage: Storage, text: str, made: str) -> None:
+    on_disk(storage).append("=0001,0;")
+
+    on_disk(storage).append(text)
+
+    assert parameters(storage) == made
+    on_disk(storage).restore()
+    assert parameters(storage) == "root=x"
+
+
+def test_what_zipl_has_written_since_stays(storage: Storage) -> None:
+    left = on_disk(storage)
+    left.append("0001,0;")
+    parameters(storage, lambda file: bootrecord.set_parameters(file, "root=y"))
+
+    left.restore()
+
+    assert parameters(storage) == "root=y"
+    on_disk(storage).append("0004,1;")
+    assert parameters(storage) == "root=y 0004,1;"
+
+
+# -- the command line
+
+
+def test_devices_are_at_their_numbers(tmp_path: Path) -> None:
+    files = [tmp_path / "top.qcow2", tmp_path / "image.qcow2"]
+    hardware = Hardware(1024, 2, [nic("0a00", MAC), disk(3, files, boot=True)])
+
+    words = command(hardware, tmp_path)
+
+    options = [json.loads(word) for word in words if word.startswith("{")]
+    network, card, node, block = options
+    assert (network["restrict"], card["devno"], card["mac"]) == (True, "fe.0.0a00", MAC)
+    assert (block["devno"], block["bootindex"], block["drive"]) == ("fe.3.0103", 1, "disk3")
+    assert node["backing"]["file"] == {
+        "driver": "file",
+        "filename": str(files[1]),
+        "read-only": True,
+    }
+    assert node["backing"]["backing"] is None
+    assert words[words.index("-m") + 1] == "1024"
+    assert words[words.index("-smp") + 1] == "2"
+    assert "-no-reboot" not in words

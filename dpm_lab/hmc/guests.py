@@ -34,18 +34,18 @@ class StorageGuests:
     """The guests of one HMC; all but `close` is called with the lock of its tree held.
 
     Args:
-        make: makes a guest
+        make: makes a guest (default: one in QEMU)
         cpu: QEMU's name of the emulated processor
     """
 
     boot = True
 
     def __init__(
-        self, tree: Tree, storage: Storage, make: Make = Running, cpu: str = "max"
+        self, tree: Tree, storage: Storage, make: Make | None = None, cpu: str = "max"
     ) -> None:
         self._tree = tree
         self._storage = storage
-        self._make = make
+        self._make = make or Running
         self._cpu = cpu
         self._program = str(emulator.find(Progress(quiet=True)))
         self._sandbox = prepare.has_sandbox(self._program)

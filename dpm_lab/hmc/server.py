@@ -9,14 +9,12 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TextIO
+from typing import TYPE_CHECKING, Any, Self, TextIO
 
-from dpm_lab.guests.qemu.running import Running
 from dpm_lab.hmc.api import users
 from dpm_lab.hmc.api.behaviour import Behaviour
 from dpm_lab.hmc.api.users import User, Users
 from dpm_lab.hmc.control import Control, Desk
-from dpm_lab.hmc.guests import Make, StorageGuests
 from dpm_lab.hmc.machines import reading
 from dpm_lab.hmc.machines.machine import Machine
 from dpm_lab.hmc.wire import certificates
@@ -25,7 +23,10 @@ from dpm_lab.hmc.wire.keeper import Keeper
 from dpm_lab.hmc.wire.listener import Listener
 from dpm_lab.hmc.wire.service import Service
 from dpm_lab.hmc.wire.sessions import Sessions
-from dpm_lab.storage import Storage
+
+if TYPE_CHECKING:
+    from dpm_lab.hmc.guests import Make, StorageGuests
+    from dpm_lab.storage import Storage
 
 HOST = "127.0.0.1"
 USERID = "labuser"
@@ -49,7 +50,7 @@ class HmcServer:
         keep: whether certificates and all that is on the machines stay in `folder`, for an HMC
             that is started again with it
         storage: the disks that partitions boot from, as guests in QEMU; None: they boot nothing
-        make_guest: makes a guest; for tests
+        make_guest: makes a guest (default: one in QEMU)
 
     Raises:
         MachineError: a machine is not there or not right
@@ -75,7 +76,7 @@ class HmcServer:
         users_file: Path | None = None,
         keep: bool = False,
         storage: Storage | None = None,
-        make_guest: Make = Running,
+        make_guest: Make | None = None,
     ) -> None:
         self.machines = reading.read_all(machines or ("z16",))
         self.host = host
@@ -100,6 +101,9 @@ class HmcServer:
         self.service.latency = latency
         self._guests: StorageGuests | None = None
         if storage is not None:
+            # Late: an HMC whose partitions boot nothing does without all of it.
+            from dpm_lab.hmc.guests import StorageGuests
+
             self._guests = StorageGuests(self.service.tree, storage, make_guest)
             self.service.tree.guests = self._guests
         self.desk = Desk(self.service)

@@ -5,6 +5,8 @@ The guest is a stand-in; the real one is in ``tests/image``. The storage subsyst
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,12 +15,14 @@ from typing import Any, cast
 
 import pytest
 
+from dpm_lab.__main__ import main
 from dpm_lab.guests.qemu.partition import Hardware
 from dpm_lab.guests.qemu.running import ParametersOnDisk, Running, State, Teller
-from dpm_lab.hmc import HmcServer
+from dpm_lab.hmc import HmcProcess, HmcServer
 from dpm_lab.storage import TARGETS, Lun, Storage
 from tests import brisk
-from tests.hmc.lab.client import Lab, refused
+from tests.hmc.lab.client import Lab, refused, until
+from tests.unit.dpm_lab.guests import partition_stand_in
 
 PARAMETERS = "quiet 0001,0,0a0000000011;"
 
@@ -280,3 +284,29 @@ def test_all_guests_end_with_the_hmc_and_with_a_reset(tmp_path: Path) -> None:
         booting.lab.start(booting.partition(boot))
 
     assert guests[1].calls == ["start", "end", "join"]
+
+
+@pytest.mark.parametrize("end", ["close", "kill"])
+def test_a_guest_ends_with_the_hmc_whatever_ends_that(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: str
+) -> None:
+    partition_stand_in.put(tmp_path / "qemu-system-s390x", "text Linux version 6.1", "stay")
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    storage = Storage(tmp_path / "disks")
+    with HmcProcess("z13", options=("--boot", "--disks", str(storage.folder))) as hmc:
+        lab = Lab(hmc)
+        partition = Booting(lab, storage, []).partition(lun(storage))
+        lab.start(partition)
+        until(lambda: lab.status(partition) == "active")
+        guest = Path("/proc", (tmp_path / "pid").read_text())
+        assert guest.exists()
+        if end == "kill":
+            os.kill(hmc.pid, signal.SIGKILL)
+            until(lambda: not guest.exists() or "State:\tZ" in (guest / "status").read_text())
+
+    assert not guest.exists() or "State:\tZ" in (guest / "status").read_text()
+
+
+def test_a_folder_for_disks_goes_with_boot(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["hmc", "--disks", "somewhere"]) != 0
+    assert "say --boot, too" in capsys.readouterr().err

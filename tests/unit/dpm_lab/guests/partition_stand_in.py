@@ -8,14 +8,25 @@ monitor is told is written to ``orders``.
 from __future__ import annotations
 
 import json
+import os
 import pathlib
 import socket
 import sys
 import time
 
 
+def put(program: pathlib.Path, *script: str) -> None:
+    """Make the program, with its script beside it."""
+    source = pathlib.Path(__file__).read_text()
+    program.write_text(f"#!{sys.executable}\n{source}")
+    program.chmod(0o755)
+    (program.parent / "script").write_text("\n".join(script))
+
+
 def main(arguments: list[str], folder: pathlib.Path) -> int:
     """Run the script."""
+    if "-version" in arguments:
+        return 0
     paths = {
         argument.split(",")[1]: pathlib.Path(argument.rpartition("path=")[2])
         for argument in arguments
@@ -26,6 +37,7 @@ def main(arguments: list[str], folder: pathlib.Path) -> int:
     stream = connection.makefile("rw")
     stream.write('{"QMP": {}}\n')
     stream.flush()
+    (folder / "pid").write_text(str(os.getpid()))
     (folder / "arguments").write_text(json.dumps(arguments))
     seen: list[str] = []
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -36,10 +35,7 @@ class Machine:
         self.wanted: Sequence[Device] = devices
         self.plugged = threading.Event()
         program = folder / "qemu"
-        source = Path(partition_stand_in.__file__).read_text()
-        program.write_text(f"#!{sys.executable}\n{source}")
-        program.chmod(0o755)
-        (folder / "script").write_text("\n".join(script))
+        partition_stand_in.put(program, *script)
         hardware = Hardware(512, 1, tuple(devices), program=str(program), sandbox=False)
         teller = Teller(self.texts.append, self.states.append, self._devices)
         self.guest = Running("web", hardware, teller)
@@ -159,18 +155,23 @@ def test_a_psw_restart_is_an_interrupt(tmp_path: Path) -> None:
 
 
 def test_a_guest_begins_when_the_one_before_has_ended(tmp_path: Path) -> None:
-    go = threading.Event()
-    before = threading.Thread(target=go.wait, args=(PATIENCE,))
-    before.start()
     machine = Machine(tmp_path, KERNEL, HALT)
-    machine.guest._before = before
-    machine.guest.start()
+    before = threading.Thread(target=lambda: order.append("the one before"))
+    order: list[str] = []
 
-    assert machine.states == []
-    go.set()
-    machine.guest.join(PATIENCE)
+    def joined() -> None:
+        before.start()
+        threading.Thread.join(before)
 
-    assert machine.states == [State.RUNS, State.HALTED]
+    before.join = lambda timeout=None: joined()  # type: ignore[method-assign]
+    teller = Teller(order.append, order.append, lambda: ())
+    hardware = Hardware(512, 1, (), program=str(tmp_path / "qemu"), sandbox=False)
+    machine.guest = Running("web", hardware, teller, before=before)
+
+    machine.run()
+
+    assert order[0] == "the one before"
+    assert State.HALTED in order
 
 
 def test_a_qemu_that_does_not_start_says_why(tmp_path: Path) -> None:

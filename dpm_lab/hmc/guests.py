@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator, Sequence
 
 from dpm_lab.guests.qemu import emulator, prepare
@@ -50,8 +49,9 @@ class StorageGuests:
         self._program = str(emulator.find(Progress(quiet=True)))
         self._sandbox = prepare.has_sandbox(self._program)
         self._guests: dict[str, Running] = {}
-        #: Those that were switched off and may not have ended yet.
-        self._ending: dict[str, Running] = {}
+        #: Those that were switched off and have not ended yet, with what is called then.
+        self._ending: dict[Running, Callable[[], None]] = {}
+        self._closed = False
 
     def obstacle(self, path: Path) -> str | None:
         """Return why a host does not see a LUN."""
@@ -62,7 +62,9 @@ class StorageGuests:
 
     def start(self, partition: Resource) -> None:
         """Boot from the LUN that the first path that works leads to."""
-        self.stop(partition)
+        if self._closed:
+            return
+        self.stop(partition, lambda: None)
         uri, properties = partition.uri, partition.properties
         lun = self._boot_lun(partition)
         hardware = Hardware(
@@ -102,22 +104,32 @@ class StorageGuests:
             with self._tree.lock:
                 return self._devices(partition, lun) if mine() else hardware.devices
 
+        def ended() -> None:
+            with self._tree.lock:
+                if mine():
+                    del self._guests[uri]
+                then = self._ending.pop(guest, None)
+                if then is not None and uri in self._tree.resources:
+                    then()
+                    self._tree.changed()
+
         guest = self._guests[uri] = self._make(
             partition.name,
             hardware,
-            Teller(text, state, devices),
+            Teller(text, state, devices, ended),
             disk=on_disk,
             parameters=properties["boot-os-specific-parameters"],
-            before=self._ending.pop(uri, None),
         )
         guest.start()
 
-    def stop(self, partition: Resource) -> None:
-        """Switch off, whatever the guest is doing."""
+    def stop(self, partition: Resource, ended: Callable[[], None]) -> None:
+        """Switch off, whatever the guest is doing; its disks are free when it has ended."""
         guest = self._guests.pop(partition.uri, None)
-        if guest is not None:
-            guest.end()
-            self._ending[partition.uri] = guest
+        if guest is None:
+            ended()
+            return
+        self._ending[guest] = ended
+        guest.end()
 
     def psw_restart(self, partition: Resource) -> None:
         """Interrupt the guest; one that has ended stays as it is."""
@@ -127,16 +139,18 @@ class StorageGuests:
 
     def stop_all(self) -> None:
         """Switch all off; they end soon."""
-        for uri, guest in self._guests.items():
+        while self._guests:
+            _, guest = self._guests.popitem()
+            self._ending[guest] = lambda: None
             guest.end()
-            self._ending[uri] = guest
-        self._guests.clear()
 
     def close(self) -> None:
         """Switch all off, and wait until they have ended. Without the lock."""
         with self._tree.lock:
+            self._closed = True
             self.stop_all()
-            ending: list[threading.Thread] = list(self._ending.values())
+            ending = tuple(self._ending)
+        # A guest's thread takes the lock to tell what becomes of it.
         for guest in ending:
             guest.join()
 

@@ -25,9 +25,15 @@ class MonitorError(GuestError):
 
 
 class Monitor:
-    """Our end of the monitor: a socket that QEMU comes to. For one thread."""
+    """Our end of the monitor: a socket that QEMU comes to. For one thread.
 
-    def __init__(self, path: Path) -> None:
+    Args:
+        path: of the socket
+        gives_up: whether QEMU shall be waited for no longer; asked again and again
+    """
+
+    def __init__(self, path: Path, gives_up: Callable[[], bool] = lambda: False) -> None:
+        self._gives_up = gives_up
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(str(path))
         self._listener.listen()
@@ -47,7 +53,7 @@ class Monitor:
             MonitorError: it does not come.
         """
         deadline = time.monotonic() + _PATIENCE
-        while alive() and time.monotonic() < deadline:
+        while alive() and not self._gives_up() and time.monotonic() < deadline:
             with suppress(TimeoutError):
                 self._connection, _ = self._listener.accept()
                 self._open = True
@@ -69,8 +75,8 @@ class Monitor:
         except OSError as error:
             raise MonitorError(f"{command}: QEMU is gone: {error}") from error
         deadline = time.monotonic() + _PATIENCE
-        while self._open and time.monotonic() < deadline:
-            for message in self._messages(1.0):
+        while self._open and not self._gives_up() and time.monotonic() < deadline:
+            for message in self._messages(0.2):
                 if "return" in message:
                     return message["return"]
                 if "error" in message:

@@ -11,6 +11,7 @@ import queue
 import subprocess
 import tempfile
 import threading
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -48,11 +49,13 @@ class Teller:
         text: a line of its console
         state: that it has changed
         devices: which devices it shall have now
+        ended: that nothing of it is left; the last that is told
     """
 
     text: Callable[[str], None]
     state: Callable[[State], None]
     devices: Callable[[], Sequence[Device]]
+    ended: Callable[[], None]
 
 
 class ParametersOnDisk:
@@ -107,7 +110,6 @@ class Running(threading.Thread):
     Args:
         disk: what it boots from, where it has something
         parameters: what firmware appends to the kernel parameters there
-        before: the guest that had the disk before, and may not have ended yet
     """
 
     def __init__(
@@ -118,20 +120,19 @@ class Running(threading.Thread):
         *,
         disk: ParametersOnDisk | None = None,
         parameters: str = "",
-        before: threading.Thread | None = None,
     ) -> None:
         super().__init__(name=f"guest-{name}", daemon=True)
         self._hardware = hardware
         self._teller = teller
         self._disk = disk
         self._parameters = parameters
-        self._before = before
         self._orders: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._closing = threading.Event()
         self._devices = {each.name: each for each in hardware.devices}
         #: Devices that QEMU refused, so that they are not tried again and again.
         self._refused: dict[str, Device] = {}
         self._console = Console()
+        self._ran = False
         self._panicked = False
         self._halted = False
 
@@ -145,15 +146,16 @@ class Running(threading.Thread):
 
     def run(self) -> None:
         """Start QEMU, follow it, and put the disk's boot map right at the end."""
-        if self._before is not None:
-            self._before.join()
         try:
             state = self._prepared()
-        except (LabError, OSError) as error:
+        except Exception as error:  # noqa: BLE001 - the outermost boundary: a thread of many
+            if not isinstance(error, LabError | OSError):
+                traceback.print_exc()
             self._say(f"the lab cannot run the guest: {error}")
-            state = State.NOTHING_LOADED
+            state = State.CRASHED if self._ran else State.NOTHING_LOADED
         if not self._closing.is_set():
             self._teller.state(state)
+        self._teller.ended()
 
     def _prepared(self) -> State:
         if self._disk is not None:
@@ -173,7 +175,8 @@ class Running(threading.Thread):
         errors = folder / "qemu.log"
         tail = Tail(folder / CONSOLE)
         with contextlib.ExitStack() as stack:
-            monitor = stack.enter_context(contextlib.closing(Monitor(folder / MONITOR)))
+            monitor = Monitor(folder / MONITOR, self._closing.is_set)
+            stack.callback(monitor.close)
             sink = stack.enter_context(errors.open("wb"))
             process = subprocess.Popen(
                 dying_with_us(command(self._hardware, folder)),
@@ -184,10 +187,11 @@ class Running(threading.Thread):
             )
             stack.callback(_end, process)
             try:
-                monitor.greet(lambda: process.poll() is None and not self._closing.is_set())
+                monitor.greet(lambda: process.poll() is None)
             except MonitorError as error:
                 said = errors.read_text(errors="replace").strip()
                 raise MonitorError(f"{error}; it said: {said or 'nothing'}") from error
+            self._ran = True
             self._teller.state(State.RUNS)
             while process.poll() is None and not self._closing.is_set():
                 self._step(monitor, tail)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from dpm_lab.hmc.api.barriers import Path
@@ -21,8 +22,12 @@ class Guests(Protocol):
     def start(self, partition: Resource) -> None:
         """Boot a partition."""
 
-    def stop(self, partition: Resource) -> None:
-        """Switch a partition off."""
+    def stop(self, partition: Resource, ended: Callable[[], None]) -> None:
+        """Switch a partition off.
+
+        Args:
+            ended: is called when nothing of its guest is left, perhaps at once
+        """
 
     def psw_restart(self, partition: Resource) -> None:
         """Have a partition's processor take a restart interrupt."""
@@ -42,8 +47,9 @@ class NoGuests:
     def start(self, partition: Resource) -> None:
         """Do nothing."""
 
-    def stop(self, partition: Resource) -> None:
-        """Do nothing."""
+    def stop(self, partition: Resource, ended: Callable[[], None]) -> None:
+        """Call `ended`."""
+        ended()
 
     def psw_restart(self, partition: Resource) -> None:
         """Do nothing."""

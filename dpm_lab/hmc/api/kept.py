@@ -8,7 +8,7 @@ import json
 from typing import Any
 
 from dpm_lab.hmc.api.resources import Resource
-from dpm_lab.hmc.api.statuses import TRANSITIONAL
+from dpm_lab.hmc.api.statuses import RUNNING, TRANSITIONAL, Status
 from dpm_lab.hmc.api.tree import Tree
 from dpm_lab.hmc.errors import MachineError
 
@@ -35,7 +35,8 @@ def text(tree: Tree) -> str:
 def restore(tree: Tree, kept: str) -> None:
     """Give the HMC the resources of a text that `text` made.
 
-    A partition that was starting or stopping is stopped then: its job ended with the HMC.
+    A partition that was starting or stopping is stopped then: its job ended with the HMC. Where
+    partitions are guests, those ended with it as well, and all are stopped.
 
     Raises:
         MachineError: the text is of another form, or of other machines.
@@ -47,11 +48,12 @@ def restore(tree: Tree, kept: str) -> None:
         raise MachineError("what was kept of the HMC cannot be read") from error
     if form != _FORM or cpcs != [machine.cpc_object_id for machine in tree.machines]:
         raise MachineError("what was kept is of another machine, or of another version of the lab")
+    ended = RUNNING if tree.guests.boot else TRANSITIONAL
     with tree.lock:
         tree.resources.clear()
         for uri, kind, above, properties in whole["resources"]:
-            if kind == "partition" and properties["status"] in TRANSITIONAL:
-                properties["status"] = "stopped"
+            if kind == "partition" and properties["status"] in ended:
+                properties["status"] = Status.STOPPED
             parent = tree.resources[above] if above is not None else None
             made = tree.resources[uri] = Resource(uri, kind, properties, parent)
             if parent is not None:

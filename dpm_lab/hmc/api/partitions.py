@@ -329,9 +329,11 @@ def stop(call: Call) -> Accepted:
     partition.properties["status"] = Status.STOPPING
 
     def done() -> dict[str, Any]:
-        tree.guests.stop(partition)
-        settling.settle(tree, partition, Status.STOPPED, before, tree.behaviour.after_stop)
+        tree.guests.stop(partition, ended)
         return {}
+
+    def ended() -> None:
+        settling.settle(tree, partition, Status.STOPPED, before, tree.behaviour.after_stop)
 
     def undone() -> None:
         partition.properties["status"] = before

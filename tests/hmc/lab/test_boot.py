@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import signal
-import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,11 +37,11 @@ class Guest:
         *,
         disk: ParametersOnDisk | None,
         parameters: str,
-        before: threading.Thread | None,
     ) -> None:
         self.name, self.hardware, self.teller = name, hardware, teller
-        self.disk, self.parameters, self.before = disk, parameters, before
+        self.disk, self.parameters = disk, parameters
         self.calls: list[str] = []
+        self.lingers = False
 
     def start(self) -> None:
         self.calls.append("start")
@@ -52,6 +51,8 @@ class Guest:
 
     def end(self) -> None:
         self.calls.append("end")
+        if not self.lingers:
+            self.teller.ended()
 
     def join(self) -> None:
         self.calls.append("join")
@@ -158,7 +159,7 @@ def test_a_partition_is_a_guest_with_its_memory_processors_disk_and_nics(booting
     ]
     backend = guest.hardware.devices[1].backend
     assert backend["file"]["filename"] == str(booting.storage.files("boot")[0])
-    assert (guest.name, guest.parameters, guest.before) == ("web", PARAMETERS, None)
+    assert (guest.name, guest.parameters) == ("web", PARAMETERS)
     assert guest.disk is not None
 
 
@@ -218,9 +219,40 @@ def test_a_stop_ends_the_guest_and_it_is_heard_no_more(booting: Booting) -> None
     assert booting.lab.status(partition) == "stopped"
 
 
-def test_parameters_are_read_at_each_start_and_a_guest_waits_for_the_one_before(
-    booting: Booting,
+def test_a_partition_is_stopped_when_nothing_of_its_guest_is_left(booting: Booting) -> None:
+    partition = booting.partition(lun(booting.storage))
+    booting.lab.start(partition)
+    (guest,) = booting.guests
+    guest.teller.state(State.RUNS)
+    guest.lingers = True
+
+    booting.lab.stop(partition)
+
+    assert booting.lab.status(partition) == "stopping"
+    with refused(409, 1):
+        partition.delete()
+    guest.teller.ended()
+    assert booting.lab.status(partition) == "stopped"
+
+
+@pytest.mark.parametrize("state", [State.HALTED, State.CRASHED, State.NOTHING_LOADED])
+def test_a_partition_whose_guest_has_ended_by_itself_is_stopped(
+    booting: Booting, state: State
 ) -> None:
+    partition = booting.partition(lun(booting.storage))
+    booting.lab.start(partition)
+    (guest,) = booting.guests
+    guest.teller.state(state)
+    guest.teller.ended()
+    booting.lab.finish(partition.psw_restart(wait_for_completion=False))
+
+    booting.lab.stop(partition)
+
+    assert booting.lab.status(partition) == "stopped"
+    assert guest.calls == ["start"]
+
+
+def test_parameters_are_read_at_each_start(booting: Booting) -> None:
     partition = booting.partition(lun(booting.storage))
     booting.lab.start(partition)
     booting.guests[0].teller.state(State.RUNS)
@@ -232,7 +264,6 @@ def test_parameters_are_read_at_each_start_and_a_guest_waits_for_the_one_before(
 
     first, second = booting.guests
     assert (first.parameters, second.parameters) == (PARAMETERS, "0004,1;")
-    assert second.before is cast("Any", first)
 
 
 def test_a_psw_restart_interrupts_the_guest(booting: Booting) -> None:
@@ -282,8 +313,33 @@ def test_all_guests_end_with_the_hmc_and_with_a_reset(tmp_path: Path) -> None:
         booting.lab.control.reset()
         assert guests[0].calls == ["start", "end"]
         booting.lab.start(booting.partition(boot))
+        guests[1].lingers = True
 
     assert guests[1].calls == ["start", "end", "join"]
+
+
+def test_an_hmc_that_is_started_again_has_no_guests_and_says_so(tmp_path: Path) -> None:
+    storage, statuses = Storage(tmp_path / "disks"), []
+
+    def make(*args: Any, **fields: Any) -> Running:
+        return cast("Running", Guest(*args, **fields))
+
+    for boots in (True, True, False):
+        with HmcServer(
+            "z13",
+            folder=tmp_path,
+            keep=True,
+            storage=storage if boots else None,
+            make_guest=make,
+            durations=brisk.TIMES,
+        ) as hmc:
+            lab = Lab(hmc)
+            found = lab.cpc.partitions.list()
+            partition = found[0] if found else Booting(lab, storage, []).partition(lun(storage))
+            statuses.append(lab.status(partition))
+            hmc.control.set_properties(partition.uri, {"status": "active"})
+
+    assert statuses == ["stopped", "stopped", "active"]
 
 
 @pytest.mark.parametrize("end", ["close", "kill"])

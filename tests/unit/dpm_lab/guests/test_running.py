@@ -32,15 +32,23 @@ class Machine:
         self.folder = folder
         self.texts: list[str] = []
         self.states: list[State] = []
+        self.ended: list[bool] = []
         self.wanted: Sequence[Device] = devices
         self.plugged = threading.Event()
         program = folder / "qemu"
         partition_stand_in.put(program, *script)
         hardware = Hardware(512, 1, tuple(devices), program=str(program), sandbox=False)
-        teller = Teller(self.texts.append, self.states.append, self._devices)
-        self.guest = Running("web", hardware, teller)
+        self.guest = Running("web", hardware, self.teller())
 
-    def _devices(self) -> Sequence[Device]:
+    def teller(self) -> Teller:
+        return Teller(
+            self.texts.append,
+            self.states.append,
+            self.devices,
+            lambda: self.ended.append(True),
+        )
+
+    def devices(self) -> Sequence[Device]:
         return self.wanted
 
     def run(self) -> Machine:
@@ -70,6 +78,7 @@ def test_what_has_become_of_a_guest_is_told(
     machine = Machine(tmp_path, *script).run()
 
     assert machine.states == [State.RUNS, state]
+    assert machine.ended == [True]
     assert machine.texts == [line[5:] for line in script if line.startswith("text")]
 
 
@@ -85,6 +94,7 @@ def test_a_guest_that_is_ended_tells_no_more_and_nothing_of_it_is_left(tmp_path:
     machine.guest.join(PATIENCE)
 
     assert machine.states == [State.RUNS]
+    assert machine.ended == [True]
     assert not machine.guest.is_alive()
     arguments = json.loads((tmp_path / "arguments").read_text())
     monitor = next(a for a in arguments if a.startswith("socket,id=monitor"))
@@ -105,9 +115,8 @@ class Told(list[State]):
 
 def rebuilt(machine: Machine) -> Running:
     """Return the machine's guest anew, with what it tells now."""
-    teller = Teller(machine.texts.append, machine.states.append, lambda: machine.wanted)
     hardware = Hardware(512, 1, (), program=str(machine.folder / "qemu"), sandbox=False)
-    return Running("web", hardware, teller)
+    return Running("web", hardware, machine.teller())
 
 
 def test_devices_that_come_are_plugged_and_those_that_go_are_unplugged(tmp_path: Path) -> None:
@@ -135,11 +144,8 @@ def test_a_device_that_qemu_refuses_is_said_and_tried_once(tmp_path: Path) -> No
         return [bad] if len(calls) < 3 else [bad, good]
 
     calls: list[int] = []
-    machine._devices = devices  # type: ignore[method-assign]
-    hardware = Hardware(512, 1, (), program=str(tmp_path / "qemu"), sandbox=False)
-    machine.guest = Running(
-        "web", hardware, Teller(machine.texts.append, machine.states.append, devices)
-    )
+    machine.devices = devices  # type: ignore[method-assign]
+    machine.guest = rebuilt(machine)
 
     machine.run()
 
@@ -154,24 +160,50 @@ def test_a_psw_restart_is_an_interrupt(tmp_path: Path) -> None:
     assert machine.run().orders() == [("inject-nmi", {})]
 
 
-def test_a_guest_begins_when_the_one_before_has_ended(tmp_path: Path) -> None:
-    machine = Machine(tmp_path, KERNEL, HALT)
-    before = threading.Thread(target=lambda: order.append("the one before"))
-    order: list[str] = []
+def test_a_guest_is_ended_though_its_qemu_answers_nothing(tmp_path: Path) -> None:
+    # A stand-in that stays takes no orders.
+    machine = Machine(tmp_path, KERNEL, "stay")
+    asked = threading.Event()
 
-    def joined() -> None:
-        before.start()
-        threading.Thread.join(before)
+    def devices() -> Sequence[Device]:
+        asked.set()
+        return [nic("0001", MAC)]
 
-    before.join = lambda timeout=None: joined()  # type: ignore[method-assign]
-    teller = Teller(order.append, order.append, lambda: ())
-    hardware = Hardware(512, 1, (), program=str(tmp_path / "qemu"), sandbox=False)
-    machine.guest = Running("web", hardware, teller, before=before)
+    machine.devices = devices  # type: ignore[method-assign]
+    machine.guest = rebuilt(machine)
+    machine.guest.start()
+    assert asked.wait(PATIENCE)
+
+    machine.guest.end()
+    machine.guest.join(PATIENCE / 2)
+
+    assert not machine.guest.is_alive()
+    assert machine.ended == [True]
+
+
+@pytest.mark.parametrize(
+    ("fails", "state"), [("RUNS", State.NOTHING_LOADED), ("devices", State.CRASHED)]
+)
+def test_what_nobody_thought_of_ends_a_guest_and_is_told(
+    tmp_path: Path, fails: str, state: State
+) -> None:
+    machine = Machine(tmp_path, KERNEL, "stay")
+
+    def failing() -> Sequence[Device]:
+        raise KeyError("what nobody thought of")
+
+    if fails == "devices":
+        machine.devices = failing  # type: ignore[method-assign]
+    else:
+        (tmp_path / "qemu").unlink()
+        (tmp_path / "qemu").mkdir()
+    machine.guest = rebuilt(machine)
 
     machine.run()
 
-    assert order[0] == "the one before"
-    assert State.HALTED in order
+    assert machine.states[-1] == state
+    assert machine.ended == [True]
+    assert "the lab cannot run the guest" in machine.texts[-1]
 
 
 def test_a_qemu_that_does_not_start_says_why(tmp_path: Path) -> None:

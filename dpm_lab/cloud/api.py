@@ -6,12 +6,14 @@ import http.client
 import json
 import urllib.error
 import urllib.request
-from typing import Any
+from typing import Any, BinaryIO
 
 from dpm_lab.cloud.errors import ApiError
 from dpm_lab.cloud.place import REGION, Place
 
 _SECONDS = 60.0
+#: Glance answers when it has written a file, and made its checksums.
+_FILE_SECONDS = 600.0
 #: What is before the path of a request, and the version that is asked for.
 _ROOTS = {
     "keystone": "/v3",
@@ -49,9 +51,7 @@ class Api:
         """
         return self.send("POST", service, path, body)
 
-    def send(
-        self, method: str, service: str, path: str, body: Any = None, *, raw: bytes | None = None
-    ) -> Any:
+    def send(self, method: str, service: str, path: str, body: Any = None) -> Any:
         """Send a request, once more where the token is no longer good.
 
         Raises:
@@ -59,11 +59,10 @@ class Api:
         """
         self._token = self._token or self._logon()
         url = f"{self._place.url(service)}{_ROOTS[service]}{path}"
-        kind = "application/octet-stream" if raw is not None else "application/json"
-        headers = {"X-Auth-Token": self._token, "Content-Type": kind}
+        headers = {"X-Auth-Token": self._token, "Content-Type": "application/json"}
         if service in _VERSIONS:
             headers["OpenStack-API-Version"] = _VERSIONS[service]
-        content = raw if raw is not None else None if body is None else json.dumps(body).encode()
+        content = None if body is None else json.dumps(body).encode()
         try:
             return self._ask(method, url, headers, content)[1]
         except ApiError as error:
@@ -71,6 +70,19 @@ class Api:
                 raise
             self._token = self._logon()
             return self._ask(method, url, {**headers, "X-Auth-Token": self._token}, content)[1]
+
+    def send_file(self, service: str, path: str, file: BinaryIO) -> None:
+        """Send a file.
+
+        Raises:
+            ApiError: as `get` does.
+        """
+        self._token = self._logon()  # one that is good until it is sent
+        size = file.seek(0, 2)
+        file.seek(0)
+        headers = {"X-Auth-Token": self._token, "Content-Type": "application/octet-stream"}
+        url = f"{self._place.url(service)}{_ROOTS[service]}{path}"
+        self._ask("PUT", url, {**headers, "Content-Length": str(size)}, file, _FILE_SECONDS)
 
     def _logon(self) -> str:
         domain = {"name": "Default"}
@@ -87,11 +99,16 @@ class Api:
         return answered["X-Subject-Token"] or ""
 
     def _ask(
-        self, method: str, url: str, headers: dict[str, str], content: bytes | None
+        self,
+        method: str,
+        url: str,
+        headers: dict[str, str],
+        content: bytes | BinaryIO | None,
+        seconds: float = _SECONDS,
     ) -> tuple[http.client.HTTPMessage, Any]:
         request = urllib.request.Request(url, content, headers, method=method)
         try:
-            with self._opener.open(request, timeout=_SECONDS) as response:
+            with self._opener.open(request, timeout=seconds) as response:
                 text = response.read()
                 return response.headers, json.loads(text) if text else None
         except urllib.error.HTTPError as error:

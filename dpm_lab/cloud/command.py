@@ -30,6 +30,13 @@ examples:
   dpm-lab cloud down
 """
 
+_BOOTS = """\
+Servers are guests in QEMU; 'zhmc partition console' shows what they write. No DHCP or metadata
+agent runs."""
+_BOOTS_NOTHING = """\
+Partitions of the lab boot nothing, so the image is empty, and no DHCP or metadata agent runs:
+nobody would ask them. With 'up --boot' they are guests in QEMU."""
+
 _PORTS = ", ".join(f"{name}={port}" for name, port in PORTS.items())
 
 
@@ -53,7 +60,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "up",
         help="start it, or what is missing of it",
         description="Start the cloud, or what is missing of it. The first start makes it; what"
-        " --host, --machine and --port say then stays until 'down --purge'.",
+        " --host, --machine, --port and --boot say then stays until 'down --purge'.",
     )
     up.add_argument("--host", metavar="ADDRESS", help=f"all listen on it (default: {HOST})")
     up.add_argument(
@@ -65,6 +72,18 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         default=[],
         metavar="NAME=N",
         help=f"of a service; more than once (default: {_PORTS})",
+    )
+    up.add_argument(
+        "--boot",
+        action="store_true",
+        help="servers are guests in QEMU (default: partitions only change their status)",
+    )
+    up.add_argument(
+        "--image",
+        type=Path,
+        metavar="FILE",
+        help="with --boot: what becomes the image in Glance, a qcow2 of 'dpm-image build' (default:"
+        " the newest Debian image that it has made)",
     )
     up.add_argument("--quiet", action="store_true", help="show nothing but failures")
     down = actions.add_parser(
@@ -102,12 +121,18 @@ def run(args: argparse.Namespace) -> int:
 def _up(folder: Path, args: argparse.Namespace) -> int:
     from dpm_lab.cloud.machine import wiring
     from dpm_lab.cloud.start import Start
+    from dpm_lab.guests.disk import qcow2
 
     place = _place(folder, args)
+    image = None if args.image is None else args.image.expanduser().absolute()
+    if image is not None and not place.boot:
+        raise UsageError("--image without --boot: nothing boots in this cloud")
+    if image is not None:
+        qcow2.check(image)
     wiring(place.machine)
     progress = Progress(quiet=args.quiet)
     progress.line(f"a cloud in {folder}, on {place.host}, with machine {place.machine}")
-    Start(place, progress).run()
+    Start(place, progress, image).run()
     progress.line("up")
     if not args.quiet:
         _introduce(place)
@@ -117,11 +142,16 @@ def _up(folder: Path, args: argparse.Namespace) -> int:
 def _place(folder: Path, args: argparse.Namespace) -> Place:
     ports = _ports(args.port)
     if not Place.is_made(folder):
-        return Place.make(folder, args.host or HOST, args.machine or MACHINE, ports)
+        return Place.make(folder, args.host or HOST, args.machine or MACHINE, ports, boot=args.boot)
     place = Place.read(folder)
     chosen: dict[str, tuple[str | int | None, str | int]]
     chosen = {"--host": (args.host, place.host), "--machine": (args.machine, place.machine)}
     chosen |= {f"--port {name}": (port, place.ports[name]) for name, port in ports.items()}
+    if args.boot and not place.boot:
+        raise UsageError(
+            f"servers of the cloud in {folder} boot nothing; 'dpm-lab cloud down --purge' first, or"
+            " another --folder"
+        )
     for option, (asked, there) in chosen.items():
         if asked not in (None, there):
             raise UsageError(
@@ -158,8 +188,8 @@ def _introduce(place: Place) -> None:
         f"""
 Networks: provider (flat), vlan101, hipersockets. Flavors: dpm.small, dpm.big.
 Key: {place.of("key")}
-Partitions of the lab boot nothing, so the image is empty, and no DHCP or metadata agent runs:
-nobody would ask them. 'dpm-lab cloud status', 'logs', 'down', 'down --purge'.
+{_BOOTS if place.boot else _BOOTS_NOTHING}
+'dpm-lab cloud status', 'logs', 'down', 'down --purge'.
 This is for trying and testing: everybody on this machine reaches {place.host}."""
     )
 

@@ -6,7 +6,6 @@ lab alone says so.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -58,9 +57,6 @@ def write(place: Place, environment: Path) -> None:
     paste.symlink_to(environment / "etc/nova/api-paste.ini")
     for name in ("images", "lock", "nova-compute", "keystone"):
         place.of("state", name).mkdir(parents=True, exist_ok=True)
-    array = place.of("state", "array.json")
-    if not array.exists():
-        write_new(array, json.dumps({"volumes": {}}), SECRET)
 
 
 def text(sections: File) -> str:
@@ -307,12 +303,14 @@ def _cinder(place: Place, environment: Path) -> File:
         "fc": {
             "volume_driver": "dpm_lab.cloud.inside.volumes.LabFibreChannelDriver",
             "volume_backend_name": "fc",
-            "lab_array": place.of("state", "array.json"),
+            "lab_storage": place.storage,
         },
         "database": {"connection": place.database("cinder")},
         "keystone_authtoken": _asked(place, "cinder"),
         "service_user": {"send_service_user_token": "true", **_client(place, "cinder")},
         "nova": _client(place, "cinder"),
+        # By which it learns in which file Glance has an image.
+        "glance": _client(place, "cinder"),
         "oslo_concurrency": _locks(place),
     }
 

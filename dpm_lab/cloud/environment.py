@@ -77,8 +77,11 @@ def remove_others(path: Path) -> None:
             shutil.rmtree(old)
 
 
-def check_programs() -> None:
+def check_programs(*, boot: bool = False) -> None:
     """Check that Debian's programs are there.
+
+    Args:
+        boot: those that guests need, too
 
     Raises:
         CloudError: one is missing; says what to install.
@@ -88,8 +91,12 @@ def check_programs() -> None:
         "mariadb-install-db": "mariadb-server-core",
         "my_print_defaults": "mariadb-client-core",  # that mariadb-install-db runs
         "epmd": "rabbitmq-server",
+        "qemu-img": "qemu-utils",
         str(RABBITMQ): "rabbitmq-server",
     }
+    if boot:
+        wanted["qemu-system-s390x"] = "qemu-system-misc"
+        wanted["qemu-storage-daemon"] = "qemu-system-common"
     missing = sorted(
         {package for name, package in wanted.items() if not shutil.which(name, path=search_path())}
     )

@@ -85,6 +85,8 @@ class Place:
     host: str = HOST
     machine: str = MACHINE
     ports: Mapping[str, int] = field(default_factory=lambda: dict(PORTS))
+    #: Whether partitions are guests in QEMU.
+    boot: bool = False
 
     @classmethod
     def is_made(cls, folder: Path) -> bool:
@@ -101,7 +103,7 @@ class Place:
         try:
             settings = json.loads((folder / _SETTINGS).read_text(encoding="utf-8"))
             hidden = Secrets(**json.loads((folder / _SECRETS).read_text(encoding="utf-8")))
-            return cls(folder, hidden, settings["host"], settings["machine"], settings["ports"])
+            return cls(folder, hidden, **settings)
         except FileNotFoundError as error:
             raise CloudError(f"no cloud in {folder}; 'dpm-lab cloud up' makes one") from error
         except (ValueError, KeyError, TypeError) as error:
@@ -110,7 +112,9 @@ class Place:
             ) from error
 
     @classmethod
-    def make(cls, folder: Path, host: str, machine: str, ports: Mapping[str, int]) -> Place:
+    def make(
+        cls, folder: Path, host: str, machine: str, ports: Mapping[str, int], *, boot: bool = False
+    ) -> Place:
         """Make the folder of a new cloud.
 
         Args:
@@ -122,9 +126,9 @@ class Place:
         if folder.exists() and any(folder.iterdir()):
             raise CloudError(f"{folder} holds something that is no cloud; choose another --folder")
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        place = cls(folder, Secrets.new(), host, machine, {**default_ports(host), **ports})
+        place = cls(folder, Secrets.new(), host, machine, {**default_ports(host), **ports}, boot)
         write_new(folder / _SECRETS, json.dumps(asdict(place.secrets)), SECRET)
-        settings = {"host": host, "machine": machine, "ports": place.ports}
+        settings = {"host": host, "machine": machine, "ports": place.ports, "boot": boot}
         write_new(folder / _SETTINGS, json.dumps(settings, indent=1), PUBLIC)
         return place
 
@@ -154,6 +158,11 @@ class Place:
     def hmc_password(self) -> Path:
         """The file of the HMC's password."""
         return self.of("hmc", "password")
+
+    @property
+    def storage(self) -> Path:
+        """The folder of the lab's storage subsystem."""
+        return self.of("state", "storage")
 
     def purge(self) -> None:
         """Remove the folder."""

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from dpm_lab import cache
 from dpm_lab.cloud import answers, databases, environment
 from dpm_lab.cloud.answers import Answers
 from dpm_lab.cloud.place import Place
@@ -69,10 +70,12 @@ def _files(**variables: str) -> Callable[[Place], Mapping[str, str]]:
 
 
 def _hmc(place: Place) -> list[str]:
+    boot = ("--boot", "--disks", str(place.storage)) if place.boot else ()
     return [
         *(sys.executable, "-m", "dpm_lab", "hmc", "--keep", "--verbose"),
         *("--machine", place.machine, "--host", place.host, "--folder", str(place.of("hmc"))),
         *("--port", str(place.ports["hmc"]), "--stomp-port", str(place.ports["hmc-stomp"])),
+        *boot,
     ]
 
 
@@ -110,6 +113,8 @@ SERVICES: tuple[Service, ...] = (
         _hmc,
         answers.port("hmc"),
         (),
+        # Where QEMU may be kept.
+        lambda _place: {"XDG_CACHE_HOME": str(cache.folder().parent)},
     ),
     Service(
         "mariadb",
@@ -232,7 +237,7 @@ SERVICES: tuple[Service, ...] = (
     ),
     Service(
         "cinder-volume",
-        "Cinder with the lab's disk array",
+        "Cinder with the lab's storage",
         _program("cinder-volume", _CINDER),
         answers.cinder("cinder-volume"),
         (DATABASES, "rabbitmq"),

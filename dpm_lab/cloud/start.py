@@ -11,12 +11,14 @@ import time
 from collections.abc import Callable
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
+from pathlib import Path
 
 from dpm_lab.cloud import causes, configuration, databases, environment, processes, things
 from dpm_lab.cloud.api import Api, openrc
 from dpm_lab.cloud.errors import CloudError
 from dpm_lab.cloud.place import Place
 from dpm_lab.cloud.services import BY_NAME, DATABASES, SERVICES, USERS, Service
+from dpm_lab.guests.qemu import emulator
 from dpm_lab.hmc.wire.files import SECRET, write_new
 from dpm_lab.progress import Progress
 
@@ -35,11 +37,13 @@ class Start:
 
     Args:
         progress: is told what happens
+        image: the one that Glance shall have
     """
 
-    def __init__(self, place: Place, progress: Progress) -> None:
+    def __init__(self, place: Place, progress: Progress, image: Path | None = None) -> None:
         self._place = place
         self._progress = progress
+        self._image = image
         self._api = Api(place)
         self._abort = threading.Event()
         self._done = {name: threading.Event() for name in (*BY_NAME, DATABASES, USERS)}
@@ -77,7 +81,7 @@ class Start:
             if processes.runs(self._place, service.name) is None:
                 raise self._failure(service, "ended after it had answered")
         self._progress.line("all services answer")
-        made = things.make(self._place, self._api)
+        made = things.make(self._place, self._api, self._progress, self._image)
         self._progress.line(f"there are {made}")
 
     def _wait(self, futures: list[Future[None]]) -> None:
@@ -97,7 +101,9 @@ class Start:
 
     def _prepare(self) -> None:
         place = self._place
-        environment.check_programs()
+        environment.check_programs(boot=place.boot)
+        if place.boot:
+            emulator.find(self._progress)  # which may have to be fetched
         environment.make(self._progress)
         left = processes.sweep(place)
         if left:
@@ -123,15 +129,17 @@ class Start:
         for name, port in self._place.ports.items():
             if processes.runs(self._place, owners.get(name, name)):
                 continue
-            host = {"epmd": "127.0.0.1", "erlang": "0.0.0.0"}.get(name, self._place.host)
+            # RabbitMQ looks whether anybody has Erlang's port at any address, and then gives up
+            # (``rabbit_prelaunch_dist``, "dist_port_already_used").
+            host = {"epmd": "127.0.0.1", "erlang": ""}.get(name, self._place.host)
             with socket.socket() as probe:
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 try:
                     probe.bind((host, port))
                 except OSError as error:
                     raise CloudError(
-                        f"{name}: port {port} of {host}: {error.strerror}; choose another with"
-                        f" --port {name}=N or --host (both after 'down --purge')"
+                        f"{name}: port {port} of {host or 'any address'}: {error.strerror}; choose"
+                        f" another with --port {name}=N or --host (both after 'down --purge')"
                     ) from error
 
     # -- steps that are no services

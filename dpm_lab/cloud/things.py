@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, BinaryIO
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
+from dpm_lab import cache
 from dpm_lab.cloud.api import Api
 from dpm_lab.cloud.machine import wiring
 from dpm_lab.cloud.place import Place
+from dpm_lab.guests.disk import qcow2
 from dpm_lab.hmc.wire.files import PUBLIC, SECRET, write_new
+from dpm_lab.progress import Progress
 
 IMAGE = "debian-dpm"
 KEY = "dpm"
 VOLUME_TYPE = "fc"
 #: Processors, and memory in MiB.
 FLAVORS: Mapping[str, tuple[int, int]] = {"dpm.small": (1, 1024), "dpm.big": (4, 8192)}
-#: Partitions of the lab boot nothing, so there is nothing to boot in it.
-_IMAGE_BYTES = 1 << 20
+#: Those of a cloud whose partitions are guests: what Linux needs, of this machine's memory.
+BOOT_FLAVORS: Mapping[str, tuple[int, int]] = {"dpm.small": (1, 512), "dpm.big": (2, 1024)}
+#: Where partitions boot nothing, there is nothing to boot in the image.
+_EMPTY = bytes(1 << 20)
+#: The image's property that says what it was made of.
+_FILE = "dpm_lab_file"
+_NOTHING = "nothing"
 
 
 @dataclass(frozen=True)
@@ -40,48 +50,76 @@ NETWORKS = (
 )
 
 
-def make(place: Place, api: Api) -> str:
+def make(place: Place, api: Api, progress: Progress, image: Path | None = None) -> str:
     """Make what is missing. Return its names.
+
+    Args:
+        image: the one that Glance shall have; default: the newest of the cache where partitions
+            boot, and an empty one where they do not
 
     Raises:
         ApiError: a service refuses it.
     """
-    _image(api)
-    _flavors(api)
+    _image(place, api, progress, image)
+    flavors = BOOT_FLAVORS if place.boot else FLAVORS
+    _flavors(api, flavors)
     _networks(place, api)
     if VOLUME_TYPE not in _names(api.get("cinder", "/types")["volume_types"]):
         about = {"name": VOLUME_TYPE, "extra_specs": {"volume_backend_name": "fc"}}
         api.post("cinder", "/types", {"volume_type": about})
     _key(place, api)
     networks = (each.name for each in _wanted(place))
-    return ", ".join((IMAGE, *FLAVORS, *networks, VOLUME_TYPE, KEY))
+    return ", ".join((IMAGE, *flavors, *networks, VOLUME_TYPE, KEY))
 
 
 def _names(items: Iterable[Mapping[str, Any]]) -> set[str]:
     return {str(each["name"]) for each in items}
 
 
-def _image(api: Api) -> None:
-    found = api.get("glance", f"/images?name={IMAGE}")["images"]
-    if any(each["status"] == "active" for each in found):
+def newest_image() -> Path | None:
+    """Return the newest Debian image that `dpm-image build` has made and kept."""
+    found = cache.folder("images").glob(f"{IMAGE}-*.qcow2")
+    return max(found, key=lambda each: each.stat().st_mtime, default=None)
+
+
+def _image(place: Place, api: Api, progress: Progress, image: Path | None) -> None:
+    found = [
+        each
+        for each in api.get("glance", f"/images?name={IMAGE}")["images"]
+        if each["status"] == "active"
+    ]
+    there = found[0].get(_FILE) if found else None
+    if image is None and place.boot and there in (None, _NOTHING):
+        image = newest_image()
+        if image is None:
+            progress.line(
+                f"{IMAGE} is empty: 'dpm-image build debian' makes an image that boots, and"
+                " 'dpm-lab cloud up' then takes it"
+            )
+    if found and (image is None or there == image.name):
         return
-    made = api.post(
-        "glance",
-        "/images",
-        {
-            "name": IMAGE,
-            "disk_format": "raw",
-            "container_format": "bare",
-            "visibility": "public",
-            "hw_architecture": "s390x",
-        },
-    )
-    api.send("PUT", "glance", f"/images/{made['id']}/file", raw=bytes(_IMAGE_BYTES))
+    if image is None:
+        _new_image(api, _NOTHING, "raw", io.BytesIO(_EMPTY))
+    else:
+        qcow2.check(image)
+        progress.line(f"{image.name} becomes the image {IMAGE}")
+        with image.open("rb") as file:
+            _new_image(api, image.name, "qcow2", file)
+    # Volumes that were made of it stay.
+    for each in found:
+        api.send("DELETE", "glance", f"/images/{each['id']}")
 
 
-def _flavors(api: Api) -> None:
+def _new_image(api: Api, name: str, form: str, file: BinaryIO) -> None:
+    about = {"name": IMAGE, "disk_format": form, "container_format": "bare", _FILE: name}
+    about |= {"visibility": "public", "hw_architecture": "s390x"}
+    made = api.post("glance", "/images", about)
+    api.send_file("glance", f"/images/{made['id']}/file", file)
+
+
+def _flavors(api: Api, flavors: Mapping[str, tuple[int, int]]) -> None:
     there = _names(api.get("nova", "/flavors")["flavors"])
-    for name, (processors, memory) in FLAVORS.items():
+    for name, (processors, memory) in flavors.items():
         if name not in there:
             about = {"name": name, "vcpus": processors, "ram": memory, "disk": 0}
             api.post("nova", "/flavors", {"flavor": about})

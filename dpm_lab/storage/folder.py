@@ -7,10 +7,13 @@ a new overlay. A file is removed when no LUN and no snapshot stands on it any mo
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 from dpm_lab.guests.disk import qcow2
 from dpm_lab.process import ask, run
@@ -27,6 +30,9 @@ from dpm_lab.storage.state import (
     read,
 )
 
+#: The formats of images that are taken and given.
+Format = Literal["qcow2", "raw"]
+
 
 class Storage:
     """The storage subsystem in a folder; more than one process may use it at a time."""
@@ -37,6 +43,7 @@ class Storage:
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder).absolute()
         self._layers = self.folder / "luns"
+        self._images = self.folder / "images"
 
     # -- what there is
 
@@ -78,7 +85,11 @@ class Storage:
 
     def size(self, name: str) -> int:
         """Return a LUN's size in bytes."""
-        return _size(self.files(name)[0])
+        return self.lun(name).size
+
+    def has_image(self, key: str) -> bool:
+        """Whether an image is kept here."""
+        return self._image(key).exists()
 
     # -- LUNs
 
@@ -87,19 +98,59 @@ class Storage:
         with self._new(name) as state:
             return self._add(state, name, None, size)
 
-    def create_from_image(self, name: str, image: Path, size: int | None = None) -> Lun:
-        """Make a LUN that has the content of a qcow2, which has to stay where it is.
+    def create_from_image(
+        self,
+        name: str,
+        image: Path | None,
+        size: int | None = None,
+        *,
+        keep_as: str | None = None,
+        form: Format = "qcow2",
+    ) -> Lun:
+        """Make a LUN that has the content of an image.
+
+        A qcow2 that is not kept has to stay where it is. One that is kept is linked into the folder
+        where that can be, and copied otherwise; a raw one is converted. It goes with the last LUN
+        that stands on it.
 
         Args:
+            image: not needed where it is kept already
             size: bytes; default: the image's
+            keep_as: the name that it is kept under, which stands for its content
 
         Raises:
             LabError: it is no qcow2 that stands alone
             StorageError: the image is larger than that
         """
-        qcow2.check(image)
         with self._new(name) as state:
-            return self._add(state, name, str(image.resolve()), size)
+            backing = str(self._kept(image, keep_as, form))
+            return self._add(state, name, backing, size)
+
+    def put_image(self, name: str, image: Path | None, *, keep_as: str, form: Format) -> None:
+        """Give a LUN the content of an image, and nothing of what it had.
+
+        Raises:
+            InUseError: a guest has it open
+            LabError: as of `create_from_image`
+        """
+        with changing(self.folder) as state:
+            lun = state.lun(name)
+            self._check_idle(lun)
+            backing = str(self._kept(image, keep_as, form))
+            layer = self._make_layer(state, name, backing, lun.size)
+            state.put(lun, layer=layer, parameters=())
+            self._sweep(state)
+
+    def write_to(self, name: str, file: Path, form: Format) -> None:
+        """Copy what a LUN has to a file of its own.
+
+        Raises:
+            InUseError: a guest has it open
+        """
+        with changing(self.folder) as state:
+            lun = state.lun(name)
+            self._check_idle(lun)
+            run(["qemu-img", "convert", "-f", "qcow2", "-O", form, self._layers / lun.layer, file])
 
     def clone(self, source: str, name: str, size: int | None = None) -> Lun:
         """Make a LUN that has the content of another one as it is now.
@@ -142,6 +193,7 @@ class Storage:
             if size < present:
                 raise StorageError(f"LUN {name} has {present} bytes, which is more than {size}")
             run(["qemu-img", "resize", "-q", "-f", "qcow2", path, str(size)])
+            state.put(lun, size=size)
 
     # -- snapshots
 
@@ -204,8 +256,36 @@ class Storage:
     def _add(self, state: State, name: str, backing: str | None, size: int | None) -> Lun:
         number = state.free_number()
         layer = self._make_layer(state, name, backing, size)
-        lun = state.luns[name] = Lun(name, number, layer)
+        lun = state.luns[name] = Lun(name, number, layer, _size(self._layers / layer))
         return lun
+
+    def _image(self, key: str) -> Path:
+        return self._images / f"{check_name(key)}.qcow2"
+
+    def _kept(self, image: Path | None, key: str | None, form: Format) -> Path:
+        """Return the qcow2 of an image."""
+        kept = self._image(key) if key is not None else None
+        if kept is not None and kept.exists():
+            return kept.resolve()
+        if image is None:
+            raise StorageError(f"the storage has no image {key!r}")
+        if kept is None:
+            qcow2.check(image)
+            return image.resolve()
+        self._images.mkdir(exist_ok=True)
+        new = kept.with_suffix(".new")
+        new.unlink(missing_ok=True)
+        if form == "raw":
+            run(["qemu-img", "convert", "-f", "raw", "-O", "qcow2", image, new])
+        else:
+            _link(image, new)
+        try:
+            qcow2.check(new)
+        except BaseException:
+            new.unlink()
+            raise
+        new.replace(kept)
+        return kept.resolve()
 
     def _make_layer(self, state: State, name: str, backing: str | None, size: int | None) -> str:
         if backing is not None:
@@ -245,6 +325,10 @@ class Storage:
         for file in self._layers.glob("*.qcow2"):
             if file.name not in state.layers:
                 file.unlink()
+        used = set(state.layers.values())
+        for file in self._images.glob("*"):
+            if str(file.resolve()) not in used:
+                file.unlink()
 
 
 def _snapshot(state: State, name: str) -> str:
@@ -252,6 +336,14 @@ def _snapshot(state: State, name: str) -> str:
         return state.snapshots[name]
     except KeyError:
         raise NoSuchLunError(f"the storage has no snapshot {name!r}") from None
+
+
+def _link(source: Path, new: Path) -> None:
+    """Have a file under a second name, by which it stays when the first one goes."""
+    try:
+        os.link(source.resolve(), new)
+    except OSError:  # another file system, or one without such links
+        shutil.copyfile(source, new)
 
 
 def _size(path: Path) -> int:

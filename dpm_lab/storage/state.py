@@ -44,6 +44,7 @@ class Lun:
     Attributes:
         number: what a Cinder connection calls ``target_lun``
         layer: the file in the folder that is written to
+        size: bytes
         masked: WWPNs of hosts that see it
         parameters: kernel parameters of its boot map, where firmware has changed them: those that
             zipl wrote, and what firmware made of them
@@ -52,6 +53,7 @@ class Lun:
     name: str
     number: int
     layer: str
+    size: int
     masked: tuple[str, ...] = ()
     parameters: tuple[str, ...] = ()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -16,6 +15,7 @@ from dpm_lab.cloud.place import Place
 from dpm_lab.cloud.services import SERVICES
 from dpm_lab.cloud.start import Start
 from dpm_lab.progress import Progress
+from dpm_lab.storage import Storage
 
 #: Seconds that anything may take on a machine that does a lot besides.
 LIMIT = 300.0
@@ -49,6 +49,7 @@ class User:
             compute_default_microversion="2.96",
             block_storage_default_microversion="3.71",
         )
+        self.storage = Storage(place.storage)
         self.image: Any = self.sdk.image.find_image("debian-dpm")
         self.flavor: Any = self.sdk.compute.find_flavor("dpm.small")
 
@@ -182,21 +183,19 @@ class User:
         return None
 
     def seen_by(self, volume: str) -> list[str]:
-        """Return the WWPNs to which the array shows a volume."""
-        array = json.loads(self.place.of("state", "array.json").read_text(encoding="utf-8"))
-        return list(array["volumes"][volume]["seen-by"])
+        """Return the WWPNs to which the storage shows a volume."""
+        return list(self.storage.lun(f"volume-{volume}").masked)
 
     def left_behind(self) -> dict[str, list[str]]:
-        """Return what the servers of the cloud occupy on HMC, array, Placement and Neutron."""
+        """Return what the servers of the cloud occupy on HMC, storage, Placement and Neutron."""
         with self.hmc() as cpc:
             partitions = [each.name for each in cpc.partitions.list()]
             console = cpc.manager.client.consoles.console
             groups = [each.name for each in console.storage_groups.list()]
-        array = json.loads(self.place.of("state", "array.json").read_text(encoding="utf-8"))
         found = {
             "partitions": partitions,
             "storage groups": groups,
-            "volumes shown": [name for name, each in array["volumes"].items() if each["seen-by"]],
+            "volumes shown": [each.name for each in self.storage.luns() if each.masked],
             "attachments": [each["id"] for each in self._attachments()],
             "ports": [each.id for each in self.sdk.network.ports() if each.device_id],
             "allocations": self._allocations(),

@@ -100,7 +100,9 @@ def test_a_program_that_is_missing_is_named_with_its_package(
     monkeypatch.setattr(environment, "search_path", lambda: str(tmp_path))
     monkeypatch.setattr(environment, "RABBITMQ", tmp_path / "rabbitmq-server")
 
-    with pytest.raises(CloudError, match="mariadb-client-core mariadb-server-core rabbitmq-server"):
+    with pytest.raises(
+        CloudError, match="mariadb-client-core mariadb-server-core qemu-utils rabbitmq-server"
+    ):
         environment.check_programs()
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from pathlib import Path
 
 import pytest
 
+from dpm_lab import cache
 from dpm_lab.__main__ import main
-from dpm_lab.cloud import command, configuration
+from dpm_lab.cloud import command, configuration, things
 from dpm_lab.cloud.api import openrc
 from dpm_lab.cloud.environment import variables
 from dpm_lab.cloud.errors import CloudError
@@ -154,6 +156,58 @@ def test_a_cloud_keeps_its_address_until_it_is_purged(
     assert main(words) == 2
 
     assert f"has --host {HOST}; 'dpm-lab cloud down --purge' first" in capsys.readouterr().err
+
+
+def test_a_cloud_whose_servers_boot_does_so_until_it_is_purged(tmp_path: Path) -> None:
+    made = Place.make(tmp_path / "cloud", HOST, MACHINE, PORTS, boot=True)
+
+    found = Place.read(made.folder)
+
+    assert found.boot
+    words = BY_NAME["hmc"].command(found)
+    assert words[words.index("--boot") + 1 :] == ["--disks", str(found.storage)]
+
+
+def test_a_cloud_whose_servers_boot_nothing_stays_one(
+    place: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "--boot" not in BY_NAME["hmc"].command(place)
+
+    assert main(["cloud", "--folder", str(place.folder), "up", "--boot"]) == 2
+    assert "'dpm-lab cloud down --purge' first" in capsys.readouterr().err
+    assert main(["cloud", "--folder", str(place.folder), "up", "--image", "x.qcow2"]) == 2
+    assert "--image without --boot" in capsys.readouterr().err
+
+
+def test_an_image_that_is_no_qcow2_is_refused_before_anything_starts(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    image = tmp_path / "image.qcow2"
+    image.write_text("a thesis")
+
+    words = ["--folder", str(tmp_path / "cloud"), "up", "--boot", "--image", str(image)]
+    assert main(["cloud", *words]) != 0
+
+    assert "not qcow2" in capsys.readouterr().err
+    assert not (tmp_path / "cloud" / "log").exists()
+
+
+def test_the_newest_image_of_the_cache_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert things.newest_image() is None
+    images = cache.folder("images")
+    images.mkdir(parents=True)
+    for age, name in (
+        (0, "rhel-dpm-1.qcow2"),
+        (2, "debian-dpm-1.qcow2"),
+        (1, "debian-dpm-0.qcow2"),
+    ):
+        (images / name).touch()
+        os.utime(images / name, (1000 - age, 1000 - age))
+
+    assert things.newest_image() == images / "debian-dpm-0.qcow2"
 
 
 @pytest.mark.parametrize("text", ["nova", "nova=", "nova=0", "nova=65536", "swift=8080", "nova=x"])

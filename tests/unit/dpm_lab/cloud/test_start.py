@@ -39,10 +39,10 @@ def place(tmp_path: Path) -> Iterator[Place]:
 @pytest.fixture
 def run(place: Place, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
     """Return a function that starts a cloud of given services, and returns what it said."""
-    monkeypatch.setattr(environment, "check_programs", lambda: None)
+    monkeypatch.setattr(environment, "check_programs", lambda **_: None)
     monkeypatch.setattr(environment, "make", lambda _progress: tmp_path)
     monkeypatch.setattr(databases, "prepare", lambda _place: None)
-    monkeypatch.setattr(things, "make", lambda _place, _api: "things")
+    monkeypatch.setattr(things, "make", lambda *_: "things")
 
     def started(*services: Service) -> str:
         everything = {each.name: each for each in services}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -231,3 +232,96 @@ def test_another_process_sees_the_same_and_a_damaged_folder_says_so(storage: Sto
 
     with pytest.raises(StorageError, match="damaged"):
         storage.luns()
+
+
+# -- images that are kept
+
+
+def test_an_image_that_is_kept_is_there_when_its_own_file_is_gone_and_goes_with_its_last_lun(
+    storage: Storage, image: Path
+) -> None:
+    storage.create_from_image("boot", image, keep_as="an-image")
+    assert storage.has_image("an-image")
+    assert storage.files("boot")[1].stat().st_ino == image.stat().st_ino
+    image.unlink()
+
+    storage.create_from_image("other", None, 2 * MIB, keep_as="an-image")
+
+    assert content(storage, "other") == b"image"
+    storage.delete("boot")
+    assert storage.has_image("an-image")
+    storage.delete("other")
+    assert not storage.has_image("an-image")
+    assert list((storage.folder / "images").iterdir()) == []
+
+
+def test_an_image_on_another_file_system_is_copied(
+    storage: Storage, image: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuses(*_names: object) -> None:
+        raise OSError(errno.EXDEV, "another file system")
+
+    monkeypatch.setattr("os.link", refuses)
+
+    storage.create_from_image("boot", image, keep_as="an-image")
+
+    assert content(storage, "boot") == b"image"
+    assert storage.files("boot")[1].stat().st_ino != image.stat().st_ino
+
+
+def test_a_raw_image_is_converted(storage: Storage, tmp_path: Path) -> None:
+    raw = tmp_path / "image.raw"
+    # What it begins with says nothing: it is raw.
+    raw.write_bytes(b"QFI\xfb".ljust(MIB, b"\0"))
+
+    storage.create_from_image("boot", raw, keep_as="an-image", form="raw")
+
+    assert content(storage, "boot") == b"QFI\xfb\0"
+    assert storage.size("boot") == MIB
+
+
+def test_an_image_that_names_another_file_is_not_kept(storage: Storage, image: Path) -> None:
+    overlay = create(image.with_name("overlay.qcow2"), "-b", str(image), "-F", "qcow2", size="")
+
+    with pytest.raises(qcow2.NotSelfContainedError):
+        storage.create_from_image("boot", overlay, keep_as="an-image")
+
+    assert not storage.has_image("an-image")
+    assert list((storage.folder / "images").iterdir()) == []
+
+
+def test_an_image_that_is_neither_given_nor_kept_is_said_so(storage: Storage) -> None:
+    with pytest.raises(StorageError, match="no image 'an-image'"):
+        storage.create_from_image("boot", None, keep_as="an-image")
+
+
+def test_a_lun_can_get_another_image_and_stays_where_it_is(storage: Storage, image: Path) -> None:
+    before = storage.create("boot", 2 * MIB)
+    put(storage.files("boot"), b"guest")
+    storage.mask("boot", [HOST])
+    storage.note_parameters("boot", "root=x", "root=x 0001,0;")
+
+    storage.put_image("boot", image, keep_as="an-image", form="qcow2")
+
+    after = storage.lun("boot")
+    assert content(storage, "boot") == b"image"
+    assert (after.number, after.size, after.masked) == (before.number, 2 * MIB, (HOST,))
+    assert after.parameters == ()
+    assert len(list((storage.folder / "luns").iterdir())) == 1
+    with opened(storage.files("boot")[0]), pytest.raises(InUseError):
+        storage.put_image("boot", None, keep_as="an-image", form="qcow2")
+
+
+def test_a_lun_is_written_to_a_file_that_stands_alone(
+    storage: Storage, image: Path, tmp_path: Path
+) -> None:
+    storage.create_from_image("boot", image)
+    copy = tmp_path / "copy.qcow2"
+
+    storage.write_to("boot", copy, "qcow2")
+
+    qcow2.check(copy)
+    with exported_chain([copy]) as raw:
+        assert raw.read_bytes()[:5] == b"image"
+    with opened(storage.files("boot")[0]), pytest.raises(InUseError):
+        storage.write_to("boot", copy, "raw")

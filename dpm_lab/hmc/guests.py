@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path as FilePath
 
 from dpm_lab.guests.qemu import emulator, prepare
 from dpm_lab.guests.qemu.partition import Device, Hardware, disk, made_up_mac, nic
@@ -24,6 +26,9 @@ _STATUS = {
     State.HALTED: Status.PAUSED,
     State.CRASHED: Status.TERMINATED,
 }
+
+#: A socket's name has at most 107 bytes (unix(7)).
+_LONGEST_FOLDER = 107 - len("/dpm-guest-12345678/monitor")
 
 #: Makes a guest: `Running`, or what stands in for it.
 Make = Callable[..., Running]
@@ -52,6 +57,14 @@ class StorageGuests:
         #: Those that were switched off and have not ended yet, with what is called then.
         self._ending: dict[Running, Callable[[], None]] = {}
         self._closed = False
+        self._folder: FilePath | None = None
+
+    def work_in(self, folder: FilePath) -> None:
+        """Have the files of running guests in a folder, without those that a crash left there."""
+        shutil.rmtree(folder, ignore_errors=True)
+        if len(str(folder).encode()) <= _LONGEST_FOLDER:
+            folder.mkdir(mode=0o700)
+            self._folder = folder
 
     def obstacle(self, path: Path) -> str | None:
         """Return why a host does not see a LUN."""
@@ -119,6 +132,7 @@ class StorageGuests:
             Teller(text, state, devices, ended),
             disk=on_disk,
             parameters=properties["boot-os-specific-parameters"],
+            folder=self._folder,
         )
         guest.start()
 

@@ -133,6 +133,8 @@ class HmcServer:
         self.folder = self._folder or Path(
             self._stack.enter_context(tempfile.TemporaryDirectory(prefix="dpm-hmc-"))
         )
+        if self._guests is not None:
+            self._guests.work_in(self.folder / "guests")
         files = certificates.kept(self.folder, self.host) if self._keep else None
         files = files or certificates.make(self.folder, self.host)
         self.ca_file = files.ca

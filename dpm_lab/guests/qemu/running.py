@@ -110,6 +110,7 @@ class Running(threading.Thread):
     Args:
         disk: what it boots from, where it has something
         parameters: what firmware appends to the kernel parameters there
+        folder: where the files go that it has while it runs (default: that of temporary files)
     """
 
     def __init__(
@@ -120,12 +121,14 @@ class Running(threading.Thread):
         *,
         disk: ParametersOnDisk | None = None,
         parameters: str = "",
+        folder: Path | None = None,
     ) -> None:
         super().__init__(name=f"guest-{name}", daemon=True)
         self._hardware = hardware
         self._teller = teller
         self._disk = disk
         self._parameters = parameters
+        self._folder = folder
         self._orders: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._closing = threading.Event()
         self._devices = {each.name: each for each in hardware.devices}
@@ -164,7 +167,7 @@ class Running(threading.Thread):
             except bootrecord.BootRecordError as error:
                 self._say(f"the boot parameters are not appended: {error}")
         try:
-            with tempfile.TemporaryDirectory(prefix="dpm-guest-") as folder:
+            with tempfile.TemporaryDirectory(prefix="dpm-guest-", dir=self._folder) as folder:
                 return self._follow(Path(folder))
         finally:
             if self._disk is not None:

@@ -37,9 +37,10 @@ class Guest:
         *,
         disk: ParametersOnDisk | None,
         parameters: str,
+        folder: Path | None,
     ) -> None:
         self.name, self.hardware, self.teller = name, hardware, teller
-        self.disk, self.parameters = disk, parameters
+        self.disk, self.parameters, self.folder = disk, parameters, folder
         self.calls: list[str] = []
         self.lingers = False
 
@@ -361,6 +362,48 @@ def test_a_guest_ends_with_the_hmc_whatever_ends_that(
             until(lambda: not guest.exists() or "State:\tZ" in (guest / "status").read_text())
 
     assert not guest.exists() or "State:\tZ" in (guest / "status").read_text()
+
+
+def test_files_of_guests_are_in_the_folder_of_the_hmc_and_a_crash_leaves_none(
+    tmp_path: Path,
+) -> None:
+    left = tmp_path / "guests" / "dpm-guest-of-before"
+    left.mkdir(parents=True)
+    guests: list[Guest] = []
+
+    def make(*args: Any, **fields: Any) -> Running:
+        guests.append(Guest(*args, **fields))
+        return cast("Running", guests[-1])
+
+    storage = Storage(tmp_path / "disks")
+    with HmcServer(
+        "z13", folder=tmp_path, storage=storage, make_guest=make, durations=brisk.TIMES
+    ) as hmc:
+        booting = Booting(Lab(hmc), storage, guests)
+        booting.lab.start(booting.partition(lun(storage)))
+
+    assert [guest.folder for guest in guests] == [tmp_path / "guests"]
+    assert not left.exists()
+
+
+def test_a_folder_whose_name_is_too_long_for_a_socket_has_no_files_of_guests(
+    tmp_path: Path,
+) -> None:
+    guests: list[Guest] = []
+
+    def make(*args: Any, **fields: Any) -> Running:
+        guests.append(Guest(*args, **fields))
+        return cast("Running", guests[-1])
+
+    storage, folder = Storage(tmp_path / "disks"), tmp_path / ("x" * 100)
+    folder.mkdir()
+    with HmcServer(
+        "z13", folder=folder, storage=storage, make_guest=make, durations=brisk.TIMES
+    ) as hmc:
+        booting = Booting(Lab(hmc), storage, guests)
+        booting.lab.start(booting.partition(lun(storage)))
+
+    assert [guest.folder for guest in guests] == [None]
 
 
 def test_a_folder_for_disks_goes_with_boot(capsys: pytest.CaptureFixture[str]) -> None:

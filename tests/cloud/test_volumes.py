@@ -184,3 +184,14 @@ def test_a_rebuild_gives_a_volume_another_image(user: User, image: Any) -> None:
     assert (after.number, after.masked) == (before.number, before.masked)
     user.delete(server)
     user.nothing_is_left()
+
+
+def test_volumes_are_made_side_by_side(user: User, image: Any) -> None:
+    storage = user.sdk.block_storage
+
+    made = [storage.create_volume(size=1, name="test", image_id=image.id).id for _ in range(6)]
+
+    for volume in made:
+        until("volume", lambda each=volume: user.volume_status(each) == "available")  # type: ignore[misc]
+    numbers = {user.storage.lun(f"volume-{each}").number for each in made}
+    assert len(numbers) == len(made)

@@ -49,7 +49,7 @@ _BRIEF = 90
 #: Where a line is broken that does not end; the longest of a boot, the command line, has 4096.
 _LONGEST = 2**16
 
-_ESCAPES = re.compile(r"\x1b(\[[0-9;?]*[A-Za-z]|[()][A-B0-2]|[=>78c])|[\x00-\x08\x0b-\x1f]")
+_ESCAPES = re.compile(r"\x1b(\[[0-9;?]*[A-Za-z]|[()][A-B0-2]|[=>78cDEM])|[\x00-\x08\x0b-\x1f]")
 
 
 @dataclass(frozen=True)

@@ -45,6 +45,10 @@ def test_colours_and_carriage_returns_are_taken_out() -> None:
     assert clean("[\x1b[0;32m  OK  \x1b[0m] Reached target \x1b[0;1;39mx\x1b[0m.\r") == (
         "[  OK  ] Reached target x."
     )
+    # systemd's line about what is being waited for goes up again before each turn (ESC M).
+    assert clean("\x1bM\r\x1b[K[ ***  ] (4 of 5) Job x/start running") == (
+        "[ ***  ] (4 of 5) Job x/start running"
+    )
 
 
 @pytest.mark.parametrize(

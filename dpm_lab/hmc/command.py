@@ -144,6 +144,13 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         metavar="DIR",
         help="with --boot: the storage subsystem's folder (default: 'disks' in --folder)",
     )
+    parser.add_argument(
+        "--networks",
+        type=Path,
+        metavar="DIR",
+        help="run the networks behind the adapters' ports: sockets in this folder, which NICs of"
+        " guests lead to (default: each NIC is alone with QEMU's DHCP server)",
+    )
     parser.add_argument("--log", type=Path, metavar="FILE", help="write the requests to a file")
     parser.add_argument(
         "-v", "--verbose", action="store_true", help="show the requests on standard error"
@@ -213,6 +220,7 @@ def run(args: argparse.Namespace) -> int:
             users_file=args.users,
             keep=args.keep,
             storage=Storage(args.disks or folder / "disks") if args.boot else None,
+            networks=args.networks,
         )
         for fault in faults:
             hmc.control.add_fault(fault)

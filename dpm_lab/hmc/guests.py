@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import pathlib
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path as FilePath
 
 from dpm_lab.guests.qemu import emulator, prepare
-from dpm_lab.guests.qemu.partition import Device, Hardware, disk, made_up_mac, nic
+from dpm_lab.guests.qemu.partition import Cable, Device, Hardware, disk, made_up_mac, nic
 from dpm_lab.guests.qemu.running import ParametersOnDisk, Running, State, Teller
+from dpm_lab.hmc import cables
 from dpm_lab.hmc.api import attachments, fabric, fields
 from dpm_lab.hmc.api.barriers import Path
 from dpm_lab.hmc.api.resources import Resource
@@ -19,6 +20,9 @@ from dpm_lab.storage import Lun, Storage
 
 #: NICs that a guest in QEMU can have: channel devices.
 _CARDS = frozenset({"osd", "iqd"})
+
+#: As much of a NIC's id as a socket is named by: such names must be short.
+_SHORT = 8
 
 _STATUS = {
     State.RUNS: Status.ACTIVE,
@@ -40,26 +44,33 @@ class StorageGuests:
     Args:
         make: makes a guest (default: one in QEMU)
         cpu: QEMU's name of the emulated processor
+        networks: the folder of the networks that NICs lead to; None: they lead nowhere
     """
 
     boot = True
 
     def __init__(
-        self, tree: Tree, storage: Storage, make: Make | None = None, cpu: str = "max"
+        self,
+        tree: Tree,
+        storage: Storage,
+        make: Make | None = None,
+        cpu: str = "max",
+        networks: pathlib.Path | None = None,
     ) -> None:
         self._tree = tree
         self._storage = storage
         self._make = make or Running
         self._cpu = cpu
+        self._networks = networks.absolute() if networks is not None else None
         self._program = str(emulator.find(Progress(quiet=True)))
         self._sandbox = prepare.has_sandbox(self._program)
         self._guests: dict[str, Running] = {}
         #: Those that were switched off and have not ended yet, with what is called then.
         self._ending: dict[Running, Callable[[], None]] = {}
         self._closed = False
-        self._folder: FilePath | None = None
+        self._folder: pathlib.Path | None = None
 
-    def work_in(self, folder: FilePath) -> None:
+    def work_in(self, folder: pathlib.Path) -> None:
         """Have the files of running guests in a folder, without those that a crash left there."""
         shutil.rmtree(folder, ignore_errors=True)
         if len(str(folder).encode()) <= _LONGEST_FOLDER:
@@ -182,12 +193,20 @@ class StorageGuests:
             if each.properties["type"] in _CARDS:
                 devno = each.properties["device-number"]
                 mac = each.properties["mac-address"] if may_set_mac else made_up_mac(devno)
-                found.append(nic(devno, mac))
+                found.append(nic(devno, mac, self._cable(each)))
         wwpns = list(_hosts(self._tree, partition))
         for lun in self._storage.seen_by(*wwpns):
             is_boot = boot is not None and lun.number == boot.number
             found.append(disk(lun.number, self._storage.files(lun.name), boot=is_boot))
         return tuple(found)
+
+    def _cable(self, nic: Resource) -> Cable | None:
+        segment = cables.segment(self._tree, nic)
+        if self._networks is None or segment is None:
+            return None
+        segment.ask_for(self._networks)
+        end = segment.folder(self._networks) / nic.id[:_SHORT]
+        return Cable(end, segment.switch(self._networks))
 
 
 def _hosts(tree: Tree, partition: Resource) -> Iterator[str]:

@@ -23,6 +23,7 @@ from dpm_lab.hmc.wire.keeper import Keeper
 from dpm_lab.hmc.wire.listener import Listener
 from dpm_lab.hmc.wire.service import Service
 from dpm_lab.hmc.wire.sessions import Sessions
+from dpm_lab.network.process import SwitchProcess
 
 if TYPE_CHECKING:
     from dpm_lab.hmc.guests import Make, StorageGuests
@@ -51,11 +52,14 @@ class HmcServer:
             that is started again with it
         storage: the disks that partitions boot from, as guests in QEMU; None: they boot nothing
         make_guest: makes a guest (default: one in QEMU)
+        networks: the folder of the networks that NICs of guests lead to, whose switch this HMC
+            runs; None: they lead nowhere
 
     Raises:
         MachineError: a machine is not there or not right
         ControlError: there is no such behaviour or duration
         StartError: the port cannot be had
+        NetworkError: the networks cannot be had
     """
 
     def __init__(
@@ -77,6 +81,7 @@ class HmcServer:
         keep: bool = False,
         storage: Storage | None = None,
         make_guest: Make | None = None,
+        networks: Path | None = None,
     ) -> None:
         self.machines = reading.read_all(machines or ("z16",))
         self.host = host
@@ -88,6 +93,7 @@ class HmcServer:
         self._folder = folder
         self._keep = keep
         self._stack = contextlib.ExitStack()
+        self._networks = networks
         first = User(userid, self.password)
         initial = users.read(users_file, first) if users_file is not None else [first]
         sessions = Sessions(Users(initial), idle=idle, lifetime=lifetime)
@@ -104,7 +110,7 @@ class HmcServer:
             # Late: an HMC whose partitions boot nothing does without all of it.
             from dpm_lab.hmc.guests import StorageGuests
 
-            self._guests = StorageGuests(self.service.tree, storage, make_guest)
+            self._guests = StorageGuests(self.service.tree, storage, make_guest, networks=networks)
             self.service.tree.guests = self._guests
         self.desk = Desk(self.service)
         self.control = Control(self.desk.call)
@@ -135,6 +141,8 @@ class HmcServer:
         )
         if self._guests is not None:
             self._guests.work_in(self.folder / "guests")
+        if self._networks is not None:
+            self._stack.enter_context(SwitchProcess(self._networks))
         files = certificates.kept(self.folder, self.host) if self._keep else None
         files = files or certificates.make(self.folder, self.host)
         self.ca_file = files.ca

@@ -53,13 +53,32 @@ class Hardware:
     sandbox: bool = True
 
 
-def nic(devno: str, mac: str) -> Device:
-    """Return a NIC at a device number, in a network of its own that leads nowhere else."""
+@dataclass(frozen=True)
+class Cable:
+    """From a NIC to a switch: sockets of datagrams, a frame each.
+
+    Attributes:
+        end: the socket that QEMU makes
+        switch: the one that it sends to
+    """
+
+    end: Path
+    switch: Path
+
+
+def nic(devno: str, mac: str, cable: Cable | None = None) -> Device:
+    """Return a NIC at a device number; without a cable its network leads nowhere else."""
     name = f"nic{devno}"
+    backend: dict[str, Any] = {"type": "user", "id": name, "restrict": True}
+    if cable is not None:
+        backend = {"type": "dgram", "id": name} | {
+            "local": {"type": "unix", "path": str(cable.end)},
+            "remote": {"type": "unix", "path": str(cable.switch)},
+        }
     return Device(
         name,
         "netdev",
-        {"type": "user", "id": name, "restrict": True},
+        backend,
         {"driver": "virtio-net-ccw", "id": f"d-{name}", "netdev": name, "mac": mac}
         | {"devno": f"fe.0.{devno}"},
     )

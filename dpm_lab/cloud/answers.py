@@ -47,6 +47,15 @@ def web(name: str) -> Answers:
     return says
 
 
+def both(one: Answers, other: Answers) -> Answers:
+    """Two things answer."""
+
+    def do(place: Place, api: Api) -> bool:
+        return one(place, api) and other(place, api)
+
+    return do
+
+
 def runs(_place: Place, _api: Api) -> bool:
     """Nobody can ask it anything: that it runs has to be enough."""
     return True

@@ -30,12 +30,10 @@ examples:
   dpm-lab cloud down
 """
 
-_BOOTS = """\
-Servers are guests in QEMU; 'zhmc partition console' shows what they write. No DHCP or metadata
-agent runs."""
+_BOOTS = "Servers are guests in QEMU; 'zhmc partition console' shows what they write."
 _BOOTS_NOTHING = """\
-Partitions of the lab boot nothing, so the image is empty, and no DHCP or metadata agent runs:
-nobody would ask them. With 'up --boot' they are guests in QEMU."""
+Partitions of the lab boot nothing, so the image is empty. With 'up --boot' they are guests in
+QEMU."""
 
 _PORTS = ", ".join(f"{name}={port}" for name, port in PORTS.items())
 
@@ -200,18 +198,16 @@ def _in_colour() -> bool:
 
 def _down(folder: Path, args: argparse.Namespace) -> int:
     from dpm_lab.cloud import processes
-    from dpm_lab.cloud.services import SERVICES
+    from dpm_lab.cloud.end import end
 
     place = Place.read(folder)
     names = _names(args.service)
     if names and args.purge:
         raise UsageError("--purge removes all of it, not some services")
-    infrastructure = ("mariadb", "epmd", "rabbitmq", "hmc")
-    all_names = [each.name for each in SERVICES]
-    processes.stop(place, names or [each for each in all_names if each not in infrastructure])
-    if not names:
-        processes.stop(place, infrastructure)
-        processes.sweep(place)
+    if names:
+        processes.stop(place, names)
+    else:
+        end(place)
     if args.purge:
         place.purge()
     return 0
@@ -229,10 +225,11 @@ def _names(given: list[str]) -> list[str]:
 def _status(folder: Path, _args: argparse.Namespace) -> int:
     from dpm_lab.cloud import processes
     from dpm_lab.cloud.api import Api
-    from dpm_lab.cloud.services import SERVICES, Service
+    from dpm_lab.cloud.services import Service, here
 
     place = Place.read(folder)
     api = Api(place)
+    services = here()
 
     def row(service: Service) -> tuple[str, str, str, str, str, str]:
         process = processes.runs(place, service.name)
@@ -244,8 +241,8 @@ def _status(folder: Path, _args: argparse.Namespace) -> int:
         size = f"{processes.memory(place, service.name) // 1_000_000} MB"
         return (service.name, state, str(process.pid), f"{minutes} min", size, service.what)
 
-    with ThreadPoolExecutor(max_workers=len(SERVICES)) as pool:
-        rows = list(pool.map(row, SERVICES))
+    with ThreadPoolExecutor(max_workers=len(services)) as pool:
+        rows = list(pool.map(row, services))
     head = ("SERVICE", "STATE", "PID", "FOR", "MEMORY", "WHAT")
     widths = [max(len(each[at]) for each in (head, *rows)) for at in range(len(head))]
     for each in (head, *rows):

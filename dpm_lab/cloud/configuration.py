@@ -11,6 +11,7 @@ from pathlib import Path
 
 from dpm_lab.cloud.machine import Wiring, wiring
 from dpm_lab.cloud.place import COMPUTE_HOST, CONTROL_HOST, REGION, Place
+from dpm_lab.cloud.wires import networks
 from dpm_lab.hmc.wire.files import SECRET, write_new
 
 Value = str | int | Path | Sequence[str]
@@ -52,6 +53,8 @@ def write(place: Place, environment: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_new(path, text(sections), SECRET)
     write_new(place.of("etc", "rabbitmq.conf"), _rabbitmq(place), SECRET)
+    # Else it is nobody, who cannot read again what is in the cloud's folder.
+    write_new(place.of("etc", "neutron", "dnsmasq.conf"), "user=root\n", SECRET)
     paste = place.of("etc", "nova", "api-paste.ini")
     paste.unlink(missing_ok=True)
     paste.symlink_to(environment / "etc/nova/api-paste.ini")
@@ -86,6 +89,8 @@ def files(place: Place, environment: Path, wires: Wiring) -> Mapping[str, File]:
         "nova/compute.conf": _compute(place, wires),
         "neutron/neutron.conf": _neutron(place, environment),
         "neutron/ml2.conf": _ml2(),
+        "neutron/dhcp-agent.conf": _dhcp(place, wires),
+        "neutron/metadata-agent.conf": _metadata(place),
         "neutron/dpm-agent.conf": _agent(place, wires),
         "cinder/cinder.conf": _cinder(place, environment),
     }
@@ -261,12 +266,46 @@ def _ml2() -> File:
         "ml2": {
             "type_drivers": "flat,vlan",
             "project_network_types": "vlan",
-            "mechanism_drivers": "dpm",
+            # The lab's beside ours: it binds the ports of DHCP, on the host of all services.
+            "mechanism_drivers": "dpm,dpm_lab",
             "extension_drivers": "port_security",
         },
         "ml2_type_flat": {"flat_networks": "physnet1,physnet2"},
         "ml2_type_vlan": {"network_vlan_ranges": "physnet1:100:199"},
     }
+
+
+def _dhcp(place: Place, wires: Wiring) -> File:
+    segments = ",".join(f"{network}:{each}" for network, each in wires.segments.items())
+    return {
+        "DEFAULT": {
+            "interface_driver": "dpm_lab",
+            "dhcp_driver": "dpm_lab.cloud.inside.wires.LabDnsmasq",
+            "dnsmasq_config_file": place.of("etc", "neutron", "dnsmasq.conf"),
+            # There is no router, so a guest gets to metadata by the namespace of DHCP.
+            "force_metadata": "true",
+            "metadata_proxy_socket": _metadata_socket(place),
+        },
+        "agent": {"root_helper": ""},
+        # The lab's, for its interface driver.
+        "lab": {"networks": networks(place), "segments": segments},
+    }
+
+
+def _metadata(place: Place) -> File:
+    return {
+        "DEFAULT": {
+            "nova_metadata_host": place.host,
+            "nova_metadata_port": place.ports["metadata"],
+            "metadata_proxy_shared_secret": place.secrets.metadata,
+            "metadata_proxy_socket": _metadata_socket(place),
+            "metadata_workers": 4,
+        },
+    }
+
+
+def _metadata_socket(place: Place) -> Path:
+    return place.of("run", "metadata.sock")
 
 
 def _agent(place: Place, wires: Wiring) -> File:

@@ -27,6 +27,13 @@ RABBITMQ = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
 _OURS = ("dpm_guest", "dpm_hmc", "dpm_lab", "networking_dpm", "nova_dpm")
 _DISTRIBUTION = "nova-dpm"
 _READY = ".complete"
+#: What the lab adds to it, for clouds alone.
+_POINTS = """\
+[neutron.ml2.mechanism_drivers]
+dpm_lab = dpm_lab.cloud.inside.wires:LabMechanismDriver
+[neutron.interface_drivers]
+dpm_lab = dpm_lab.cloud.inside.wires:LabInterfaceDriver
+"""
 
 
 def folder() -> Path:
@@ -119,7 +126,7 @@ def link_ours(place: Place) -> Path:
         raise CloudError(f"{_DISTRIBUTION} is not installed: pip install -e '.[lab]'") from error
     targets = {name: _package(name) for name in _OURS}
     # By which Nova finds the driver (an os-vif plug-in) and Neutron its mechanism driver.
-    points = ours.read_text("entry_points.txt") or ""
+    points = f"{ours.read_text('entry_points.txt') or ''}\n{_POINTS}"
     links = place.of("python")
     info = links / f"nova_dpm-{ours.version}.dist-info"
     if _is_linked(links, targets) and _read(info / "entry_points.txt") == points:
@@ -128,6 +135,7 @@ def link_ours(place: Place) -> Path:
     info.mkdir(parents=True)
     for name, target in targets.items():
         (links / name).symlink_to(target)
+    (links / "sitecustomize.py").symlink_to(_package("dpm_lab") / "cloud/inside/forks.py")
     metadata = f"Metadata-Version: 2.1\nName: {_DISTRIBUTION}\nVersion: {ours.version}\n"
     (info / "METADATA").write_text(metadata, encoding="utf-8")
     (info / "entry_points.txt").write_text(points, encoding="utf-8")
@@ -157,9 +165,13 @@ def variables(place: Place) -> Mapping[str, str]:
         "LC_ALL": "C.UTF-8",
         "PYTHONPATH": str(place.of("python")),
         "PYTHONUNBUFFERED": "1",
+        # Memory is not cut into arenas for threads, which here wait for each other anyway.
+        "MALLOC_ARENA_MAX": "1",
         # By which what a crash left is found.
         MARK: str(place.folder),
     }
 
 
 MARK = "DPM_LAB_CLOUD"
+#: In the environment of a service and of all that it starts: its name.
+SERVICE = "DPM_LAB_SERVICE"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from dpm_lab.hmc.errors import MachineError
 from dpm_lab.hmc.machines.machine import Machine
+from dpm_lab.network import Segment
 
 #: Physical networks, and the adapters that can be behind them.
 _NETWORKS = {"physnet1": ("osd", "neth"), "physnet2": ("hipersockets",)}
@@ -19,11 +20,13 @@ class Wiring:
     Attributes:
         storage_ports: object ids of adapters, and ports, as the driver's option has them
         networks: the adapter of each physical network
+        segments: what is behind port 0 of that adapter
     """
 
     cpc: str
     storage_ports: tuple[str, ...]
     networks: Mapping[str, str]
+    segments: Mapping[str, Segment]
 
 
 def wiring(name: str) -> Wiring:
@@ -43,4 +46,7 @@ def wiring(name: str) -> Wiring:
     if not storage or not found["physnet1"]:
         raise MachineError(f"machine {name} has no FCP or no OSA adapter: no cloud can use it")
     networks = {network: each[0] for network, each in found.items() if each}
-    return Wiring(machine.cpc_object_id, storage[:2], networks)
+    names = {str(each["object-id"]): str(each["name"]) for each in adapters}
+    cpc = str(machine.cpc["name"])
+    segments = {network: Segment(cpc, names[each], 0) for network, each in networks.items()}
+    return Wiring(machine.cpc_object_id, storage[:2], networks, segments)

@@ -22,6 +22,7 @@ PORTS: Mapping[str, int] = {
     "glance": 9292,
     "placement": 8778,
     "nova": 8774,
+    "metadata": 8775,
     "neutron": 9696,
     "cinder": 8776,
     "mariadb": 3307,
@@ -103,6 +104,7 @@ class Place:
         try:
             settings = json.loads((folder / _SETTINGS).read_text(encoding="utf-8"))
             hidden = Secrets(**json.loads((folder / _SECRETS).read_text(encoding="utf-8")))
+            settings["ports"] = {**PORTS, **settings["ports"]}
             return cls(folder, hidden, **settings)
         except FileNotFoundError as error:
             raise CloudError(f"no cloud in {folder}; 'dpm-lab cloud up' makes one") from error

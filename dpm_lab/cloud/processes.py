@@ -1,8 +1,9 @@
 """Starts services and ends them, by the process ids that were written down.
 
-Each service leads a session of its own, in which all that it starts is, too. A process id alone
-says little: it may be another process' by now. So the record has the time at which the process
-began. What no record knows is found by the cloud's mark in its environment.
+Each service leads a session of its own, in which what it starts is, too. A process id alone says
+little: it may be another process' by now. So the record has the time at which the process began.
+What no record knows is found by the cloud's mark in its environment, and what left its service's
+session (dnsmasq and haproxy do) by the service's.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from pathlib import Path
 
 import psutil
 
-from dpm_lab.cloud.environment import MARK
+from dpm_lab.cloud.environment import MARK, SERVICE
 from dpm_lab.cloud.place import Place
 
 #: Seconds for which a service may end in order.
@@ -62,7 +63,7 @@ def start(
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            env=dict(environment),
+            env={**environment, SERVICE: name},
             cwd=place.folder,
             start_new_session=True,
         )
@@ -88,38 +89,49 @@ def runs(place: Place, name: str) -> psutil.Process | None:
 def members(place: Place, name: str) -> list[psutil.Process]:
     """Return all processes of a service."""
     found = record(place, name)
-    return _of({found}) if found else []
+    return _of(place, {name: found})
 
 
-def _of(leaders: set[Record]) -> list[psutil.Process]:
-    """Return what is in the sessions of first processes, or was started by them.
+def _of(place: Place, leaders: Mapping[str, Record | None]) -> list[psutil.Process]:
+    """Return what is in the sessions of services' first processes, or was started by them.
 
     A session's id is no other process' id as long as one process is in it, so it is the one that
     was written down if no process has the id, or the one that had it then. The mark alone would
     not do: a service that sets its title writes over its environment.
     """
-    sessions, below = set(), set()
-    for leader in leaders:
-        process = leader.process()
-        if process is not None or not psutil.pid_exists(leader.pid):
-            sessions.add(leader.pid)
-        with contextlib.suppress(psutil.Error):
-            below |= {each.pid for each in process.children(recursive=True)} if process else set()
+    known = [each for each in leaders.values() if each]
+    sessions = {each.pid for each in known if each.process() or not psutil.pid_exists(each.pid)}
+    below = _below(known)
     return [
         each
         for each in psutil.process_iter()
-        if each.pid in below or _session(each.pid) in sessions
+        if each.pid in below
+        or _session(each.pid) in sessions
+        or _marks(each) in {(str(place.folder), name) for name in leaders}
     ]
+
+
+def _below(leaders: Iterable[Record]) -> set[int]:
+    below: set[int] = set()
+    for leader in leaders:
+        with contextlib.suppress(psutil.Error):
+            process = leader.process()
+            below |= {each.pid for each in process.children(recursive=True)} if process else set()
+    return below
+
+
+def _marks(process: psutil.Process) -> tuple[str, str]:
+    """Return the cloud and the service that a process says it is of."""
+    try:
+        variables = process.environ()
+    except (psutil.Error, OSError):
+        return "", ""
+    return variables.get(MARK, ""), variables.get(SERVICE, "")
 
 
 def marked(place: Place) -> list[psutil.Process]:
     """Return all processes that a cloud started, whether they were written down or not."""
-    ours = []
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error, OSError):
-            if process.environ().get(MARK) == str(place.folder):
-                ours.append(process)
-    return ours
+    return [each for each in psutil.process_iter() if _marks(each)[0] == str(place.folder)]
 
 
 def _session(pid: int) -> int | None:
@@ -133,9 +145,13 @@ def stop(place: Place, names: Iterable[str], patience: float = PATIENCE) -> None
     """End services, all at once: in order, and by force what does not end within `patience`."""
     names = list(names)
     ours = [each for name in names for each in members(place, name)]
-    leaders = {found.pid for name in names if (found := record(place, name))}
+    leaders = [found for name in names if (found := record(place, name))]
+    theirs = _below(leaders)
+    first = {each.pid for each in leaders}
     for process in ours:
-        if process.pid in leaders:
+        # One that left its service has nobody else who would tell it.
+        is_daemon = process.pid not in theirs and _session(process.pid) not in first
+        if process.pid in first or is_daemon:
             _send(process, signal.SIGTERM)
     end(ours, patience)
     for name in names:
@@ -164,11 +180,11 @@ def kill(place: Place, name: str) -> None:
 def sweep(place: Place) -> int:
     """End what a crash left: processes of the cloud of which no record is. Return how many."""
     leaders = {
-        found
+        path.stem: found
         for path in place.of("run").glob("*.json")
         if (found := record(place, path.stem)) and found.process()
     }
-    known = {each.pid for each in _of(leaders)}
+    known = {each.pid for each in _of(place, leaders)}
     left = [each for each in marked(place) if each.pid not in known]
     for process in left:
         _send(process, signal.SIGTERM)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from dpm_lab import cache
-from dpm_lab.cloud import answers, databases, environment
+from dpm_lab.cloud import answers, databases, environment, wires
 from dpm_lab.cloud.answers import Answers
 from dpm_lab.cloud.place import Place
 
@@ -22,6 +22,7 @@ class Service:
         answers: how one sees that it answers
         after: services and steps that it waits for
         variables: of its environment, beside those that all have
+        obstacle: says why this machine cannot have it; nothing where it can
     """
 
     name: str
@@ -30,6 +31,7 @@ class Service:
     answers: Answers
     after: tuple[str, ...]
     variables: Callable[[Place], Mapping[str, str]] = field(default=lambda _place: {})
+    obstacle: Callable[[], str] = field(default=lambda: "")
 
 
 #: Steps of the start that are no services; `dpm_lab.cloud.start` has them.
@@ -54,7 +56,8 @@ def _module(name: str, *options: str) -> Callable[[Place], list[str]]:
 
 def _web(port: str, module: str, *arguments: str) -> Callable[[Place], list[str]]:
     def words(place: Place) -> list[str]:
-        given = [each.format(etc=place.of("etc")) for each in arguments]
+        numbers = {f"port_{name}": number for name, number in place.ports.items()}
+        given = [each.format(etc=place.of("etc"), **numbers) for each in arguments]
         python = str(environment.folder() / "bin/python")
         listen = (place.host, str(place.ports[port]))
         return [python, "-m", "dpm_lab.cloud.inside.web", module, *listen, *given]
@@ -74,6 +77,8 @@ def _hmc(place: Place) -> list[str]:
     return [
         *(sys.executable, "-m", "dpm_lab", "hmc", "--keep", "--verbose"),
         *("--machine", place.machine, "--host", place.host, "--folder", str(place.of("hmc"))),
+        # Where nobody serves DHCP there, a guest is better off with QEMU's own.
+        *(() if wires.obstacle() else ("--networks", str(wires.networks(place)))),
         *("--port", str(place.ports["hmc"]), "--stomp-port", str(place.ports["hmc-stomp"])),
         *boot,
     ]
@@ -103,6 +108,7 @@ def _rabbitmq(place: Place) -> Mapping[str, str]:
 
 _NOVA = ("nova/nova.conf", "nova/database.conf")
 _NEUTRON = ("neutron/neutron.conf", "neutron/ml2.conf")
+_AGENT = "neutron/neutron.conf"
 _CINDER = "cinder/cinder.conf"
 
 #: In the order in which they are shown, and in which they start where two could.
@@ -163,9 +169,9 @@ SERVICES: tuple[Service, ...] = (
     ),
     Service(
         "nova-api",
-        "Nova's API",
-        _web("nova", "nova.wsgi.osapi_compute"),
-        answers.web("nova"),
+        "Nova's API, and metadata for guests",
+        _web("nova", "nova.wsgi.osapi_compute", "--also", "nova.wsgi.metadata", "{port_metadata}"),
+        answers.both(answers.web("nova"), answers.web("metadata")),
         (DATABASES, "rabbitmq"),
         # The first is taken as the paste file (nova 34, ``api/openstack/wsgi_app.py``).
         _files(
@@ -214,6 +220,22 @@ SERVICES: tuple[Service, ...] = (
         ("hmc", "neutron-rpc-server"),
     ),
     Service(
+        "neutron-dhcp-agent",
+        "DHCP on the lab's networks",
+        _program("neutron-dhcp-agent", _AGENT, "neutron/dhcp-agent.conf"),
+        answers.neutron_agent("neutron-dhcp-agent"),
+        ("hmc", "neutron-rpc-server"),
+        obstacle=wires.obstacle,
+    ),
+    Service(
+        "neutron-metadata-agent",
+        "the way from guests to metadata",
+        _program("neutron-metadata-agent", _AGENT, "neutron/metadata-agent.conf"),
+        answers.neutron_agent("neutron-metadata-agent"),
+        ("neutron-rpc-server",),
+        obstacle=wires.obstacle,
+    ),
+    Service(
         "glance",
         "Glance's API",
         _web("glance", "glance.wsgi.api"),
@@ -251,3 +273,8 @@ SERVICES: tuple[Service, ...] = (
     ),
 )
 BY_NAME: Mapping[str, Service] = {each.name: each for each in SERVICES}
+
+
+def here() -> tuple[Service, ...]:
+    """Return the services that this machine can have."""
+    return tuple(each for each in SERVICES if not each.obstacle())

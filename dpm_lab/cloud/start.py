@@ -13,11 +13,11 @@ from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from pathlib import Path
 
-from dpm_lab.cloud import causes, configuration, databases, environment, processes, things
+from dpm_lab.cloud import causes, configuration, databases, environment, processes, things, wires
 from dpm_lab.cloud.api import Api, openrc
 from dpm_lab.cloud.errors import CloudError
 from dpm_lab.cloud.place import Place
-from dpm_lab.cloud.services import BY_NAME, DATABASES, SERVICES, USERS, Service
+from dpm_lab.cloud.services import BY_NAME, DATABASES, USERS, Service, here
 from dpm_lab.guests.qemu import emulator
 from dpm_lab.hmc.wire.files import SECRET, write_new
 from dpm_lab.progress import Progress
@@ -46,7 +46,9 @@ class Start:
         self._image = image
         self._api = Api(place)
         self._abort = threading.Event()
-        self._done = {name: threading.Event() for name in (*BY_NAME, DATABASES, USERS)}
+        self._services = here()
+        names = (*(each.name for each in self._services), DATABASES, USERS)
+        self._done = {name: threading.Event() for name in names}
         #: The file that says that the first start got as far as users.
         self._made = place.of("state", "made")
         #: What this start started, and how long each log was before.
@@ -70,18 +72,20 @@ class Start:
     def _run(self) -> None:
         self._prepare()
         jobs: list[Callable[[], None]] = [self._databases, self._users]
-        jobs += [lambda service=each: self._service(service) for each in SERVICES]  # type: ignore[misc]
+        jobs += [lambda service=each: self._service(service) for each in self._services]  # type: ignore[misc]
         with ThreadPoolExecutor(max_workers=len(jobs)) as pool:
             futures = [pool.submit(job) for job in jobs]
             try:
                 self._wait(futures)
             finally:
                 self._abort.set()
-        for service in SERVICES:
+        for service in self._services:
             if processes.runs(self._place, service.name) is None:
                 raise self._failure(service, "ended after it had answered")
         self._progress.line("all services answer")
-        made = things.make(self._place, self._api, self._progress, self._image)
+        made = things.make(
+            self._place, self._api, self._progress, self._image, has_dhcp=not wires.obstacle()
+        )
         self._progress.line(f"there are {made}")
 
     def _wait(self, futures: list[Future[None]]) -> None:
@@ -108,13 +112,18 @@ class Start:
         left = processes.sweep(place)
         if left:
             self._progress.line(f"ended {left} processes that a crash had left")
+        if why := wires.obstacle():
+            self._progress.line(f"without DHCP and metadata on the networks: {why}")
+        if processes.runs(place, "neutron-dhcp-agent") is None:
+            processes.stop(place, ["neutron-dhcp-agent"])  # what it left
+            wires.remove(place)
         self._check_ports()
         environment.link_ours(place)
         if not self._made.exists():
             # A first start that failed half-way leaves nothing that a second one could use.
             for name in ("mariadb", "rabbitmq", "state"):
                 shutil.rmtree(place.of(name), ignore_errors=True)
-        for name in ("etc", "hmc", "log", "rabbitmq", "run", "state"):
+        for name in ("etc", "hmc", "log", "networks", "rabbitmq", "run", "state"):
             place.of(name).mkdir(exist_ok=True, mode=0o700)
         if not place.hmc_password.exists():
             write_new(place.hmc_password, secrets.token_urlsafe(12), SECRET)
@@ -125,7 +134,7 @@ class Start:
 
     def _check_ports(self) -> None:
         owners = {"erlang": "rabbitmq", "hmc-stomp": "hmc", "nova": "nova-api"}
-        owners |= {"neutron": "neutron-api", "cinder": "cinder-api"}
+        owners |= {"metadata": "nova-api", "neutron": "neutron-api", "cinder": "cinder-api"}
         for name, port in self._place.ports.items():
             if processes.runs(self._place, owners.get(name, name)):
                 continue

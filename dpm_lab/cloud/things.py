@@ -50,12 +50,15 @@ NETWORKS = (
 )
 
 
-def make(place: Place, api: Api, progress: Progress, image: Path | None = None) -> str:
+def make(
+    place: Place, api: Api, progress: Progress, image: Path | None = None, *, has_dhcp: bool
+) -> str:
     """Make what is missing. Return its names.
 
     Args:
         image: the one that Glance shall have; default: the newest of the cache where partitions
             boot, and an empty one where they do not
+        has_dhcp: whether somebody serves DHCP
 
     Raises:
         ApiError: a service refuses it.
@@ -63,7 +66,7 @@ def make(place: Place, api: Api, progress: Progress, image: Path | None = None) 
     _image(place, api, progress, image)
     flavors = BOOT_FLAVORS if place.boot else FLAVORS
     _flavors(api, flavors)
-    _networks(place, api)
+    _networks(place, api, has_dhcp=has_dhcp)
     if VOLUME_TYPE not in _names(api.get("cinder", "/types")["volume_types"]):
         about = {"name": VOLUME_TYPE, "extra_specs": {"volume_backend_name": "fc"}}
         api.post("cinder", "/types", {"volume_type": about})
@@ -130,7 +133,7 @@ def _wanted(place: Place) -> list[Network]:
     return [each for each in NETWORKS if each.physical in has]
 
 
-def _networks(place: Place, api: Api) -> None:
+def _networks(place: Place, api: Api, *, has_dhcp: bool) -> None:
     there = _names(api.get("neutron", "/networks")["networks"])
     for network in _wanted(place):
         if network.name in there:
@@ -151,10 +154,15 @@ def _networks(place: Place, api: Api) -> None:
             "network_id": made["id"],
             "ip_version": 4,
             "cidr": network.cidr,
-            # There is no DHCP agent, and each port would say so.
-            "enable_dhcp": False,
+            # Where there is no DHCP agent, each port would say so.
+            "enable_dhcp": has_dhcp,
         }
         api.post("neutron", "/subnets", {"subnet": subnet})
+    names = {each.name for each in NETWORKS}
+    for found in api.get("neutron", "/subnets")["subnets"]:
+        if found["name"] in names and found["enable_dhcp"] != has_dhcp:
+            body = {"subnet": {"enable_dhcp": has_dhcp}}
+            api.send("PUT", "neutron", f"/subnets/{found['id']}", body)
 
 
 def _key(place: Place, api: Api) -> None:

@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 
 from dpm_lab import cache
-from dpm_lab.cloud import processes
+from dpm_lab.cloud.end import end
 from dpm_lab.cloud.place import MACHINE, Place
-from dpm_lab.cloud.services import SERVICES
 from dpm_lab.cloud.start import Start
 from dpm_lab.progress import Progress
 from tests import notes
@@ -43,8 +42,7 @@ def place() -> Iterator[Place]:
 
 
 def _end(place: Place) -> None:
-    processes.stop(place, [each.name for each in SERVICES])
-    processes.sweep(place)
+    end(place)
     place.purge()
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from dpm_lab.__main__ import main
 from dpm_lab.cloud import processes
-from dpm_lab.cloud.services import SERVICES
+from dpm_lab.cloud.services import SERVICES, here
 from tests.cloud.user import User
 
 pytestmark = pytest.mark.slow
@@ -56,7 +56,7 @@ def test_status_says_that_all_answer(user: User, capsys: pytest.CaptureFixture[s
     assert main(["cloud", "--folder", str(user.place.folder), "status"]) == 0
 
     rows = [line.split() for line in capsys.readouterr().out.splitlines()[1:]]
-    assert [row[:2] for row in rows] == [[each.name, "answers"] for each in SERVICES]
+    assert [row[:2] for row in rows] == [[each.name, "answers"] for each in here()]
 
 
 def test_status_says_which_service_has_died(user: User, capsys: pytest.CaptureFixture[str]) -> None:

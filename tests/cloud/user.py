@@ -12,8 +12,9 @@ import zhmcclient
 
 from dpm_lab.cloud import processes
 from dpm_lab.cloud.place import Place
-from dpm_lab.cloud.services import SERVICES
+from dpm_lab.cloud.services import here
 from dpm_lab.cloud.start import Start
+from dpm_lab.network import Segment
 from dpm_lab.progress import Progress
 from dpm_lab.storage import Storage
 
@@ -77,7 +78,7 @@ class User:
 
     def start(self) -> None:
         """Start what does not run, and wait until it answers."""
-        if all(processes.runs(self.place, each.name) for each in SERVICES):
+        if all(processes.runs(self.place, each.name) for each in here()):
             return
         Start(self.place, Progress(quiet=True)).run()
 
@@ -182,6 +183,22 @@ class User:
                     return {**each.properties, "nics": [dict(nic.properties) for nic in nics]}
         return None
 
+    def segments(self, server: str) -> dict[str, Segment]:
+        """Return where the NICs of a server lead to, by MAC, as the HMC has them."""
+        partition = self.partition(server)
+        assert partition is not None
+        found = {}
+        with self.hmc() as cpc:
+            for nic in partition["nics"]:
+                uri = nic["virtual-switch-uri"]
+                (switch,) = cpc.virtual_switches.list(filter_args={"object-uri": uri})
+                switch.pull_full_properties()
+                by_uri = {each.uri: each.name for each in cpc.adapters.list()}
+                adapter = by_uri[switch.get_property("backing-adapter-uri")]
+                port = switch.get_property("port")
+                found[nic["mac-address"]] = Segment(cpc.name, adapter, port, nic["vlan-id"])
+        return found
+
     def seen_by(self, volume: str) -> list[str]:
         """Return the WWPNs to which the storage shows a volume."""
         return list(self.storage.lun(f"volume-{volume}").masked)
@@ -197,10 +214,15 @@ class User:
             "storage groups": groups,
             "volumes shown": [each.name for each in self.storage.luns() if each.masked],
             "attachments": [each["id"] for each in self._attachments()],
-            "ports": [each.id for each in self.sdk.network.ports() if each.device_id],
+            "ports": [each.id for each in self._ports() if each.device_id],
             "allocations": self._allocations(),
         }
         return {kind: each for kind, each in found.items() if each}
+
+    def _ports(self) -> list[Any]:
+        """Return all ports but DHCP's, which are not a server's."""
+        ports = self.sdk.network.ports()
+        return [each for each in ports if not each.device_owner.startswith("network:")]
 
     def _attachments(self) -> list[dict[str, Any]]:
         answer = self.sdk.block_storage.get("/attachments", microversion="3.71")
@@ -235,7 +257,7 @@ class User:
             with suppress(openstack.exceptions.SDKException):
                 self.sdk.compute.delete_server(server.id, force=True)
         until("no servers", lambda: not list(self.sdk.compute.servers()) or None, 120)
-        for port in self.sdk.network.ports():
+        for port in self._ports():
             self.sdk.network.delete_port(port.id)
         for volume in self.sdk.block_storage.volumes():
             with suppress(openstack.exceptions.SDKException):

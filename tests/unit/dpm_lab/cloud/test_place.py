@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 from pathlib import Path
@@ -16,7 +17,7 @@ from dpm_lab.cloud.environment import variables
 from dpm_lab.cloud.errors import CloudError
 from dpm_lab.cloud.machine import wiring
 from dpm_lab.cloud.place import HOST, MACHINE, PORTS, Place
-from dpm_lab.cloud.services import BY_NAME, DATABASES, SERVICES, USERS
+from dpm_lab.cloud.services import BY_NAME, DATABASES, SERVICES, USERS, here
 from dpm_lab.hmc.errors import MachineError
 
 
@@ -120,6 +121,14 @@ def test_each_service_waits_for_what_comes_before_it() -> None:
         assert ready, f"they wait for each other: {[each.name for each in rest]}"
         done |= {each.name for each in ready}
         rest = [each for each in rest if each not in ready]
+
+
+def test_a_cloud_of_before_has_the_usual_port_of_what_is_new(place: Place) -> None:
+    settings = json.loads(place.of("cloud.json").read_text())
+    del settings["ports"]["metadata"]
+    place.of("cloud.json").write_text(json.dumps(settings))
+
+    assert Place.read(place.folder).ports == place.ports
 
 
 def test_ports_differ() -> None:
@@ -241,7 +250,7 @@ def test_status_of_a_cloud_that_is_down_says_so(
     assert main(["cloud", "--folder", str(place.folder), "status"]) == 1
 
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[:2] for line in lines[1:]] == [[each.name, "stopped"] for each in SERVICES]
+    assert [line.split()[:2] for line in lines[1:]] == [[each.name, "stopped"] for each in here()]
 
 
 def test_the_first_commands_name_what_there_is(

@@ -99,3 +99,58 @@ def test_a_process_that_has_the_id_now_is_not_taken_for_the_service(place: Place
             assert other.poll() is None
         finally:
             other.kill()
+
+
+#: One that starts a daemon: in a session of its own, and no child of anybody.
+_DAEMON = (
+    "import os, sys, time\n"
+    "if not os.fork():\n"
+    "    os.setsid()\n"
+    "    if os.fork(): os._exit(0)\n"
+    "    os.execvp('sleep', ['sleep', '600'])\n"
+    "os.wait()\n"
+    "{then}"
+)
+
+
+def _daemon(place: Place, name: str, then: str = "time.sleep(600)") -> psutil.Process:
+    """Start a service, and return the daemon that it starts."""
+    _start(place, name, sys.executable, "-c", _DAEMON.format(then=then))
+    until = time.monotonic() + 60
+    while True:
+        for each in processes.members(place, name):
+            if each.name() == "sleep":
+                return each
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
+def _is_over(process: psutil.Process) -> bool:
+    return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+
+
+def test_a_daemon_that_left_its_service_ends_with_it(place: Place) -> None:
+    daemon, other = _daemon(place, "neutron-dhcp-agent"), _daemon(place, "other")
+
+    processes.stop(place, ["neutron-dhcp-agent"], patience=600)
+
+    assert _is_over(daemon)
+    assert not _is_over(other)
+
+
+def test_a_daemon_is_no_leftover_as_long_as_its_service_runs(place: Place) -> None:
+    daemon = _daemon(place, "neutron-dhcp-agent")
+
+    assert processes.sweep(place) == 0
+    assert not _is_over(daemon)
+
+
+def test_a_daemon_whose_service_was_killed_is_a_leftover(place: Place) -> None:
+    daemon = _daemon(place, "neutron-dhcp-agent")
+    first = processes.runs(place, "neutron-dhcp-agent")
+    assert first is not None
+    first.kill()
+    psutil.wait_procs([first])
+
+    assert processes.sweep(place) == 1
+    assert _is_over(daemon)

@@ -42,11 +42,11 @@ def run(place: Place, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
     monkeypatch.setattr(environment, "check_programs", lambda **_: None)
     monkeypatch.setattr(environment, "make", lambda _progress: tmp_path)
     monkeypatch.setattr(databases, "prepare", lambda _place: None)
-    monkeypatch.setattr(things, "make", lambda *_: "things")
+    monkeypatch.setattr(things, "make", lambda *_, has_dhcp: "things")
 
     def started(*services: Service) -> str:
         everything = {each.name: each for each in services}
-        monkeypatch.setattr(start, "SERVICES", services)
+        monkeypatch.setattr(start, "here", lambda: services)
         monkeypatch.setattr(start, "BY_NAME", everything)
         monkeypatch.setattr(start.Start, "_databases", lambda self: self._done["databases"].set())
         monkeypatch.setattr(start.Start, "_users", lambda self: self._done["users"].set())

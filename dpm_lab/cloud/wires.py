@@ -1,0 +1,60 @@
+"""DHCP and metadata on the lab's networks: whether they can be had here, and what they leave."""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+import shutil
+from pathlib import Path
+
+from dpm_lab.cloud.place import Place
+from dpm_lab.process import CommandError, ask, search_path
+
+_PROGRAMS = {"ip": "iproute2", "dnsmasq": "dnsmasq-base", "haproxy": "haproxy"}
+_TUN = Path("/dev/net/tun")
+#: As Neutron names a network's namespace (neutron 29, ``agent/linux/dhcp.py``, `NS_PREFIX`).
+_NAMESPACE = "qdhcp-{}"
+_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+def networks(place: Place) -> Path:
+    """Where the networks behind the adapters are."""
+    return place.of("networks")
+
+
+@functools.cache
+def obstacle() -> str:
+    """Return why this machine can have no DHCP and no metadata agent; nothing where it can."""
+    if os.geteuid() != 0:
+        return "only root can make network namespaces; run it as root to have them"
+    missing = [
+        package
+        for program, package in _PROGRAMS.items()
+        if not shutil.which(program, path=search_path())
+    ]
+    if missing:
+        return f"missing: apt-get install --no-install-recommends {' '.join(missing)}"
+    if not _TUN.exists():
+        return f"this kernel has no {_TUN} (modprobe tun)"
+    try:
+        answer = ask(["unshare", "--net", "ip", "tuntap", "add", "dpm-lab", "mode", "tap"])
+    except CommandError as error:
+        return str(error)
+    return f"no network namespaces, or no taps in them: {answer.errors}" if answer.code else ""
+
+
+def remove(place: Place) -> None:
+    """Remove the namespaces of the cloud's networks, in which nothing runs any more.
+
+    The DHCP agent makes a folder for each network before its namespace, and removes it after; so
+    what there are folders of is what is there, and the cloud's.
+    """
+    folders = place.of("state", "neutron", "dhcp")
+    if os.geteuid() != 0 or not folders.is_dir():
+        return
+    for folder in folders.iterdir():
+        name = _NAMESPACE.format(folder.name)
+        if _ID.fullmatch(folder.name) and Path("/run/netns", name).exists():
+            ask(["ip", "netns", "delete", name])
+    shutil.rmtree(networks(place) / "taps", ignore_errors=True)

@@ -61,6 +61,7 @@ def ask(
     given: str = "",
     environment: Mapping[str, str] | None = None,
     path: str | None = None,
+    folder: Path | None = None,
 ) -> Answer:
     """Run a program to its end, whatever that is.
 
@@ -68,6 +69,7 @@ def ask(
         given: its standard input
         environment: default: this process', with the locale C.UTF-8
         path: where programs are looked for (default: `search_path`)
+        folder: its working directory (default: this process')
 
     Raises:
         CommandError: there is no such program.
@@ -83,6 +85,7 @@ def ask(
             errors="replace",
             input=given,
             env={**own, "PATH": search_path() if path is None else path},
+            cwd=folder,
         )
     except FileNotFoundError as error:
         raise CommandError(f"no program {words[0]}; 'make setup' installs it", words) from error

@@ -54,23 +54,38 @@ def make(progress: Progress) -> Path:
         CloudError: pip cannot.
     """
     path = folder()
+    made = install(path, CONSTRAINTS, progress, f"OpenStack's services into {path}")
+    if made:
+        remove_others(path)
+    return path
+
+
+def install(path: Path, constraints: Path, progress: Progress, what: str) -> bool:
+    """Make a virtual environment where it is not there. Return whether it was made.
+
+    Args:
+        constraints: all that it has, each with its version
+        what: what goes into it, for a person who waits
+
+    Raises:
+        CloudError: pip cannot.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     with Path(f"{path}.lock").open("w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if is_made():
-            return path
-        progress.line(f"OpenStack's services into {path}: some minutes, once")
+        if (path / _READY).exists():
+            return False
+        progress.line(f"{what}: some minutes, once")
         # In place, since scripts in a virtual environment name its path.
         shutil.rmtree(path, ignore_errors=True)
         run([sys.executable, "-m", "venv", path])
         pip = [str(path / "bin/pip"), "install", "--quiet", "--disable-pip-version-check"]
-        answer = ask([*pip, "--no-deps", "--requirement", str(CONSTRAINTS)])
+        answer = ask([*pip, "--no-deps", "--requirement", str(constraints)])
         if answer.code:
             said = "\n".join(answer.errors.splitlines()[-12:])
-            raise CloudError(f"pip cannot install {CONSTRAINTS}:\n{said}")
+            raise CloudError(f"pip cannot install {constraints}:\n{said}")
         (path / _READY).touch()
-        remove_others(path)
-    return path
+        return True
 
 
 def remove_others(path: Path) -> None:
@@ -78,7 +93,8 @@ def remove_others(path: Path) -> None:
     used = [
         word for each in psutil.process_iter(["cmdline"]) for word in each.info["cmdline"] or ()
     ]
-    for old in path.parent.glob("environment-*"):
+    kind = path.name.rpartition("-")[0]
+    for old in path.parent.glob(f"{kind}-*"):
         is_used = any(word.startswith(f"{old}/") for word in used)
         if old.is_dir() and old != path and not is_used:
             shutil.rmtree(old)

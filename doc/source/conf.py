@@ -119,7 +119,7 @@ for _command in ("list", "build", "verify", "compare", "boot", "demo"):
     (GENERATED / f"dpm-image-{_command}.txt").write_text(_help("dpm_image", _command))
 for _command in ("hmc", "osa", "cloud"):
     (GENERATED / f"dpm-lab-{_command}.txt").write_text(_help("dpm_lab", _command))
-for _command in ("up", "down", "logs"):
+for _command in ("up", "down", "logs", "tempest"):
     (GENERATED / f"dpm-lab-cloud-{_command}.txt").write_text(_help("dpm_lab", "cloud", _command))
 (GENERATED / "nova-dpm-check.txt").write_text(_help("nova_dpm.check.command"))
 (GENERATED / "neutron-dpm-agent.txt").write_text(_help("networking_dpm.agent.command"))

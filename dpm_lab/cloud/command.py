@@ -1,4 +1,4 @@
-"""``dpm-lab cloud``: up, down, status, logs, env."""
+"""``dpm-lab cloud``: up, down, status, logs, env; its ``tempest`` is in a folder of its own."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from dpm_lab.cloud.place import HOST, MACHINE, PORTS, Place, default_folder
+from dpm_lab.cloud.tempest import command as tempest
 from dpm_lab.errors import LabError, UsageError
 from dpm_lab.progress import Progress
 
@@ -100,6 +101,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     logs.add_argument("service", nargs="?", metavar="SERVICE")
     logs.add_argument("-n", "--lines", type=int, default=50, metavar="N", help="default: 50")
     logs.add_argument("-f", "--follow", action="store_true", help="go on until Ctrl-C")
+    tempest.add_parser(actions)
     actions.add_parser("env", help='print what a shell needs: eval "$(dpm-lab cloud env)"')
 
 
@@ -112,6 +114,7 @@ def run(args: argparse.Namespace) -> int:
         "status": _status,
         "logs": _logs,
         "env": _env,
+        "tempest": tempest.run,
     }
     return actions[args.action](folder, args)
 

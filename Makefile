@@ -15,8 +15,8 @@ setup: ## install what the other commands need (Debian packages, .venv)
 	@tools/setup
 
 .PHONY: demo
-demo: setup ## build the Debian s390x image, boot it in QEMU with three NICs, show what became of them
-	@dpm-image demo
+demo: setup ## the whole chain: a server in a stock OpenStack, a real s390x Linux in it, its NICs from end to end
+	@image=$$(dpm-image build debian) && dpm-lab demo --image "$$image"
 
 .PHONY: test
 test: setup ## everything that CI runs

@@ -14,6 +14,7 @@ main = Program(
         "osa": "dpm_lab.guests.hercules.command",
         "hmc": "dpm_lab.hmc.command",
         "cloud": "dpm_lab.cloud.command",
+        "demo": "dpm_lab.cloud.chain.command",
     },
 ).main
 

@@ -117,7 +117,7 @@ GENERATED.mkdir(exist_ok=True)
 (GENERATED / "dpm-guest-report.txt").write_text(README)
 for _command in ("list", "build", "verify", "compare", "boot", "demo"):
     (GENERATED / f"dpm-image-{_command}.txt").write_text(_help("dpm_image", _command))
-for _command in ("hmc", "osa", "cloud"):
+for _command in ("hmc", "osa", "cloud", "demo"):
     (GENERATED / f"dpm-lab-{_command}.txt").write_text(_help("dpm_lab", _command))
 for _command in ("up", "down", "logs", "tempest"):
     (GENERATED / f"dpm-lab-cloud-{_command}.txt").write_text(_help("dpm_lab", "cloud", _command))

@@ -1,0 +1,94 @@
+"""A guest, asked over ssh from the namespace in which Neutron's DHCP agent serves its network."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from dpm_lab.cloud.chain.links import Guest, Port
+from dpm_lab.errors import LabError
+from dpm_lab.process import Answer, ask
+
+#: Whom cloud-init makes in an image of Debian.
+USER = "debian"
+_SEPARATOR = "---dpm-lab---"
+_QUESTIONS = (
+    "cat /proc/cmdline",
+    "sudo dpm-guest status --json",
+    "ip -json address",
+    "cloud-init status",
+    "systemd-analyze blame --no-pager | grep dpm-guest.service; systemd-analyze time | head -n 1",
+)
+
+
+class GuestError(LabError):
+    """A guest's answers cannot be read."""
+
+
+@dataclass(frozen=True)
+class Ssh:
+    """How a guest is reached.
+
+    Attributes:
+        key: the private key's file
+        port: on a network with DHCP
+    """
+
+    key: Path
+    port: Port
+
+    @property
+    def command(self) -> list[str]:
+        """The words that a person types, too."""
+        return [
+            *("ip", "netns", "exec", f"qdhcp-{self.port.network_id}"),
+            *("ssh", "-i", str(self.key), f"{USER}@{self.port.address}"),
+        ]
+
+    def run(self, command: str, seconds: float = 120.0) -> Answer:
+        """Run a command in the guest; the guest's key is taken as it is."""
+        *before, host = self.command
+        options = [
+            *("-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null"),
+            *("-o", "BatchMode=yes", "-o", "LogLevel=ERROR", "-o", "ConnectTimeout=10"),
+            *("-o", "ServerAliveInterval=15"),
+        ]
+        words = [*before, *options, host, command]
+        return ask(["timeout", "-k", "5", f"{seconds:.0f}", *words])
+
+    def answers(self) -> bool:
+        """Whether a command can be run in the guest."""
+        return self.run("true", 20).code == 0
+
+    def look(self) -> Guest:
+        """Ask the guest what it has.
+
+        Raises:
+            GuestError: it does not answer, or not so that it can be read.
+        """
+        script = f"; echo; echo {_SEPARATOR}; ".join(_QUESTIONS)
+        answer = self.run(script)
+        parts = [each.strip() for each in answer.output.split(_SEPARATOR)]
+        if len(parts) != len(_QUESTIONS):
+            said = answer.errors.strip() or f"exit status {answer.code}"
+            raise GuestError(f"the guest at {self.port.address} does not answer: {said}")
+        cmdline, status, addresses, cloud_init, blame = parts
+        try:
+            return Guest(
+                cmdline=cmdline,
+                status=json.loads(status),
+                addresses={
+                    each["address"]: [
+                        one["local"] for one in each["addr_info"] if one["family"] == "inet"
+                    ]
+                    for each in json.loads(addresses)
+                    if "address" in each
+                },
+                cloud_init=cloud_init.removeprefix("status:").strip(),
+                blame="; ".join(line.strip() for line in blame.splitlines()),
+            )
+        except (ValueError, KeyError, TypeError) as error:
+            raise GuestError(
+                f"the answers of the guest at {self.port.address} cannot be read: {error}"
+            ) from error

@@ -1,0 +1,146 @@
+"""A server and its ports, as Nova and Neutron have them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dpm_lab.cloud.api import Api
+from dpm_lab.cloud.chain.links import Port
+from dpm_lab.cloud.errors import ApiError
+from dpm_lab.cloud.things import IMAGE, KEY
+
+_GIB = 4
+"""Size of a root volume."""
+
+
+class Server:
+    """A server that boots from a volume of the cloud's image.
+
+    Args:
+        name: of the server, and of all that is made for it
+    """
+
+    def __init__(self, api: Api, name: str) -> None:
+        self._api = api
+        self.name = name
+        self.id = ""
+        self.volume = ""
+
+    # -- what is asked for; none of it waits
+
+    def make_volume(self) -> None:
+        """Have its root volume made, of the image."""
+        (image,) = self._api.get("glance", f"/images?name={IMAGE}&status=active")["images"]
+        about = {"name": self.name, "size": _GIB, "imageRef": image["id"], "volume_type": "fc"}
+        self.volume = self._api.post("cinder", "/volumes", {"volume": about})["volume"]["id"]
+
+    def make_port(self, network: str) -> Port:
+        """Make a port on a network."""
+        (found,) = self._api.get("neutron", f"/networks?name={network}")["networks"]
+        about = {"name": self.name, "network_id": found["id"]}
+        return self._port(self._api.post("neutron", "/ports", {"port": about})["port"])
+
+    def create(self, flavor: str, ports: list[Port]) -> None:
+        """Have the server made."""
+        disk = {
+            "uuid": self.volume,
+            "source_type": "volume",
+            "destination_type": "volume",
+            "boot_index": 0,
+            "delete_on_termination": True,
+        }
+        (found,) = [
+            each["id"]
+            for each in self._api.get("nova", "/flavors")["flavors"]
+            if each["name"] == flavor
+        ]
+        about = {
+            "name": self.name,
+            "flavorRef": found,
+            "key_name": KEY,
+            "networks": [{"port": each.id} for each in ports],
+            "block_device_mapping_v2": [disk],
+        }
+        self.id = self._api.post("nova", "/servers", {"server": about})["server"]["id"]
+
+    def act(self, action: str, argument: Any = None) -> Any:
+        """Ask for an action, such as ``os-stop``; return what is answered."""
+        return self._api.post("nova", f"/servers/{self.id}/action", {action: argument})
+
+    def attach(self, port: Port) -> None:
+        """Give it one more port."""
+        about = {"interfaceAttachment": {"port_id": port.id}}
+        self._api.post("nova", f"/servers/{self.id}/os-interface", about)
+
+    def detach(self, port: Port) -> None:
+        """Take a port from it."""
+        self._api.send("DELETE", "nova", f"/servers/{self.id}/os-interface/{port.id}")
+
+    def delete(self) -> None:
+        """Have it deleted, and its volume with it."""
+        if self.id:
+            self._quietly("DELETE", "nova", f"/servers/{self.id}")
+        elif self.volume:
+            self._quietly("DELETE", "cinder", f"/volumes/{self.volume}")
+
+    def delete_ports(self) -> None:
+        """Delete the ports that were made for it."""
+        for port in self._api.get("neutron", f"/ports?name={self.name}")["ports"]:
+            self._quietly("DELETE", "neutron", f"/ports/{port['id']}")
+
+    # -- what there is
+
+    def volume_status(self) -> str:
+        """Return the status of its volume, "" where there is none."""
+        return self._status("cinder", f"/volumes/{self.volume}", "volume")
+
+    def status(self) -> str:
+        """Return its status, "" where it is gone, "busy" while something is done to it.
+
+        Raises:
+            ApiError: it is in ERROR; the text is its fault.
+        """
+        shown = self._quietly("GET", "nova", f"/servers/{self.id}")
+        if shown is None:
+            return ""
+        server = shown["server"]
+        if server["status"] == "ERROR":
+            raise ApiError(f"server {self.name}: {server.get('fault', {}).get('message', 'ERROR')}")
+        return "busy" if server["OS-EXT-STS:task_state"] else str(server["status"])
+
+    def ports(self) -> list[Port]:
+        """Return its ports."""
+        found = self._api.get("neutron", f"/ports?device_id={self.id}")["ports"]
+        return sorted((self._port(each) for each in found), key=lambda port: port.network)
+
+    def console(self, lines: int = 20) -> str:
+        """Return the end of its console log, "" where there is none."""
+        try:
+            return str(self.act("os-getConsoleOutput", {"length": lines})["output"])
+        except ApiError:
+            return ""
+
+    def _port(self, shown: Any) -> Port:
+        network = self._api.get("neutron", f"/networks/{shown['network_id']}")["network"]
+        address = next((each["ip_address"] for each in shown["fixed_ips"]), "")
+        return Port(
+            shown["id"],
+            network["name"],
+            network["id"],
+            shown["mac_address"].lower(),
+            address,
+            shown["status"],
+        )
+
+    def _status(self, service: str, path: str, kind: str) -> str:
+        shown = self._quietly("GET", service, path)
+        return str(shown[kind]["status"]) if shown else ""
+
+    def _quietly(self, method: str, service: str, path: str) -> Any:
+        """Send a request; None where there is nothing at `path`."""
+        try:
+            return self._api.send(method, service, path)
+        except ApiError as error:
+            if error.status != 404:
+                raise
+            return None

@@ -31,7 +31,7 @@ examples:
   dpm-lab cloud down
 """
 
-_BOOTS = "Servers are guests in QEMU; 'zhmc partition console' shows what they write."
+_BOOTS = "Servers are guests in QEMU; 'openstack console log show' has what they write."
 _BOOTS_NOTHING = """\
 Partitions of the lab boot nothing, so the image is empty. With 'up --boot' they are guests in
 QEMU."""

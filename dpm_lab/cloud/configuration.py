@@ -334,6 +334,8 @@ def _cinder(place: Place, environment: Path) -> File:
             host=CONTROL_HOST,
             auth_strategy="keystone",
             api_paste_config=environment / "etc/cinder/api-paste.ini",
+            # By which Nova looks for attachments of a server.
+            resource_query_filters_file=environment / "etc/cinder/resource_filters.json",
             enabled_backends="fc",
             default_volume_type="fc",
             glance_api_servers=place.url("glance"),

@@ -33,7 +33,8 @@ OTHER_NETWORK = "hipersockets"
 _FLAVOR = "dpm.small"
 _BUILD = 300.0
 _BOOT = 1800.0
-_REQUEST = re.compile(r"^\d\d:\d\d:\d\d \d{3} ", re.MULTILINE)
+#: In the HMC's log; not those for the console log, which are as many as the wait is long.
+_REQUEST = re.compile(r"^\d\d:\d\d:\d\d \d{3} (?!.*/list-os-messages)", re.MULTILINE)
 
 _DESCRIPTION = """\
 Starts a stock OpenStack with the lab's mainframe ('dpm-lab cloud'), creates a server with two ports
@@ -185,7 +186,7 @@ class Demo:
         self._until("ssh", ssh.answers, _BOOT, self._last_words)
         self._took(f"{since} to ssh", begin)
         self._progress.line(f"ssh to {ports[0].address} works; cloud-init goes on")
-        ssh.run("cloud-init status --wait", _BOOT)
+        self._until("cloud-init", ssh.is_done, _BOOT, self._last_words)
         self._took(f"{since} to cloud-init done", begin)
         return self._look(ssh, ports)
 

@@ -61,6 +61,11 @@ class Ssh:
         """Whether a command can be run in the guest."""
         return self.run("true", 20).code == 0
 
+    def is_done(self) -> bool:
+        """Whether cloud-init has done what it does at a boot, well or not."""
+        status = self.run("cloud-init status", 60).output.strip()
+        return status.startswith("status:") and not status.endswith(("running", "not run"))
+
     def look(self) -> Guest:
         """Ask the guest what it has.
 

@@ -76,12 +76,19 @@ class Hmc:
 
     def left(self) -> list[str]:
         """Return the names of all partitions and storage groups."""
-        groups = self.get("/api/storage-groups")["storage-groups"]
-        names = [f"storage group {each['name']}" for each in groups]
+        names = [f"storage group {each['name']}" for each in self._groups()]
         for cpc in self.get("/api/cpcs")["cpcs"]:
             partitions = self.get(f"{cpc['object-uri']}/partitions")["partitions"]
             names += [f"partition {each['name']}" for each in partitions]
         return names
+
+    def _groups(self) -> list[dict[str, Any]]:
+        try:
+            return list(self.get("/api/storage-groups")["storage-groups"])
+        except ApiError as error:
+            if error.status != 404:
+                raise
+            return []  # a z13's HMC has none
 
     def _ask(self, method: str, uri: str, body: Any = None) -> Any:
         headers = {"Content-Type": "application/json"}

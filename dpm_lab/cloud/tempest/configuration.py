@@ -18,7 +18,7 @@ FEATURES: Mapping[str, tuple[str, bool]] = {
     "change_password": ("set-password", False),
     "cold_migration": ("resize", False),
     "config_drive": ("config-drive", False),
-    "console_output": ("console-log", False),
+    "console_output": ("console-log", True),
     "disk_config": ("disk-config", False),
     "interface_attach": ("attach-interface", True),
     "live_migration": ("live-migration", False),

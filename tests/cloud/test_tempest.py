@@ -17,7 +17,7 @@ def _counted(user: User, capsys: pytest.CaptureFixture[str], *asked: str) -> tup
     return status, [int(word) for word in row.split()[1:5]]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_few_of_tempests_tests_pass(user: User, capsys: pytest.CaptureFixture[str]) -> None:
     status, counts = _counted(user, capsys, "smoke")
 

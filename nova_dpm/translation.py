@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from nova import exception
-from nova.compute import power_state
+from nova.compute import power_state, utils
 from nova.objects.instance import Instance
 from nova.virt import configdrive, driver
 from oslo_log import log
@@ -38,7 +38,7 @@ def power_state_of(status: Status) -> int:
 
 def check_server(instance: Instance) -> None:
     flavor = instance.flavor
-    if instance.image_ref:
+    if instance.image_ref and not _boots_from_a_volume(instance):
         raise RefusedError(
             "it is to boot from an image, and a partition boots from a volume only; create one of "
             "the image (openstack server create --boot-from-volume SIZE)"
@@ -58,6 +58,16 @@ def check_server(instance: Instance) -> None:
             "it wants a configuration drive, which a partition cannot have; the guest can use the "
             "metadata service"
         )
+
+
+def _boots_from_a_volume(instance: Instance) -> bool:
+    """Return whether an image is one whose server boots from a volume all the same.
+
+    Nova makes such an image of a server that boots from a volume: it has no content, but says of
+    which snapshot Cinder makes the volume (``nova/compute/api.py``, ``snapshot_volume_backed``).
+    """
+    bdms = instance.get_bdms()
+    return bool(utils.is_volume_backed_instance(instance._context, instance, bdms))
 
 
 def root_volume(block_device_info: Mapping[str, Any] | None) -> FcVolume | None:

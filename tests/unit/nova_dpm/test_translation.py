@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from nova import exception
+from nova import exception, objects
 from nova.compute import power_state
 
 from dpm_hmc.errors import StateError, UnreachableError
@@ -41,8 +41,32 @@ STATUSES = (
 def instance(**changed: Any) -> Any:
     flavor = {"memory_mb": 512, "vcpus": 1, "ephemeral_gb": 0, "swap": 0, "root_gb": 0}
     flavor.update(changed.pop("flavor", {}))
-    fields = {"uuid": "u-1", "image_ref": "", "config_drive": "", "image_meta": None}
+    fields = {
+        "uuid": "u-1",
+        "image_ref": "",
+        "config_drive": "",
+        "image_meta": None,
+        "_context": None,
+    }
     return SimpleNamespace(**{**fields, **changed}, flavor=SimpleNamespace(**flavor))
+
+
+def bdms(destination: str) -> objects.BlockDeviceMappingList:
+    """A root disk, as Nova has it of a server that is made of an image."""
+    objects.register_all()
+    root = objects.BlockDeviceMapping(
+        boot_index=0, source_type="image", destination_type=destination
+    )
+    return objects.BlockDeviceMappingList(objects=[root])
+
+
+def test_an_image_may_say_that_its_server_boots_from_a_volume() -> None:
+    volume = bdms("volume")
+    about = objects.ImageMeta.from_dict({})
+
+    subject = instance(image_ref="an-image", image_meta=about, get_bdms=lambda: volume)
+
+    check_server(subject)
 
 
 def test_the_statuses_are_those_of_the_hmc() -> None:
@@ -72,7 +96,10 @@ def test_each_status_is_a_power_state_and_what_is_on_its_way_or_unknown_is_none(
 @pytest.mark.parametrize(
     ("changed", "why"),
     [
-        ({"image_ref": "an-image"}, "boots from a volume only"),
+        (
+            {"image_ref": "an-image", "get_bdms": lambda: bdms("local")},
+            "boots from a volume only",
+        ),
         ({"flavor": {"memory_mb": 511}}, "511 MiB"),
         ({"flavor": {"ephemeral_gb": 1}}, "ephemeral or swap"),
         ({"flavor": {"swap": 1}}, "ephemeral or swap"),

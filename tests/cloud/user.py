@@ -175,6 +175,17 @@ class User:
 
     def partition(self, server: str) -> dict[str, Any] | None:
         """Return the partition of a server and its NICs, as the HMC has them."""
+        gone = 0
+        while True:
+            try:
+                return self._partition(server)
+            except zhmcclient.CeasedExistence:
+                # Something of it went between two requests.
+                gone += 1
+                if gone == 5:
+                    raise
+
+    def _partition(self, server: str) -> dict[str, Any] | None:
         with self.hmc() as cpc:
             for each in cpc.partitions.list():
                 if server in each.name:

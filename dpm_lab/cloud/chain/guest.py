@@ -12,6 +12,7 @@ from dpm_lab.process import Answer, ask
 
 #: Whom cloud-init makes in an image of Debian.
 USER = "debian"
+_SECONDS = "300"
 _SEPARATOR = "---dpm-lab---"
 _QUESTIONS = (
     "cat /proc/cmdline",
@@ -46,24 +47,27 @@ class Ssh:
             *("ssh", "-i", str(self.key), f"{USER}@{self.port.address}"),
         ]
 
-    def run(self, command: str, seconds: float = 120.0) -> Answer:
-        """Run a command in the guest; the guest's key is taken as it is."""
+    def run(self, command: str) -> Answer:
+        """Run a command in the guest; the guest's key is taken as it is.
+
+        An emulated guest on a busy machine takes its time for the exchange of keys, too.
+        """
         *before, host = self.command
         options = [
             *("-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null"),
-            *("-o", "BatchMode=yes", "-o", "LogLevel=ERROR", "-o", "ConnectTimeout=10"),
-            *("-o", "ServerAliveInterval=15"),
+            *("-o", "BatchMode=yes", "-o", "LogLevel=ERROR", "-o", "ConnectTimeout=120"),
+            *("-o", "ServerAliveInterval=60"),
         ]
         words = [*before, *options, host, command]
-        return ask(["timeout", "-k", "5", f"{seconds:.0f}", *words])
+        return ask(["timeout", "-k", "5", _SECONDS, *words])
 
     def answers(self) -> bool:
         """Whether a command can be run in the guest."""
-        return self.run("true", 20).code == 0
+        return self.run("true").code == 0
 
     def is_done(self) -> bool:
         """Whether cloud-init has done what it does at a boot, well or not."""
-        status = self.run("cloud-init status", 60).output.strip()
+        status = self.run("cloud-init status").output.strip()
         return status.startswith("status:") and not status.endswith(("running", "not run"))
 
     def look(self) -> Guest:

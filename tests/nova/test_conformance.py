@@ -11,6 +11,7 @@ import pytest
 from tests.nova import mode  # isort: skip - before anything of Nova
 import nova.conf
 from nova import test
+from nova.exception import ConsoleNotAvailable
 from nova.tests.unit import utils
 from nova.tests.unit.virt import test_virt_drivers
 
@@ -106,6 +107,13 @@ class TestDriver(test_virt_drivers._VirtDriverTestCase, test.TestCase):  # type:
 
         assert self.connection.list_instance_uuids() == [instance.uuid]
         assert self.connection.get_num_instances() == 1
+
+    def test_get_console_output(self) -> None:
+        """A z13 lists no messages, and says so; `tests.nova.test_console` has a z16."""
+        instance, _ = self._get_running_instance()
+
+        with pytest.raises(ConsoleNotAvailable):
+            self.connection.get_console_output(self.ctxt, instance)
 
     def test_destroy_instance(self) -> None:
         """As in the suite, but by uuid."""

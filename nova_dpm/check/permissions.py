@@ -92,7 +92,8 @@ def permissions(hmc: Hmc, settings: Settings, cpc: Cpc) -> list[Finding]:
     """
     needed = [*TASKS, *(STORAGE_TASKS if cpc.has_storage_management else ())]
     classes = CLASSES if cpc.has_storage_management else CLASSES[:1]
-    logs = [_CONSOLE_LOG] if version_number(cpc.se_version) >= _LISTS_MESSAGES else []
+    has_logs = version_number(cpc.se_version) >= _LISTS_MESSAGES
+    others = [*(f"class {name}" for name in classes), *([_CONSOLE_LOG] if has_logs else ())]
     try:
         roles, unread = _roles(hmc, settings.hmc.username)
     except _UnreadableError as error:
@@ -102,18 +103,16 @@ def permissions(hmc: Hmc, settings: Settings, cpc: Cpc) -> list[Finding]:
             if refused and task in STORAGE_TASKS
             else Finding(f"task {task}", SKIPPED, str(error))
             for task in needed
-        ] + [
-            Finding(what, SKIPPED, str(error))
-            for what in (*(f"class {name}" for name in classes), *logs)
-        ]
+        ] + [Finding(what, SKIPPED, str(error)) for what in others]
     try:
         named = _tasks(hmc)
         tasks = [_task(task, roles, unread, named) for task in needed]
-        found = [_console_log(roles, unread, named) for _ in logs]
+        log = _console_log(roles, unread, named)
     except _UnreadableError as error:
         tasks = [Finding(f"task {task}", SKIPPED, str(error)) for task in needed]
-        found = [Finding(what, SKIPPED, str(error)) for what in logs]
-    return [*tasks, *(_class(name, roles, unread, cpc) for name in classes), *found]
+        log = Finding(_CONSOLE_LOG, SKIPPED, str(error))
+    found = [*tasks, *(_class(name, roles, unread, cpc) for name in classes)]
+    return [*found, log] if has_logs else found
 
 
 def _refused_report(hmc: Hmc, host: str) -> str:

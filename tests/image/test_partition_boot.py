@@ -64,18 +64,12 @@ def lab(storage: Storage) -> Iterator[Lab]:
 def partition(lab: Lab, storage: Storage, name: str) -> tuple[Any, str]:
     """Return a partition that boots from a LUN that it sees, and the WWPN by which it does."""
     made = lab.partition(**{"initial-memory": 1024, "maximum-memory": 1024})
-    wanted = [{"operation": "create", "size": 1, "usage": "boot"}]
-    group = lab.group(**{"storage-volumes": wanted, "connectivity": 1})
-    made.attach_storage_group(group)
-    volume = group.storage_volumes.list()[0]
-    fcp_lun = storage.lun(name).fcp_lun
-    volume.indicate_fulfillment_fcp(TARGETS[0], fcp_lun, lab.port("FCP-A"))
-    wwpn = group.virtual_storage_resources.list()[0].get_property("world-wide-port-name")
+    wwpn, volume = lab.boot_volume(made, TARGETS[0], storage.lun(name).fcp_lun)
     storage.mask(name, [wwpn])
     made.update_properties(
         {
             "boot-device": "storage-volume",
-            "boot-storage-volume": volume.uri,
+            "boot-storage-volume": volume,
             "boot-os-specific-parameters": TUPLE,
         }
     )

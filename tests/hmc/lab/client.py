@@ -72,6 +72,16 @@ class Lab:
         body = {"name": name, "cpc-uri": self.cpc.uri, "type": "fcp", "shared": False}
         return self.console.storage_groups.create({**body, **properties})
 
+    def boot_volume(self, partition: Any, target: str, fcp_lun: str) -> tuple[str, str]:
+        """Give a partition a group with a volume that is a LUN; return its WWPN, and the volume."""
+        wanted = [{"operation": "create", "size": 1, "usage": "boot"}]
+        group = self.group(**{"storage-volumes": wanted, "connectivity": 1})
+        partition.attach_storage_group(group)
+        volume = group.storage_volumes.list()[0]
+        volume.indicate_fulfillment_fcp(target, fcp_lun, self.port("FCP-A"))
+        (resource,) = group.virtual_storage_resources.list()
+        return str(resource.get_property("world-wide-port-name")), str(volume.uri)
+
     def properties(self, resource: Any) -> dict[str, Any]:
         resource.pull_full_properties()
         return dict(resource.properties)

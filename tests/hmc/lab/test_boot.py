@@ -18,6 +18,7 @@ from dpm_lab.__main__ import main
 from dpm_lab.guests.qemu.partition import Hardware
 from dpm_lab.guests.qemu.running import ParametersOnDisk, Running, State, Teller
 from dpm_lab.hmc import HmcProcess, HmcServer
+from dpm_lab.hmc.guests import Make
 from dpm_lab.storage import TARGETS, Lun, Storage
 from tests import brisk
 from tests.hmc.lab.client import Lab, refused, until
@@ -63,6 +64,16 @@ class Guest:
         return short(self.hardware.devices)
 
 
+def made_into(guests: list[Guest]) -> Make:
+    """Return what makes guests, and keeps them in a list."""
+
+    def make(*args: Any, **fields: Any) -> Running:
+        guests.append(Guest(*args, **fields))
+        return cast("Running", guests[-1])
+
+    return make
+
+
 def short(devices: Sequence[Any]) -> list[tuple[str, Any]]:
     return [
         (each.device["devno"], each.device.get("mac") or each.device.get("bootindex"))
@@ -102,14 +113,8 @@ class Booting:
         }
 
     def _storage_volume(self, partition: Any, lun: Lun) -> tuple[str, dict[str, Any]]:
-        wanted = [{"operation": "create", "size": 1, "usage": "boot"}]
-        group = self.lab.group(**{"storage-volumes": wanted, "connectivity": 1})
-        partition.attach_storage_group(group)
-        volume = group.storage_volumes.list()[0]
-        volume.indicate_fulfillment_fcp(TARGETS[0], lun.fcp_lun, self.lab.port("FCP-A"))
-        resource = group.virtual_storage_resources.list()[0]
-        wwpn = resource.get_property("world-wide-port-name")
-        return wwpn, {"boot-device": "storage-volume", "boot-storage-volume": volume.uri}
+        wwpn, uri = self.lab.boot_volume(partition, TARGETS[0], lun.fcp_lun)
+        return wwpn, {"boot-device": "storage-volume", "boot-storage-volume": uri}
 
     def nic(self, partition: Any, devno: str, **properties: Any) -> Any:
         body = {"name": f"nic{devno}", "virtual-switch-uri": self.lab.switch()}
@@ -123,16 +128,11 @@ def lun(storage: Storage, name: str = "boot") -> Lun:
 @pytest.fixture(params=["z13", "z16"])
 def booting(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Booting]:
     guests: list[Guest] = []
-
-    def make(*args: Any, **fields: Any) -> Running:
-        guests.append(Guest(*args, **fields))
-        return cast("Running", guests[-1])
-
     storage = Storage(tmp_path / "disks")
     with HmcServer(
         request.param,
         storage=storage,
-        make_guest=make,
+        make_guest=made_into(guests),
         durations=brisk.TIMES,
         behaviour={"after-stop": "none"},
     ) as hmc:
@@ -190,13 +190,10 @@ def test_the_status_follows_the_guest(booting: Booting) -> None:
 
 def test_the_console_is_messages_of_the_operating_system(tmp_path: Path) -> None:
     guests: list[Guest] = []
-
-    def make(*args: Any, **fields: Any) -> Running:
-        guests.append(Guest(*args, **fields))
-        return cast("Running", guests[-1])
-
     storage = Storage(tmp_path)
-    with HmcServer("z16", storage=storage, make_guest=make, durations=brisk.TIMES) as hmc:
+    with HmcServer(
+        "z16", storage=storage, make_guest=made_into(guests), durations=brisk.TIMES
+    ) as hmc:
         booting = Booting(Lab(hmc), storage, guests)
         partition = booting.partition(lun(storage))
         booting.lab.start(partition)
@@ -301,13 +298,10 @@ def test_what_comes_and_goes_while_it_runs_is_plugged(booting: Booting) -> None:
 
 def test_all_guests_end_with_the_hmc_and_with_a_reset(tmp_path: Path) -> None:
     guests: list[Guest] = []
-
-    def make(*args: Any, **fields: Any) -> Running:
-        guests.append(Guest(*args, **fields))
-        return cast("Running", guests[-1])
-
     storage = Storage(tmp_path)
-    with HmcServer("z13", storage=storage, make_guest=make, durations=brisk.TIMES) as hmc:
+    with HmcServer(
+        "z13", storage=storage, make_guest=made_into(guests), durations=brisk.TIMES
+    ) as hmc:
         booting = Booting(Lab(hmc), storage, guests)
         boot = lun(storage)
         booting.lab.start(booting.partition(boot))
@@ -322,16 +316,13 @@ def test_all_guests_end_with_the_hmc_and_with_a_reset(tmp_path: Path) -> None:
 def test_an_hmc_that_is_started_again_has_no_guests_and_says_so(tmp_path: Path) -> None:
     storage, statuses = Storage(tmp_path / "disks"), []
 
-    def make(*args: Any, **fields: Any) -> Running:
-        return cast("Running", Guest(*args, **fields))
-
     for boots in (True, True, False):
         with HmcServer(
             "z13",
             folder=tmp_path,
             keep=True,
             storage=storage if boots else None,
-            make_guest=make,
+            make_guest=made_into([]),
             durations=brisk.TIMES,
         ) as hmc:
             lab = Lab(hmc)
@@ -370,14 +361,9 @@ def test_files_of_guests_are_in_the_folder_of_the_hmc_and_a_crash_leaves_none(
     left = tmp_path / "guests" / "dpm-guest-of-before"
     left.mkdir(parents=True)
     guests: list[Guest] = []
-
-    def make(*args: Any, **fields: Any) -> Running:
-        guests.append(Guest(*args, **fields))
-        return cast("Running", guests[-1])
-
     storage = Storage(tmp_path / "disks")
     with HmcServer(
-        "z13", folder=tmp_path, storage=storage, make_guest=make, durations=brisk.TIMES
+        "z13", folder=tmp_path, storage=storage, make_guest=made_into(guests), durations=brisk.TIMES
     ) as hmc:
         booting = Booting(Lab(hmc), storage, guests)
         booting.lab.start(booting.partition(lun(storage)))
@@ -390,15 +376,10 @@ def test_a_folder_whose_name_is_too_long_for_a_socket_has_no_files_of_guests(
     tmp_path: Path,
 ) -> None:
     guests: list[Guest] = []
-
-    def make(*args: Any, **fields: Any) -> Running:
-        guests.append(Guest(*args, **fields))
-        return cast("Running", guests[-1])
-
     storage, folder = Storage(tmp_path / "disks"), tmp_path / ("x" * 100)
     folder.mkdir()
     with HmcServer(
-        "z13", folder=folder, storage=storage, make_guest=make, durations=brisk.TIMES
+        "z13", folder=folder, storage=storage, make_guest=made_into(guests), durations=brisk.TIMES
     ) as hmc:
         booting = Booting(Lab(hmc), storage, guests)
         booting.lab.start(booting.partition(lun(storage)))

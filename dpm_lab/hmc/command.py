@@ -31,7 +31,7 @@ examples:
   dpm-lab hmc
   dpm-lab hmc --machine z13 --port 6794 --latency 0.1 -v
   dpm-lab hmc --fault 'POST /api/partitions/.*/operations/start status status=409 reason=2 times=3'
-  dpm-lab hmc --boot --disks /var/tmp/disks
+  dpm-lab hmc --boot --disks ~/disks
   dpm-lab hmc --fault 'POST /api/cpcs/.*/partitions drop-after'
 
 faults: 'METHOD URI KIND [name=value ...]'; METHOD and URI are regular expressions for the whole of

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from typing import TextIO
+
 
 def plain(text: str, *, keep: str = "") -> str:
     r"""Return `text` with everything that does not print as itself escaped, as Python writes it.
@@ -21,3 +24,8 @@ def plain(text: str, *, keep: str = "") -> str:
 def cut(text: str, length: int = 200) -> str:
     """Return `text` as :func:`plain` does, and no more of it than `length` characters."""
     return plain(text if len(text) <= length else f"{text[:length]}... ({len(text)} characters)")
+
+
+def in_colour(stream: TextIO) -> bool:
+    """Whether what is written there may have colours: a terminal whose user has nothing against."""
+    return stream.isatty() and "NO_COLOR" not in os.environ

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import ssl
 import urllib.error
 import urllib.request
 from typing import Any, BinaryIO
@@ -26,14 +27,51 @@ _ROOTS = {
 _VERSIONS = {"nova": "compute 2.96", "placement": "placement 1.39"}
 
 
+class Web:
+    """Requests to something on this machine, which is asked without a proxy.
+
+    Args:
+        context: by which TLS is verified
+    """
+
+    def __init__(self, context: ssl.SSLContext | None = None) -> None:
+        handlers: list[urllib.request.BaseHandler] = [urllib.request.ProxyHandler({})]
+        if context is not None:
+            handlers.append(urllib.request.HTTPSHandler(context=context))
+        self._opener = urllib.request.build_opener(*handlers)
+
+    def ask(
+        self,
+        method: str,
+        url: str,
+        headers: dict[str, str],
+        content: bytes | BinaryIO | None,
+        seconds: float = _SECONDS,
+    ) -> tuple[http.client.HTTPMessage, Any]:
+        """Return the headers of an answer, and its JSON.
+
+        Raises:
+            ApiError: there is no answer, or a refusal.
+        """
+        request = urllib.request.Request(url, content, headers, method=method)
+        try:
+            with self._opener.open(request, timeout=seconds) as response:
+                text = response.read()
+                return response.headers, json.loads(text) if text else None
+        except urllib.error.HTTPError as error:
+            said = error.read()[:500].decode(errors="replace")
+            raise ApiError(f"{method} {url}: {error.code} {said}", error.code) from error
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            raise ApiError(f"{method} {url}: {error}") from error
+
+
 class Api:
     """Requests of the cloud's administrator; one logon for all."""
 
     def __init__(self, place: Place) -> None:
         self._place = place
         self._token = ""
-        # No proxy: what is asked is on this machine.
-        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        self._ask = Web().ask
 
     def get(self, service: str, path: str) -> Any:
         """Return the body of an answer.
@@ -97,25 +135,6 @@ class Api:
         headers = {"Content-Type": "application/json"}
         answered, _ = self._ask("POST", url, headers, json.dumps(body).encode())
         return answered["X-Subject-Token"] or ""
-
-    def _ask(
-        self,
-        method: str,
-        url: str,
-        headers: dict[str, str],
-        content: bytes | BinaryIO | None,
-        seconds: float = _SECONDS,
-    ) -> tuple[http.client.HTTPMessage, Any]:
-        request = urllib.request.Request(url, content, headers, method=method)
-        try:
-            with self._opener.open(request, timeout=seconds) as response:
-                text = response.read()
-                return response.headers, json.loads(text) if text else None
-        except urllib.error.HTTPError as error:
-            said = error.read()[:500].decode(errors="replace")
-            raise ApiError(f"{method} {url}: {error.code} {said}", error.code) from error
-        except (OSError, http.client.HTTPException, ValueError) as error:
-            raise ApiError(f"{method} {url}: {error}") from error
 
 
 def openrc(place: Place, environment: str) -> str:

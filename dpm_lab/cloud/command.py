@@ -13,6 +13,7 @@ from pathlib import Path
 from dpm_lab.cloud.place import HOST, MACHINE, PORTS, Place, default_folder
 from dpm_lab.cloud.tempest import command as tempest
 from dpm_lab.errors import LabError, UsageError
+from dpm_lab.plain import in_colour
 from dpm_lab.progress import Progress
 
 _DESCRIPTION = """\
@@ -173,7 +174,7 @@ def _ports(given: list[str]) -> dict[str, int]:
 
 
 def _introduce(place: Place) -> None:
-    bold, plain = ("\033[1;36m", "\033[0m") if _in_colour() else ("", "")
+    bold, plain = ("\033[1;36m", "\033[0m") if in_colour(sys.stdout) else ("", "")
     commands = (
         f". {place.of('openrc')}",
         "openstack volume create --image debian-dpm --size 1 --bootable root",
@@ -193,10 +194,6 @@ Key: {place.of("key")}
 'dpm-lab cloud status', 'logs', 'down', 'down --purge'.
 This is for trying and testing: everybody on this machine reaches {place.host}."""
     )
-
-
-def _in_colour() -> bool:
-    return sys.stdout.isatty() and "NO_COLOR" not in os.environ
 
 
 def _down(folder: Path, args: argparse.Namespace) -> int:

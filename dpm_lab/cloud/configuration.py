@@ -11,7 +11,6 @@ from pathlib import Path
 
 from dpm_lab.cloud.machine import Wiring, wiring
 from dpm_lab.cloud.place import COMPUTE_HOST, CONTROL_HOST, REGION, Place
-from dpm_lab.cloud.wires import networks
 from dpm_lab.hmc.wire.files import SECRET, write_new
 
 Value = str | int | Path | Sequence[str]
@@ -288,7 +287,7 @@ def _dhcp(place: Place, wires: Wiring) -> File:
         },
         "agent": {"root_helper": ""},
         # The lab's, for its interface driver.
-        "lab": {"networks": networks(place), "segments": segments},
+        "lab": {"networks": place.networks, "segments": segments},
     }
 
 

@@ -38,8 +38,17 @@ dpm_lab = dpm_lab.cloud.inside.wires:LabInterfaceDriver
 
 def folder() -> Path:
     """Where the virtual environment is, or will be."""
+    return place_of("environment", CONSTRAINTS)
+
+
+def place_of(kind: str, constraints: Path) -> Path:
+    """Return where a virtual environment of some packages is, or will be.
+
+    Args:
+        kind: how its name begins
+    """
     version = ".".join(map(str, sys.version_info[:3]))
-    return cache.folder("cloud", f"environment-{cache.key(CONSTRAINTS.read_bytes(), version)}")
+    return cache.folder("cloud", f"{kind}-{cache.key(constraints.read_bytes(), version)}")
 
 
 def is_made() -> bool:
@@ -54,14 +63,12 @@ def make(progress: Progress) -> Path:
         CloudError: pip cannot.
     """
     path = folder()
-    made = install(path, CONSTRAINTS, progress, f"OpenStack's services into {path}")
-    if made:
-        remove_others(path)
+    install(path, CONSTRAINTS, progress, f"OpenStack's services into {path}")
     return path
 
 
-def install(path: Path, constraints: Path, progress: Progress, what: str) -> bool:
-    """Make a virtual environment where it is not there. Return whether it was made.
+def install(path: Path, constraints: Path, progress: Progress, what: str) -> None:
+    """Make a virtual environment where it is not there, and remove older ones of its kind.
 
     Args:
         constraints: all that it has, each with its version
@@ -74,7 +81,7 @@ def install(path: Path, constraints: Path, progress: Progress, what: str) -> boo
     with Path(f"{path}.lock").open("w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if (path / _READY).exists():
-            return False
+            return
         progress.line(f"{what}: some minutes, once")
         # In place, since scripts in a virtual environment name its path.
         shutil.rmtree(path, ignore_errors=True)
@@ -85,7 +92,7 @@ def install(path: Path, constraints: Path, progress: Progress, what: str) -> boo
             said = "\n".join(answer.errors.splitlines()[-12:])
             raise CloudError(f"pip cannot install {constraints}:\n{said}")
         (path / _READY).touch()
-        return True
+        remove_others(path)
 
 
 def remove_others(path: Path) -> None:

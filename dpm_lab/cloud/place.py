@@ -166,6 +166,11 @@ class Place:
         """The folder of the lab's storage subsystem."""
         return self.of("state", "storage")
 
+    @property
+    def networks(self) -> Path:
+        """The folder of the networks behind the adapters."""
+        return self.of("networks")
+
     def purge(self) -> None:
         """Remove the folder."""
         shutil.rmtree(self.folder)

@@ -102,12 +102,11 @@ def _of(place: Place, leaders: Mapping[str, Record | None]) -> list[psutil.Proce
     known = [each for each in leaders.values() if each]
     sessions = {each.pid for each in known if each.process() or not psutil.pid_exists(each.pid)}
     below = _below(known)
+    marks = {(str(place.folder), name) for name in leaders}
     return [
         each
         for each in psutil.process_iter()
-        if each.pid in below
-        or _session(each.pid) in sessions
-        or _marks(each) in {(str(place.folder), name) for name in leaders}
+        if each.pid in below or _session(each.pid) in sessions or _marks(each) in marks
     ]
 
 
@@ -144,8 +143,9 @@ def _session(pid: int) -> int | None:
 def stop(place: Place, names: Iterable[str], patience: float = PATIENCE) -> None:
     """End services, all at once: in order, and by force what does not end within `patience`."""
     names = list(names)
-    ours = [each for name in names for each in members(place, name)]
-    leaders = [found for name in names if (found := record(place, name))]
+    records = {name: record(place, name) for name in names}
+    ours = _of(place, records)
+    leaders = [found for found in records.values() if found]
     theirs = _below(leaders)
     first = {each.pid for each in leaders}
     for process in ours:

@@ -78,7 +78,7 @@ def _hmc(place: Place) -> list[str]:
         *(sys.executable, "-m", "dpm_lab", "hmc", "--keep", "--verbose"),
         *("--machine", place.machine, "--host", place.host, "--folder", str(place.of("hmc"))),
         # Where nobody serves DHCP there, a guest is better off with QEMU's own.
-        *(() if wires.obstacle() else ("--networks", str(wires.networks(place)))),
+        *(() if wires.obstacle() else ("--networks", str(place.networks))),
         *("--port", str(place.ports["hmc"]), "--stomp-port", str(place.ports["hmc-stomp"])),
         *boot,
     ]

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from dpm_lab import cache
 from dpm_lab.cloud.api import Api
+from dpm_lab.cloud.errors import CloudError
 from dpm_lab.cloud.machine import wiring
 from dpm_lab.cloud.place import Place
 from dpm_lab.guests.disk import qcow2
@@ -77,6 +78,28 @@ def make(
 
 def _names(items: Iterable[Mapping[str, Any]]) -> set[str]:
     return {str(each["name"]) for each in items}
+
+
+def image_id(api: Api) -> str:
+    """Return the id of the image.
+
+    Raises:
+        ApiError: the cloud does not answer.
+        CloudError: it has none.
+    """
+    images = api.get("glance", f"/images?name={IMAGE}&status=active")["images"]
+    if not images:
+        raise CloudError(f"the cloud has no image {IMAGE}: 'dpm-lab cloud up' makes it")
+    return str(images[0]["id"])
+
+
+def flavor_ids(api: Api) -> dict[str, str]:
+    """Return the ids of all flavors by their names.
+
+    Raises:
+        ApiError: the cloud does not answer.
+    """
+    return {str(each["name"]): str(each["id"]) for each in api.get("nova", "/flavors")["flavors"]}
 
 
 def newest_image() -> Path | None:

@@ -13,14 +13,12 @@ from dpm_lab.process import CommandError, ask, search_path
 
 _PROGRAMS = {"ip": "iproute2", "dnsmasq": "dnsmasq-base", "haproxy": "haproxy"}
 _TUN = Path("/dev/net/tun")
-#: As Neutron names a network's namespace (neutron 29, ``agent/linux/dhcp.py``, `NS_PREFIX`).
-_NAMESPACE = "qdhcp-{}"
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
-def networks(place: Place) -> Path:
-    """Where the networks behind the adapters are."""
-    return place.of("networks")
+def namespace(network: str) -> str:
+    """Return the namespace of a network's DHCP (neutron 29, ``agent/linux/dhcp.py``, NS_PREFIX)."""
+    return f"qdhcp-{network}"
 
 
 @functools.cache
@@ -54,7 +52,7 @@ def remove(place: Place) -> None:
     if os.geteuid() != 0 or not folders.is_dir():
         return
     for folder in folders.iterdir():
-        name = _NAMESPACE.format(folder.name)
+        name = namespace(folder.name)
         if _ID.fullmatch(folder.name) and Path("/run/netns", name).exists():
             ask(["ip", "netns", "delete", name])
-    shutil.rmtree(networks(place) / "taps", ignore_errors=True)
+    shutil.rmtree(place.networks / "taps", ignore_errors=True)

@@ -46,7 +46,7 @@ print(opener.open(url, timeout=60).read().decode())
 @contextmanager
 def _host(user: User, segment: Segment, mac: str) -> Iterator[str]:
     """Give a network namespace with one interface, which is plugged into a segment."""
-    folder = wires.networks(user.place)
+    folder = user.place.networks
     with networks.namespace(f"dpm-test-{os.getpid()}") as name:
         networks.tap(name, f"t{os.getpid()}", mac)
         taps.plug(folder, Tap(f"t{os.getpid()}", name, str(segment)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import re
 import shlex
@@ -21,7 +22,7 @@ from dpm_lab.cloud.end import end
 from dpm_lab.cloud.errors import CloudError
 from dpm_lab.cloud.place import MACHINE, Place, default_folder
 from dpm_lab.cloud.start import Start
-from dpm_lab.plain import plain
+from dpm_lab.plain import in_colour, plain
 from dpm_lab.progress import Progress
 from dpm_lab.storage import Storage
 
@@ -201,7 +202,7 @@ class Demo:
         problems = [f"{each.port.network}: {text}" for each in links for text in each.problems]
         if guest.cloud_init != "done":
             problems.append(f"cloud-init is {guest.cloud_init!r}")
-        right = len(links) - len({each.split(":")[0] for each in problems})
+        right = sum(not each.problems for each in links)
         self._progress.line(f"{right} of {len(links)} NICs are right from end to end")
         return problems, links, guest
 
@@ -229,15 +230,9 @@ class Demo:
         self._until(f"{NAME} gone", lambda: not self._server.status(), _BUILD)
         self._server.delete_ports()
         self._took("server delete to gone", begin)
-        left: list[str] = ["?"]
-
-        def nothing() -> bool:
-            left[:] = self._left()
-            return not left
-
-        try:
-            self._until("nothing left", nothing, 60.0)
-        except CloudError:
+        with contextlib.suppress(CloudError):
+            self._until("nothing left", lambda: not self._left(), 60.0)
+        if left := self._left():
             return [f"left: {each}" for each in left]
         self._progress.line("nothing is left on the HMC and in the storage")
         return []
@@ -279,7 +274,7 @@ class Demo:
 
 def screen(links: Sequence[Link], guest: Guest) -> str:
     """Return each NIC from end to end, a block of lines each."""
-    bold, plain_ = ("\033[1m", "\033[0m") if sys.stdout.isatty() else ("", "")
+    bold, plain_ = ("\033[1m", "\033[0m") if in_colour(sys.stdout) else ("", "")
     lines = []
     for link in links:
         port, nic = link.port, link.nic

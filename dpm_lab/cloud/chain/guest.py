@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from dpm_lab.cloud import wires
 from dpm_lab.cloud.chain.links import Guest, Port
 from dpm_lab.errors import LabError
 from dpm_lab.process import Answer, ask
@@ -43,7 +44,7 @@ class Ssh:
     def command(self) -> list[str]:
         """The words that a person types, too."""
         return [
-            *("ip", "netns", "exec", f"qdhcp-{self.port.network_id}"),
+            *("ip", "netns", "exec", wires.namespace(self.port.network_id)),
             *("ssh", "-i", str(self.key), f"{USER}@{self.port.address}"),
         ]
 

@@ -5,16 +5,14 @@ from __future__ import annotations
 import contextlib
 import json
 import ssl
-import urllib.error
-import urllib.request
 from types import TracebackType
 from typing import Any, Self
 
+from dpm_lab.cloud.api import Web
 from dpm_lab.cloud.chain.links import HmcNic
 from dpm_lab.cloud.errors import ApiError
 from dpm_lab.cloud.place import Place
 
-_SECONDS = 30.0
 _BACKINGS = ("virtual-switch-uri", "network-adapter-port-uri")
 
 
@@ -22,10 +20,7 @@ class Hmc:
     """A session with the cloud's HMC. A context manager."""
 
     def __init__(self, place: Place) -> None:
-        context = ssl.create_default_context(cafile=str(place.of("hmc", "ca.pem")))
-        self._opener = urllib.request.build_opener(
-            urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context)
-        )
+        self._web = Web(ssl.create_default_context(cafile=str(place.of("hmc", "ca.pem"))))
         self._base = f"https://{place.host}:{place.ports['hmc']}"
         self._password = place.hmc_password.read_text(encoding="ascii").strip()
         self._session = ""
@@ -95,13 +90,4 @@ class Hmc:
         if self._session:
             headers["X-API-Session"] = self._session
         content = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(f"{self._base}{uri}", content, headers, method=method)
-        try:
-            with self._opener.open(request, timeout=_SECONDS) as response:
-                text = response.read()
-                return json.loads(text) if text else None
-        except urllib.error.HTTPError as error:
-            said = error.read()[:300].decode(errors="replace")
-            raise ApiError(f"{method} {uri}: {error.code} {said}", error.code) from error
-        except (OSError, ValueError) as error:
-            raise ApiError(f"{method} {uri}: {error}") from error
+        return self._web.ask(method, f"{self._base}{uri}", headers, content)[1]

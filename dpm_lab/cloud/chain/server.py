@@ -7,7 +7,7 @@ from typing import Any
 from dpm_lab.cloud.api import Api
 from dpm_lab.cloud.chain.links import Port
 from dpm_lab.cloud.errors import ApiError
-from dpm_lab.cloud.things import IMAGE, KEY
+from dpm_lab.cloud.things import KEY, VOLUME_TYPE, flavor_ids, image_id
 
 _GIB = 4
 """Size of a root volume."""
@@ -30,8 +30,8 @@ class Server:
 
     def make_volume(self) -> None:
         """Have its root volume made, of the image."""
-        (image,) = self._api.get("glance", f"/images?name={IMAGE}&status=active")["images"]
-        about = {"name": self.name, "size": _GIB, "imageRef": image["id"], "volume_type": "fc"}
+        image = image_id(self._api)
+        about = {"name": self.name, "size": _GIB, "imageRef": image, "volume_type": VOLUME_TYPE}
         self.volume = self._api.post("cinder", "/volumes", {"volume": about})["volume"]["id"]
 
     def make_port(self, network: str) -> Port:
@@ -49,14 +49,9 @@ class Server:
             "boot_index": 0,
             "delete_on_termination": True,
         }
-        (found,) = [
-            each["id"]
-            for each in self._api.get("nova", "/flavors")["flavors"]
-            if each["name"] == flavor
-        ]
         about = {
             "name": self.name,
-            "flavorRef": found,
+            "flavorRef": flavor_ids(self._api)[flavor],
             "key_name": KEY,
             "networks": [{"port": each.id} for each in ports],
             "block_device_mapping_v2": [disk],
@@ -92,7 +87,8 @@ class Server:
 
     def volume_status(self) -> str:
         """Return the status of its volume, "" where there is none."""
-        return self._status("cinder", f"/volumes/{self.volume}", "volume")
+        shown = self._quietly("GET", "cinder", f"/volumes/{self.volume}")
+        return str(shown["volume"]["status"]) if shown else ""
 
     def status(self) -> str:
         """Return its status, "" where it is gone, "busy" while something is done to it.
@@ -113,7 +109,7 @@ class Server:
         found = self._api.get("neutron", f"/ports?device_id={self.id}")["ports"]
         return sorted((self._port(each) for each in found), key=lambda port: port.network)
 
-    def console(self, lines: int = 20) -> str:
+    def console(self, lines: int) -> str:
         """Return the end of its console log, "" where there is none."""
         try:
             return str(self.act("os-getConsoleOutput", {"length": lines})["output"])
@@ -131,10 +127,6 @@ class Server:
             address,
             shown["status"],
         )
-
-    def _status(self, service: str, path: str, kind: str) -> str:
-        shown = self._quietly("GET", service, path)
-        return str(shown[kind]["status"]) if shown else ""
 
     def _quietly(self, method: str, service: str, path: str) -> Any:
         """Send a request; None where there is nothing at `path`."""

@@ -47,6 +47,7 @@ def add_parser(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     parser.add_argument(
         "--list", action="store_true", help="show what would run, and what is excluded and why"
     )
+    # Most of a test's time is spent waiting for a partition.
     parser.add_argument(
         "--workers", type=int, default=2, metavar="N", help="tests at a time (default: 2)"
     )

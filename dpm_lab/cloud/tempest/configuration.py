@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 from dpm_lab.cloud.api import Api
 from dpm_lab.cloud.configuration import File, Section, text
-from dpm_lab.cloud.errors import CloudError
 from dpm_lab.cloud.place import REGION, Place
-from dpm_lab.cloud.things import FLAVORS, IMAGE, NETWORKS, VOLUME_TYPE
+from dpm_lab.cloud.things import FLAVORS, NETWORKS, VOLUME_TYPE, flavor_ids, image_id
 from dpm_lab.hmc.wire.files import SECRET, write_new
 
 #: Options of ``[compute-feature-enabled]`` and the section of the support matrix
@@ -57,12 +56,9 @@ def things(api: Api) -> Things:
         ApiError: the cloud does not answer.
         CloudError: it has no image.
     """
-    images = api.get("glance", f"/images?name={IMAGE}&status=active")["images"]
-    if not images:
-        raise CloudError(f"the cloud has no image {IMAGE}: 'dpm-lab cloud up' makes it")
-    flavors = {each["name"]: each["id"] for each in api.get("nova", "/flavors")["flavors"]}
-    small, big = (str(flavors[name]) for name in FLAVORS)
-    return Things(str(images[0]["id"]), small, big)
+    image, flavors = image_id(api), flavor_ids(api)
+    small, big = (flavors[name] for name in FLAVORS)
+    return Things(image, small, big)
 
 
 def write(place: Place, api: Api) -> None:

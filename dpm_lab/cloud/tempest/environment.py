@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from dpm_lab import cache
 from dpm_lab.cloud import environment
 from dpm_lab.cloud.place import Place
 from dpm_lab.progress import Progress
@@ -16,8 +14,7 @@ CONSTRAINTS = Path(__file__).with_name("constraints.txt")
 
 def folder() -> Path:
     """Where the virtual environment is, or will be."""
-    version = ".".join(map(str, sys.version_info[:3]))
-    return cache.folder("cloud", f"tempest-{cache.key(CONSTRAINTS.read_bytes(), version)}")
+    return environment.place_of("tempest", CONSTRAINTS)
 
 
 def make(progress: Progress) -> Path:
@@ -27,8 +24,7 @@ def make(progress: Progress) -> Path:
         CloudError: pip cannot.
     """
     path = folder()
-    if environment.install(path, CONSTRAINTS, progress, f"Tempest into {path}"):
-        environment.remove_others(path)
+    environment.install(path, CONSTRAINTS, progress, f"Tempest into {path}")
     return path
 
 

@@ -21,8 +21,6 @@ from dpm_lab.cloud.tempest.selection import Chosen
 from dpm_lab.process import Answer, ask
 from dpm_lab.progress import Progress
 
-#: Most of a test's time is spent waiting for a partition.
-WORKERS = 2
 #: Names of tests begin so; stestr lists warnings of its own beside them.
 _ROOTS = ("tempest.", "dpm_lab.")
 #: What Tempest's fixtures of classes are called in results.
@@ -139,7 +137,7 @@ def _stestr(place: Place, action: str) -> Answer:
     return ask([stestr, action], environment=variables, folder=place.of("tempest"))
 
 
-def run(place: Place, chosen: Chosen, progress: Progress, workers: int = WORKERS) -> Results:
+def run(place: Place, chosen: Chosen, progress: Progress, workers: int) -> Results:
     """Run what is chosen.
 
     Args:

@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from dpm_lab.errors import ToolError
 
@@ -90,6 +91,15 @@ def ask(
     except FileNotFoundError as error:
         raise CommandError(f"no program {words[0]}; 'make setup' installs it", words) from error
     return Answer(done.returncode, done.stdout, done.stderr.strip())
+
+
+def wait_or_kill(process: subprocess.Popen[Any], seconds: float) -> None:
+    """Wait for a process that was told to end, and kill it where it does not within `seconds`."""
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def run(command: Sequence[str | Path], hint: str = "", *, given: str = "") -> str:

@@ -7,7 +7,8 @@ import shutil
 from collections.abc import Callable, Iterator, Sequence
 
 from dpm_lab.guests.qemu import emulator, prepare
-from dpm_lab.guests.qemu.partition import Cable, Device, Hardware, disk, made_up_mac, nic
+from dpm_lab.guests.qemu.nics import made_up_mac
+from dpm_lab.guests.qemu.partition import Cable, Device, Hardware, disk, nic
 from dpm_lab.guests.qemu.running import ParametersOnDisk, Running, State, Teller
 from dpm_lab.hmc import cables
 from dpm_lab.hmc.api import attachments, fabric, fields
@@ -15,6 +16,7 @@ from dpm_lab.hmc.api.barriers import Path
 from dpm_lab.hmc.api.resources import Resource
 from dpm_lab.hmc.api.statuses import Status
 from dpm_lab.hmc.api.tree import Tree
+from dpm_lab.network.segments import LONGEST
 from dpm_lab.progress import Progress
 from dpm_lab.storage import Lun, Storage
 
@@ -31,8 +33,8 @@ _STATUS = {
     State.CRASHED: Status.TERMINATED,
 }
 
-#: A socket's name has at most 107 bytes (unix(7)).
-_LONGEST_FOLDER = 107 - len("/dpm-guest-12345678/monitor")
+#: A guest's monitor is a socket in it.
+_LONGEST_FOLDER = LONGEST - len("/dpm-guest-12345678/monitor")
 
 #: Makes a guest: `Running`, or what stands in for it.
 Make = Callable[..., Running]

@@ -13,21 +13,22 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from dpm_lab.hmc.control import Control
 from dpm_lab.hmc.errors import ControlError, StartError
 from dpm_lab.hmc.machines import reading
 from dpm_lab.hmc.wire.files import SECRET, write_new
 from dpm_lab.hmc.wire.https import TOKEN
+from dpm_lab.process import wait_or_kill
+from dpm_lab.startable import Startable
 
 _START = 30.0
 _STOP = 10.0
 _ORDER = 60.0
 
 
-class HmcProcess:
+class HmcProcess(Startable):
     """An HMC in a process that ends with this one. A context manager.
 
     Args:
@@ -58,18 +59,6 @@ class HmcProcess:
         self.port = port
         self.stomp_port = stomp_port
         self.control = Control(self._order)
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def start(self) -> None:
         """Start it and wait until it answers."""
@@ -111,11 +100,7 @@ class HmcProcess:
         assert self._process.stdin is not None
         with contextlib.suppress(OSError):
             self._process.stdin.close()  # which it takes for the end
-        try:
-            self._process.wait(_STOP)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        wait_or_kill(self._process, _STOP)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _order(self, order: str, arguments: dict[str, Any]) -> Any:

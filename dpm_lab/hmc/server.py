@@ -8,8 +8,7 @@ import ssl
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from dpm_lab.hmc.api import users
 from dpm_lab.hmc.api.behaviour import Behaviour
@@ -24,6 +23,7 @@ from dpm_lab.hmc.wire.listener import Listener
 from dpm_lab.hmc.wire.service import Service
 from dpm_lab.hmc.wire.sessions import Sessions
 from dpm_lab.network.process import SwitchProcess
+from dpm_lab.startable import Startable
 
 if TYPE_CHECKING:
     from dpm_lab.hmc.guests import Make, StorageGuests
@@ -33,7 +33,7 @@ HOST = "127.0.0.1"
 USERID = "labuser"
 
 
-class HmcServer:
+class HmcServer(Startable):
     """An HMC with machines, in threads of this process. A context manager.
 
     Args:
@@ -114,18 +114,6 @@ class HmcServer:
             self.service.tree.guests = self._guests
         self.desk = Desk(self.service)
         self.control = Control(self.desk.call)
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def start(self) -> None:
         """Make the certificates and listen."""

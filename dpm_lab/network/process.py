@@ -5,32 +5,20 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from dpm_lab.network.segments import NetworkError, check
+from dpm_lab.process import wait_or_kill
+from dpm_lab.startable import Startable
 
 _STOP = 5.0
 
 
-class SwitchProcess:
+class SwitchProcess(Startable):
     """The switch of a folder, from `start` to `close`. A context manager."""
 
     def __init__(self, networks: Path) -> None:
         self.networks = networks.absolute()
         self._process: subprocess.Popen[bytes] | None = None
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def start(self) -> None:
         """Start it, and wait until it serves.
@@ -62,8 +50,4 @@ class SwitchProcess:
             return
         assert process.stdin is not None
         process.stdin.close()  # which it takes for the end
-        try:
-            process.wait(_STOP)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        wait_or_kill(process, _STOP)

@@ -17,7 +17,7 @@ SILENT = "silent"
 #: The switch's socket in the folder of all segments: whatever comes there has it look at once.
 CONTROL = "control"
 #: Bytes of a socket's name (unix(7), ``sun_path``, without its end).
-_LONGEST = 107
+LONGEST = 107
 #: Of them, those of the longest name below the folder of all segments.
 _ROOM = 44
 
@@ -77,10 +77,10 @@ def check(networks: Path) -> None:
         NetworkError: its name is too long.
     """
     length = len(bytes(networks.absolute()))
-    if length > _LONGEST - _ROOM:
+    if length > LONGEST - _ROOM:
         raise NetworkError(
             f"{networks.absolute()}: the name of a folder of sockets has at most"
-            f" {_LONGEST - _ROOM} characters, and this one {length}; choose another (--networks)"
+            f" {LONGEST - _ROOM} characters, and this one {length}; choose another (--networks)"
         )
 
 

@@ -17,6 +17,7 @@ import stat
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TextIO
 
@@ -176,7 +177,7 @@ class Switch:
         """Serve what is in the folder now, and nothing that is there no more."""
         wanted = {str(each.relative_to(self._folder)) for each in self._folder.glob("*/*.*/")}
         for name in wanted - self._segments.keys():
-            self._try(name, lambda name=name: self._serve(name))  # type: ignore[misc]
+            self._try(name, partial(self._serve, name))
         for name in self._segments.keys() - wanted:
             gone = self._segments.pop(name)
             for tap in list(gone.taps):
@@ -190,7 +191,7 @@ class Switch:
         for tap in plugged:
             known = self._segments.get(tap.segment)
             if known is not None and tap not in known.taps:
-                self._try(tap.device, lambda known=known, tap=tap: self._plug(known, tap))  # type: ignore[misc]
+                self._try(tap.device, partial(self._plug, known, tap))
 
     def _try(self, about: str, what: Callable[[], None]) -> None:
         try:

@@ -91,12 +91,13 @@ class State:
 
     def chain(self, layer: str, folder: Path) -> tuple[Path, ...]:
         """Return the files that a layer consists of, from the top down."""
-        files = []
+        return tuple(folder / each for each in self._stack(layer))
+
+    def _stack(self, layer: str) -> Iterator[str]:
         each: str | None = layer
         while each is not None:
-            files.append(folder / each)
+            yield each
             each = self.layers.get(each)
-        return tuple(files)
 
     def free_number(self) -> int:
         """Return the lowest number that no LUN has.
@@ -119,12 +120,7 @@ class State:
     def forget_unused(self) -> None:
         """Take away the layers that nothing stands on any more."""
         used = {lun.layer for lun in self.luns.values()} | set(self.snapshots.values())
-        kept: set[str | None] = set()
-        for top in used:
-            each: str | None = top
-            while each is not None:
-                kept.add(each)
-                each = self.layers.get(each)
+        kept = {each for top in used for each in self._stack(top)}
         self.layers = {each: below for each, below in self.layers.items() if each in kept}
 
 

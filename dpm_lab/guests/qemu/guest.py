@@ -21,6 +21,7 @@ from dpm_lab.guests.qemu.port import Port
 from dpm_lab.guests.qemu.prepare import Request, prepared
 from dpm_lab.guests.qemu.report import CloudInit
 from dpm_lab.guests.qemu.wire import seen_macs
+from dpm_lab.process import wait_or_kill
 from dpm_lab.progress import Progress
 
 
@@ -64,7 +65,7 @@ class Guest(guests.Guest):
             )
             port = stack.enter_context(contextlib.closing(Port(machine.report)))
             errors = self._folder / "qemu.log"
-            self._process = stack.enter_context(_running(_starting(machine, service), errors))
+            self._process = stack.enter_context(started(_starting(machine, service), errors))
             self._follower = Follower(
                 self._request.image.name,
                 machine,
@@ -191,7 +192,8 @@ def _starting(machine: qemu.Machine, service: metadata.Service | None) -> list[s
 
 
 @contextlib.contextmanager
-def _running(command: list[str], errors: Path) -> Iterator[subprocess.Popen[bytes]]:
+def started(command: list[str], errors: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Start QEMU, and see to it that it has ended in the end; what it says goes to `errors`."""
     with errors.open("wb") as sink:
         process = subprocess.Popen(
             command,
@@ -212,8 +214,4 @@ def _ended(process: subprocess.Popen[bytes]) -> Iterator[subprocess.Popen[bytes]
         yield process
     finally:
         process.terminate()
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        wait_or_kill(process, 10)

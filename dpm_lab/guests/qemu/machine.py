@@ -87,11 +87,9 @@ def command(machine: Machine) -> list[str]:
     A network backend of its own for each NIC. With a config drive it is ``restrict=on``: the guest
     can talk to QEMU's side of that network and to nothing else.
     """
-    words = [machine.program, "-name", "nova-dpm", *accelerator(machine.cpu)]
-    words += ["-smp", str(machine.smp), "-m", str(machine.memory)]
-    words += ["-sandbox", SANDBOX] if machine.sandbox else []
+    words = base(machine.program, machine.cpu, machine.smp, machine.memory, sandbox=machine.sandbox)
     # A guest that reboots would start all over; it ends here instead, as one that panics does.
-    words += ["-nodefaults", "-display", "none", "-no-reboot"]
+    words += ["-no-reboot"]
     words += _console(machine)
     words += [
         *("-device", f"virtio-serial-ccw,devno={SERIAL_DEVNO}"),
@@ -103,7 +101,7 @@ def command(machine: Machine) -> list[str]:
     ]
     if machine.drive is not None:
         words += [
-            *("-drive", f"if=none,id=drive,format=raw,readonly=on,file={_value(machine.drive)}"),
+            *("-drive", f"if=none,id=drive,format=raw,readonly=on,file={value(machine.drive)}"),
             *("-device", f"virtio-blk-ccw,drive=drive,devno={DRIVE_DEVNO}"),
         ]
     for nic in machine.nics:
@@ -129,7 +127,15 @@ def has_kvm() -> bool:
     return platform.machine() == "s390x" and os.access("/dev/kvm", os.W_OK)
 
 
-def accelerator(cpu: str) -> list[str]:
+def base(program: str, cpu: str, smp: int, memory: int, *, sandbox: bool) -> list[str]:
+    """Return how each command line begins: a machine without devices, and without a screen."""
+    words = [program, "-name", "nova-dpm", *_accelerator(cpu)]
+    words += ["-smp", str(smp), "-m", str(memory)]
+    words += ["-sandbox", SANDBOX] if sandbox else []
+    return [*words, "-nodefaults", "-display", "none"]
+
+
+def _accelerator(cpu: str) -> list[str]:
     """Return the options for the processors: this machine's own where they can be had."""
     if has_kvm():
         return ["-machine", "s390-ccw-virtio,accel=kvm", "-cpu", "host"]
@@ -137,7 +143,7 @@ def accelerator(cpu: str) -> list[str]:
 
 
 def _console(machine: Machine) -> list[str]:
-    log = _value(machine.console_log)
+    log = value(machine.console_log)
     if machine.interactive:
         chardev = f"stdio,id=console,mux=on,signal=off,logfile={log}"
         monitor = ["-mon", "chardev=console"]
@@ -151,7 +157,7 @@ def _report(machine: Machine) -> str:
     # Nobody asks a guest for anything while a person is at its console.
     if machine.interactive:
         return "null,id=report"
-    return f"socket,id=report,path={_value(machine.report)}"
+    return f"socket,id=report,path={value(machine.report)}"
 
 
 def _nic(machine: Machine, nic: GuestNic) -> list[str]:
@@ -162,7 +168,7 @@ def _nic(machine: Machine, nic: GuestNic) -> list[str]:
         backend += f",hostfwd=tcp:127.0.0.1:{machine.ssh_port}-{nic.address}:22"
     words = ["-netdev", backend]
     if machine.captures is not None:
-        target = _value(capture_file(machine.captures, nic))
+        target = value(capture_file(machine.captures, nic))
         words += [
             "-object",
             f"filter-dump,id=dump{nic.number},netdev={name},file={target},maxlen={CAPTURED}",
@@ -180,6 +186,6 @@ def outputs(machine: Machine) -> tuple[Path, ...]:
     return (machine.console_log, *captures)
 
 
-def _value(path: Path) -> str:
-    # A comma would end the value of an option; QEMU's way to write one is to double it.
+def value(path: Path) -> str:
+    """Return a path as the value of an option, which a comma would end: QEMU has it doubled."""
     return str(path).replace(",", ",,")

@@ -74,6 +74,11 @@ def read_nic(text: str) -> NicParams:
     return nics[0]
 
 
+def made_up_mac(devno: str) -> str:
+    """Return a MAC that nobody asked for, of QEMU's own range, for a device number."""
+    return f"52:54:00:dd:{devno[:2]}:{devno[2:]}"
+
+
 def machine_nics(
     params: Iterable[NicParams],
     firmware_mac: FirmwareMac = "wrong",
@@ -90,8 +95,7 @@ def machine_nics(
         if number > MAX_NICS:
             raise NicError(f"a machine here has at most {MAX_NICS} NICs")
         devno = nic.bus_id.devno
-        made_up = f"52:54:00:dd:{devno[:2]}:{devno[2:]}"
-        mac = nic.mac if firmware_mac == "right" and nic.mac else made_up
+        mac = nic.mac if firmware_mac == "right" and nic.mac else made_up_mac(devno)
         nics.append(GuestNic(nic, number, mac, present=devno not in missing))
         missing.discard(devno)
     if missing:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from dpm_lab.guests.disk import qcow2
-from dpm_lab.guests.qemu.machine import PROGRAM, RANDOM_DEVNO, SANDBOX, accelerator
+from dpm_lab.guests.qemu.machine import PROGRAM, RANDOM_DEVNO, base, value
 
 #: Where disks are: below it are devices that every guest has.
 _DISKS = 0x100
@@ -99,29 +99,18 @@ def disk(number: int, files: Sequence[Path], *, boot: bool = False) -> Device:
     return Device(name, "blockdev", backend, device)
 
 
-def made_up_mac(devno: str) -> str:
-    """Return the MAC that firmware chooses for a NIC at a device number: one of QEMU's range."""
-    return f"52:54:00:dd:{devno[:2]}:{devno[2:]}"
-
-
 def command(hardware: Hardware, folder: Path) -> list[str]:
     """Return the command line; console and monitor are in `folder`.
 
     A guest that reboots is loaded again from the same disk, with the parameters that are on it.
     """
-    words = [hardware.program, "-name", "nova-dpm", *accelerator(hardware.cpu)]
-    words += ["-smp", str(hardware.processors), "-m", str(hardware.memory)]
-    words += ["-sandbox", SANDBOX] if hardware.sandbox else []
-    words += ["-nodefaults", "-display", "none"]
-    words += ["-chardev", f"file,id=console,path={_value(folder / CONSOLE)}"]
+    size = (hardware.processors, hardware.memory)
+    words = base(hardware.program, hardware.cpu, *size, sandbox=hardware.sandbox)
+    words += ["-chardev", f"file,id=console,path={value(folder / CONSOLE)}"]
     words += ["-device", "sclpconsole,chardev=console"]
-    words += ["-chardev", f"socket,id=monitor,path={_value(folder / MONITOR)}"]
+    words += ["-chardev", f"socket,id=monitor,path={value(folder / MONITOR)}"]
     words += ["-mon", "chardev=monitor,mode=control"]
     words += ["-device", f"virtio-rng-ccw,devno={RANDOM_DEVNO}"]
     for each in hardware.devices:
         words += [f"-{each.kind}", json.dumps(each.backend), "-device", json.dumps(each.device)]
     return words
-
-
-def _value(path: object) -> str:
-    return str(path).replace(",", ",,")

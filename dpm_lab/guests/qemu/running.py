@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import queue
-import subprocess
 import tempfile
 import threading
 import traceback
@@ -23,11 +22,11 @@ from dpm_lab.guests.disk.apart import apart, dying_with_us
 from dpm_lab.guests.disk.rawdisk import exported_chain
 from dpm_lab.guests.qemu.console import FIRST_PHASE, Console
 from dpm_lab.guests.qemu.follow import LIMIT, Tail
+from dpm_lab.guests.qemu.guest import started
 from dpm_lab.guests.qemu.monitor import Monitor, MonitorError
 from dpm_lab.guests.qemu.partition import CONSOLE, MONITOR, Device, Hardware, command
 
 _POLL = 0.5
-_PATIENCE = 10.0
 
 
 class State(StrEnum):
@@ -180,15 +179,8 @@ class Running(threading.Thread):
         with contextlib.ExitStack() as stack:
             monitor = Monitor(folder / MONITOR, self._closing.is_set)
             stack.callback(monitor.close)
-            sink = stack.enter_context(errors.open("wb"))
-            process = subprocess.Popen(
-                dying_with_us(command(self._hardware, folder)),
-                stdin=subprocess.DEVNULL,
-                stdout=sink,
-                stderr=sink,
-                start_new_session=True,
-            )
-            stack.callback(_end, process)
+            words = dying_with_us(command(self._hardware, folder))
+            process = stack.enter_context(started(words, errors))
             try:
                 monitor.greet(lambda: process.poll() is None)
             except MonitorError as error:
@@ -265,12 +257,3 @@ class Running(threading.Thread):
     def _say(self, text: str) -> None:
         if not self._closing.is_set():
             self._teller.text(text)
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()
-    try:
-        process.wait(_PATIENCE)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()

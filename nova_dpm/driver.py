@@ -92,6 +92,7 @@ class DPMDriver(driver.ComputeDriver):  # type: ignore[misc]
             finally:
                 # Nova may fork next; the connections are made again where they are used.
                 self._hmc.close()
+                LOG.info("Logged off until Nova asks for something: it may fork first")
         except DpmError as error:
             problem = str(error)
         else:
@@ -348,6 +349,7 @@ class DPMDriver(driver.ComputeDriver):  # type: ignore[misc]
 
         Raises:
             NotImplementedError: it goes on in Nova's own way.
+            InstanceNotFound: its user has deleted it meanwhile; Nova ends the rebuild.
         """
         try:
             if evacuate:
@@ -364,6 +366,8 @@ class DPMDriver(driver.ComputeDriver):  # type: ignore[misc]
                 with self._forgetting():
                     self._servers.stop(instance.uuid)
             except MissingPartitionError as error:
+                if _is_deleted(instance):
+                    raise exception.InstanceNotFound(instance_id=instance.uuid) from None
                 raise RefusedError(
                     "it has no partition any more; delete it, and create a server from its volume",
                     str(error),
@@ -573,3 +577,12 @@ class DPMDriver(driver.ComputeDriver):  # type: ignore[misc]
 def _ports(network_info: NetworkInfo | None) -> list[Any] | None:
     """Return a server's VIFs: an empty list where it has none, None where Nova does not say."""
     return None if network_info is None else list(network_info)
+
+
+def _is_deleted(instance: Instance) -> bool:
+    """Return whether its user has deleted a server since Nova's request began, or is doing it."""
+    try:
+        instance.refresh()
+    except exception.InstanceNotFound:
+        return True
+    return bool(instance.task_state == task_states.DELETING)

@@ -120,10 +120,11 @@ class Servers:
                 f"storage group. Remove both on the HMC. {error}"
             ) from None
         LOG.info(
-            "Partition %s (%s) is made, with %d IFL processors and %d MiB",
+            "Partition %s (%s) is made, with %d IFL processor%s and %d MiB",
             partition.name,
             partition.uri,
             processors,
+            "" if processors == 1 else "s",
             memory,
             instance_uuid=uuid,
         )

@@ -1,4 +1,4 @@
-"""``dpm-lab cloud``: up, down, status, logs, env; its ``tempest`` is in a folder of its own."""
+"""``dpm-lab cloud``: up, down, status, logs, shell, env; ``tempest`` is beside it."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ loopback address that every user of this machine reaches."""
 _EXAMPLES = """\
 examples:
   dpm-lab cloud up
-  . ~/.cache/nova-dpm/cloud/default/openrc
-  openstack server list
+  dpm-lab cloud shell                         # a shell in which 'openstack' and 'zhmc' work
+  dpm-lab cloud shell openstack server list   # or one command in it
   dpm-lab cloud logs nova-compute
   dpm-lab cloud down
 """
@@ -49,12 +49,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
-        "--folder",
-        type=Path,
-        metavar="DIR",
-        help="where the cloud is (default: ~/.cache/nova-dpm/cloud/default)",
-    )
+    _add_folder(parser, None)
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     up = actions.add_parser(
         "up",
@@ -103,7 +98,27 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     logs.add_argument("-n", "--lines", type=int, default=50, metavar="N", help="default: 50")
     logs.add_argument("-f", "--follow", action="store_true", help="go on until Ctrl-C")
     tempest.add_parser(actions)
+    shell = actions.add_parser(
+        "shell",
+        help="a shell in which openstack and zhmc know the cloud; or a command in it",
+        description="Start your shell ($SHELL), or a command, with what the clients of OpenStack"
+        " and of the HMC read: addresses, user, password, PATH. Its exit status is this command's.",
+    )
+    shell.add_argument("words", nargs=argparse.REMAINDER, metavar="COMMAND ...")
     actions.add_parser("env", help='print what a shell needs: eval "$(dpm-lab cloud env)"')
+    for action in actions.choices.values():
+        _add_folder(action, argparse.SUPPRESS)
+
+
+def _add_folder(parser: argparse.ArgumentParser, default: str | None) -> None:
+    """Have a parser take ``--folder``, which may stand before an action and after it."""
+    parser.add_argument(
+        "--folder",
+        type=Path,
+        default=default,
+        metavar="DIR",
+        help="where the cloud is (default: ~/.cache/nova-dpm/cloud/default)",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -114,6 +129,7 @@ def run(args: argparse.Namespace) -> int:
         "down": _down,
         "status": _status,
         "logs": _logs,
+        "shell": _shell,
         "env": _env,
         "tempest": tempest.run,
     }
@@ -191,7 +207,7 @@ def _introduce(place: Place) -> None:
 Networks: provider (flat), vlan101, hipersockets. Flavors: dpm.small, dpm.big.
 Key: {place.of("key")}
 {_BOOTS if place.boot else _BOOTS_NOTHING}
-'dpm-lab cloud status', 'logs', 'down', 'down --purge'.
+'dpm-lab cloud status', 'logs', 'shell', 'down', 'down --purge'.
 This is for trying and testing: everybody on this machine reaches {place.host}."""
     )
 
@@ -277,9 +293,25 @@ def _logs(folder: Path, args: argparse.Namespace) -> int:
     return 0
 
 
+def _shell(folder: Path, args: argparse.Namespace) -> int:
+    variables = _openrc(folder)
+    shell = os.environ.get("SHELL") or "/bin/sh"
+    words = args.words[1:] if args.words[:1] == ["--"] else args.words
+    if not words and sys.stdin.isatty():
+        print(f"'openstack' and 'zhmc' know the cloud in {folder}; 'exit' ends this shell.")
+    sys.stdout.flush()
+    # A file, not text: a password is not for the list of processes.
+    script = '. "$1" && shift && exec "$@"'
+    os.execv("/bin/sh", ["sh", "-c", script, "sh", str(variables), *(words or [shell])])
+
+
 def _env(folder: Path, _args: argparse.Namespace) -> int:
+    print(_openrc(folder).read_text(encoding="utf-8"), end="")
+    return 0
+
+
+def _openrc(folder: Path) -> Path:
     path = Place.read(folder).of("openrc")
     if not path.exists():
         raise LabError("the cloud was never up: 'dpm-lab cloud up'")
-    print(path.read_text(encoding="utf-8"), end="")
-    return 0
+    return path

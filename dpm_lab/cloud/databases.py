@@ -99,7 +99,9 @@ def command(place: Place) -> list[str]:
         "--innodb-flush-log-at-trx-commit=0",
         "--innodb-doublewrite=0",
         "--innodb-log-file-size=32M",
-        "--innodb-buffer-pool-size=128M",
+        # The pages that all services use, and not more: they are in the kernel's cache besides.
+        "--innodb-buffer-pool-size=32M",
+        "--aria-pagecache-buffer-size=8M",
         "--performance-schema=0",
         "--character-set-server=utf8mb4",
     ]

@@ -190,6 +190,8 @@ def variables(place: Place) -> Mapping[str, str]:
         "PYTHONUNBUFFERED": "1",
         # Memory is not cut into arenas for threads, which here wait for each other anyway.
         "MALLOC_ARENA_MAX": "1",
+        # What glibc starts with. Set, it does not raise it, and gives back what a request took.
+        "MALLOC_TRIM_THRESHOLD_": "131072",
         # By which what a crash left is found.
         MARK: str(place.folder),
     }

@@ -56,6 +56,9 @@ class _Instance(objects.Instance):  # type: ignore[misc]
         """Return the boot volume; Nova would ask its database."""
         return [objects.BlockDeviceMapping(boot_index=0, volume_size=10, volume_id=None)]
 
+    def refresh(self) -> None:
+        """Stay as it is; Nova would ask its database."""
+
 
 def server(lab: Lab, ports: int = 1, first: int = 0) -> Server:
     """Return a server with so many ports, on the OSA's ports in turn."""

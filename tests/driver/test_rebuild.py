@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from nova.exception import InstanceFaultRollback
+from nova import objects
+from nova.compute import task_states
+from nova.exception import InstanceFaultRollback, InstanceNotFound
 
 from tests.driver.compute import Compute, Server, server
 from tests.driver.lab import Lab
@@ -54,6 +56,30 @@ def test_a_server_without_a_partition_is_not_rebuilt(lab: Lab) -> None:
         rebuild(compute, subject)
 
     assert "it has no partition any more" in str(caught.value.inner_exception)
+
+
+def _gone(instance: objects.Instance) -> None:
+    raise InstanceNotFound(instance_id=instance.uuid)
+
+
+def _being_deleted(instance: objects.Instance) -> None:
+    instance.task_state = task_states.DELETING
+
+
+@pytest.mark.parametrize("refresh", [_gone, _being_deleted])
+def test_a_server_that_is_deleted_amid_its_rebuild_is_no_failure(
+    lab: Lab,
+    refresh: Callable[[objects.Instance], None],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    compute, subject = Compute(lab), server(lab)
+    monkeypatch.setattr(type(subject.instance), "refresh", refresh)
+
+    with pytest.raises(InstanceNotFound):
+        rebuild(compute, subject)
+
+    assert not [each for each in caplog.records if each.levelname == "ERROR"]
 
 
 def test_a_partition_is_stopped_and_nova_goes_on(lab: Lab) -> None:

@@ -226,7 +226,7 @@ def judge(case: Case) -> Outcome:
     try:
         run = _spawn if case.operation == "spawn" else _change
         verdict, problems = run(lab, compute, subject, case)
-        if not problems:
+        if not problems and verdict is not Verdict.IN_SPITE:
             problems = _next_try(lab, compute, subject)
     except Exception as error:  # noqa: BLE001 - it is the case's outcome, and the others go on
         verdict, problems = Verdict.WRONG, [f"{type(error).__name__}: {error}"]

@@ -9,6 +9,8 @@ device that the machine has lost.
 A third boot ends at its login prompt, because cloud-init is switched off in it.
 
 What a guest is told, it asks a metadata service for: a partition has no config drive.
+
+These are long tests. The same image boots in the short ones as a server (`tests.cloud.test_chain`).
 """
 
 from __future__ import annotations
@@ -29,6 +31,8 @@ from dpm_lab.guests.qemu.nics import GuestNic, machine_nics, read_tuples
 from dpm_lab.guests.qemu.prepare import Request, Step
 from dpm_lab.guests.qemu.verdict import judge
 from dpm_lab.progress import Progress
+
+pytestmark = pytest.mark.long
 
 TUPLES = "0001,0,0a0000000011;0004,1,0a0000000012;0a00,0,0a0000000013;"
 ABSENT = "0a00"

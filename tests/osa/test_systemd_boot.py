@@ -1,18 +1,17 @@
 """Real boots, with systemd as process 1, our unit and our rule, and all that comes with a boot.
 
-Two boots of different releases. The first one waits for what does not come: a card that does not
-answer, and a NIC that is plugged in only later. It has a NIC, too, that nobody names.
+Two boots of different releases, the second one in the long tests. The first one waits for what does
+not come: a card that does not answer, and a NIC that is plugged in only later. It has a NIC, too,
+that nobody names.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack
 from dataclasses import replace
 
 import pytest
 
-from dpm_lab.debian.releases import ArchiveError
 from dpm_lab.guests import tuples
 from dpm_lab.guests.hercules.base import ANY_NEWER
 from dpm_lab.guests.hercules.cards import Nic
@@ -32,55 +31,34 @@ _UNTIL_DONE = (
 )
 
 
+def _booted(made: Configuration) -> Iterator[Guest]:
+    guest = Guest(made)
+    try:
+        notes.add(f"a guest with qeth devices under systemd: Debian {guest.made_of}")
+        guest.start()
+        guest.boot()
+        guest.run(_UNTIL_DONE)
+        yield guest
+    finally:
+        guest.close()
+
+
 @pytest.fixture(scope="module")
-def guests() -> Iterator[dict[str, Guest | ArchiveError]]:
-    """Both guests, which boot at the same time.
-
-    Debian 12: a silent card among four, default names. A newer one: all devices ignored, the
-    kernel's own names, and only udev to load the driver.
-    """
+def bookworm() -> Iterator[Guest]:
+    """Debian 12: a silent card among four, default names."""
+    nics = (*NICS[:3], SILENT, UNNAMED)
     parameters = tuples((*NICS[:3], SILENT, LATER))
-    bookworm = Configuration((*NICS[:3], SILENT, UNNAMED), parameters, init="systemd")
+    yield from _booted(Configuration(nics, parameters, init="systemd"))
+
+
+@pytest.fixture(scope="module")
+def newer() -> Iterator[Guest]:
+    """Debian 13, or what there is that is newer than Debian 12.
+
+    All devices ignored, the kernel's own names, and only udev to load the driver.
+    """
     parameters = f"cio_ignore=all net.ifnames=0 systemd.mask=modprobe@qeth.service {TUPLES}"
-    newer = Configuration(NICS, parameters, release=ANY_NEWER, init="systemd")
-    with ExitStack() as stack:
-        found: dict[str, Guest | ArchiveError] = {}
-        for made in (bookworm, newer):
-            # Where the archive has no newer one today, the older one's tests run all the same.
-            try:
-                found[made.release] = guest = Guest(made)
-            except ArchiveError as error:
-                found[made.release] = error
-                continue
-            stack.callback(guest.close)
-            notes.add(f"a guest with qeth devices under systemd: Debian {guest.made_of}")
-        there = [guest for guest in found.values() if isinstance(guest, Guest)]
-        for guest in there:
-            guest.start()
-        for guest in there:
-            guest.boot()
-        for guest in there:
-            guest.run(_UNTIL_DONE)
-        yield found
-
-
-def _one_of(guests: dict[str, Guest | ArchiveError], release: str) -> Guest:
-    guest = guests[release]
-    if isinstance(guest, ArchiveError):
-        raise guest
-    return guest
-
-
-@pytest.fixture
-def bookworm(guests: dict[str, Guest | ArchiveError]) -> Guest:
-    """Debian 12."""
-    return _one_of(guests, "bookworm")
-
-
-@pytest.fixture
-def newer(guests: dict[str, Guest | ArchiveError]) -> Guest:
-    """Debian 13, or what there is that is newer than Debian 12."""
-    return _one_of(guests, ANY_NEWER)
+    yield from _booted(Configuration(NICS, parameters, release=ANY_NEWER, init="systemd"))
 
 
 def _since_boot(guest: Guest, unit: str, what: str) -> int:
@@ -101,11 +79,11 @@ def test_the_boot_goes_on_in_spite_of_a_silent_card(bookworm: Guest) -> None:
     assert active.split() == ["active", "active"]
 
 
-@pytest.mark.parametrize("release", ["bookworm", ANY_NEWER])
+@pytest.mark.parametrize("release", ["bookworm", pytest.param("newer", marks=pytest.mark.long)])
 def test_network_pre_is_reached_only_after_the_nics_are_up(
-    release: str, guests: dict[str, Guest | ArchiveError]
+    release: str, request: pytest.FixtureRequest
 ) -> None:
-    guest = _one_of(guests, release)
+    guest: Guest = request.getfixturevalue(release)
 
     # A unit that failed went inactive; one that succeeded remains active.
     ended = max(
@@ -197,6 +175,7 @@ def test_a_silent_card_is_tried_again_until_it_is_repaired(bookworm: Guest) -> N
     assert bookworm.check(f"systemctl list-units --failed {_PLAIN} 'dpm-guest*'") == ""
 
 
+@pytest.mark.long
 def test_a_newer_debian_with_all_devices_ignored_and_kernel_names(newer: Guest) -> None:
     found = assert_as_wanted(newer)
 

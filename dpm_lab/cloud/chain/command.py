@@ -10,6 +10,7 @@ import shlex
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from dpm_lab.cloud import processes
@@ -128,6 +129,16 @@ def _place(folder: Path, machine: str) -> Place:
     return place
 
 
+@dataclass(frozen=True)
+class Booted:
+    """A guest that is up, and what is wrong with it."""
+
+    problems: list[str]
+    links: Sequence[Link]
+    guest: Guest
+    ssh: Ssh
+
+
 class Demo:
     """One server's life in a cloud that is up."""
 
@@ -146,7 +157,7 @@ class Demo:
         if not quick:
             self._progress.line("a reboot: the boot parameters are read again")
             self._server.act("reboot", {"type": "HARD"})
-            problems += self._boots("reboot")[0]
+            problems += self._boots("reboot").problems
             problems += self._swap()
         if not keep:
             problems += self._delete()
@@ -171,13 +182,12 @@ class Demo:
             f" {' '.join(f'--port {each.id}' for each in ports)} --key-name dpm {NAME}"
         )
         server.create(_FLAVOR, ports)
-        problems, links, guest = self._boots("server create")
-        print(f"\n{screen(links, guest)}\n")
-        ssh = shlex.join(Ssh(self._place.of("key"), ports[0]).command)
-        print(f"By ssh, as a person does it: {ssh}\n", flush=True)
-        return problems
+        booted = self._boots("server create")
+        print(f"\n{screen(booted.links, booted.guest)}\n")
+        print(f"By ssh, as a person does it: {shlex.join(booted.ssh.command)}\n", flush=True)
+        return booted.problems
 
-    def _boots(self, since: str) -> tuple[list[str], Sequence[Link], Guest]:
+    def _boots(self, since: str) -> Booted:
         """Wait until the server is active and its guest is done, and look at all links."""
         begin = time.monotonic()
         self._until(f"{NAME} ACTIVE", lambda: self._server.status() == "ACTIVE", _BUILD)
@@ -191,7 +201,7 @@ class Demo:
         self._took(f"{since} to cloud-init done", begin)
         return self._look(ssh, ports)
 
-    def _look(self, ssh: Ssh, ports: Sequence[Port]) -> tuple[list[str], Sequence[Link], Guest]:
+    def _look(self, ssh: Ssh, ports: Sequence[Port]) -> Booted:
         with Hmc(self._place) as hmc:
             partition = hmc.partition(self._server.id)
             if partition is None:
@@ -204,7 +214,7 @@ class Demo:
             problems.append(f"cloud-init is {guest.cloud_init!r}")
         right = sum(not each.problems for each in links)
         self._progress.line(f"{right} of {len(links)} NICs are right from end to end")
-        return problems, links, guest
+        return Booted(problems, links, guest, ssh)
 
     def _swap(self) -> list[str]:
         """Stop, swap a port for one on another network, start."""
@@ -218,10 +228,11 @@ class Demo:
         server.attach(server.make_port(OTHER_NETWORK))
         self._until("two ports", lambda: len(server.ports()) == len(NETWORKS), _BUILD)
         server.act("os-start")
-        problems, links, guest = self._boots("start")
-        print(f"\n{screen(links, guest)}\n", flush=True)
+        booted = self._boots("start")
+        print(f"\n{screen(booted.links, booted.guest)}\n", flush=True)
         gone = old.mac.replace(":", "")
-        return problems + ([f"the guest is still told of {gone}"] if gone in guest.cmdline else [])
+        is_told = gone in booted.guest.cmdline
+        return booted.problems + ([f"the guest is still told of {gone}"] if is_told else [])
 
     def _delete(self) -> list[str]:
         begin = time.monotonic()

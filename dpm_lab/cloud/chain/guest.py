@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 
 from dpm_lab.cloud import wires
@@ -11,8 +10,8 @@ from dpm_lab.cloud.chain.links import Guest, Port
 from dpm_lab.errors import LabError
 from dpm_lab.process import Answer, ask
 
-#: Whom cloud-init makes in an image of Debian.
-USER = "debian"
+#: Whom cloud-init makes in an image of Debian, and of EL.
+USERS = ("debian", "cloud-user")
 _SECONDS = "300"
 _SEPARATOR = "---dpm-lab---"
 _QUESTIONS = (
@@ -28,24 +27,25 @@ class GuestError(LabError):
     """A guest's answers cannot be read."""
 
 
-@dataclass(frozen=True)
 class Ssh:
     """How a guest is reached.
 
-    Attributes:
+    Args:
         key: the private key's file
         port: on a network with DHCP
     """
 
-    key: Path
-    port: Port
+    def __init__(self, key: Path, port: Port) -> None:
+        self._key = key
+        self.port = port
+        self._user = USERS[0]
 
     @property
     def command(self) -> list[str]:
         """The words that a person types, too."""
         return [
             *("ip", "netns", "exec", wires.namespace(self.port.network_id)),
-            *("ssh", "-i", str(self.key), f"{USER}@{self.port.address}"),
+            *("ssh", "-i", str(self._key), f"{self._user}@{self.port.address}"),
         ]
 
     def run(self, command: str) -> Answer:
@@ -63,8 +63,12 @@ class Ssh:
         return ask(["timeout", "-k", "5", _SECONDS, *words])
 
     def answers(self) -> bool:
-        """Whether a command can be run in the guest."""
-        return self.run("true").code == 0
+        """Whether a command can be run in the guest, as one user or the other; sets which."""
+        for self._user in USERS:
+            answer = self.run("true")
+            if answer.code == 0 or "Permission denied" not in answer.errors:
+                break
+        return answer.code == 0
 
     def is_done(self) -> bool:
         """Whether cloud-init has done what it does at a boot, well or not."""

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from dpm_lab.cloud.chain import guest
 from dpm_lab.cloud.chain.command import screen
 from dpm_lab.cloud.chain.links import Guest, HmcNic, Port, judge
+from dpm_lab.process import Answer
 
 PORT = Port("f3a1", "provider", "n1", "fa:16:3e:00:00:11", "192.0.2.17", "ACTIVE")
 NIC = HmcNic("OpenStack_Port_f3a1", "0001", "fa:16:3e:00:00:11", "vswitch OSA-A port 0")
@@ -81,3 +84,32 @@ def test_what_a_guest_writes_cannot_control_the_terminal() -> None:
     guest = replace(GUEST, status={"nics": [row]})
 
     assert "\x1b" not in screen(judge([PORT], (NIC,), PARAMETERS, guest), guest)
+
+
+def test_a_guest_of_another_distribution_is_reached_as_its_own_user(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """EL's guest lets in cloud-user."""
+
+    def ask(words: list[str]) -> Answer:
+        let_in = "cloud-user@192.0.2.17" in words
+        return Answer(0, "", "") if let_in else Answer(255, "", "Permission denied (publickey).")
+
+    monkeypatch.setattr(guest, "ask", ask)
+    ssh = guest.Ssh(Path("key"), PORT)
+
+    assert ssh.answers()
+    assert ssh.command[-1] == "cloud-user@192.0.2.17"
+
+
+def test_a_guest_that_does_not_answer_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def ask(words: list[str]) -> Answer:
+        asked.append(words)
+        return Answer(255, "", "No route to host")
+
+    monkeypatch.setattr(guest, "ask", ask)
+
+    assert not guest.Ssh(Path("key"), PORT).answers()
+    assert len(asked) == 1

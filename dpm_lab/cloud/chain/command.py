@@ -22,6 +22,7 @@ from dpm_lab.cloud.chain.server import Server
 from dpm_lab.cloud.end import end
 from dpm_lab.cloud.errors import CloudError
 from dpm_lab.cloud.place import MACHINE, Place, default_folder
+from dpm_lab.cloud.services import SERVICES
 from dpm_lab.cloud.start import Start
 from dpm_lab.plain import in_colour, plain
 from dpm_lab.progress import Progress
@@ -149,6 +150,7 @@ class Demo:
         self._server = Server(self._api, NAME)
         self._storage = Storage(place.storage)
         self._times: list[tuple[str, float]] = []
+        self._memory = 0
 
     def run(self, *, quick: bool, keep: bool) -> list[str]:
         """Do it all. Return what is wrong."""
@@ -162,6 +164,7 @@ class Demo:
         if not keep:
             problems += self._delete()
         print(f"\nRequests to the HMC, all told: {self._requests() - before}")
+        print(f"Memory of all services and the guest: {self._memory / 1e9:.1f} GB")
         for what, seconds in self._times:
             print(f"{seconds:6.0f} s  {what}")
         return problems
@@ -183,6 +186,7 @@ class Demo:
         )
         server.create(_FLAVOR, ports)
         booted = self._boots("server create")
+        self._memory = sum(processes.memory(self._place, each.name) for each in SERVICES)
         print(f"\n{screen(booted.links, booted.guest)}\n")
         print(f"By ssh, as a person does it: {shlex.join(booted.ssh.command)}\n", flush=True)
         return booted.problems

@@ -96,8 +96,6 @@ class Listener:
             plain.settimeout(_HANDSHAKE)
             plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             with self._context.wrap_socket(plain, server_side=True) as connection:
-                # With a time-out Python waits outside of OpenSSL, whose connection one thread
-                # reads while another writes.
                 connection.settimeout(_DAY)
                 with self._lock:
                     self._connections.add(connection)

@@ -6,6 +6,7 @@ There are no heartbeats: the broker says so when a client connects, and stomp.py
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import queue
 import re
@@ -16,6 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
+from dpm_lab.hmc.wire.duplex import Duplex
 from dpm_lab.hmc.wire.notifications import Notification
 from dpm_lab.hmc.wire.sessions import Sessions
 
@@ -93,8 +95,9 @@ class Broker:
 
     def serve(self, connection: ssl.SSLSocket) -> None:
         """Serve a client until it goes away."""
-        client = _Client(connection)
-        stream = connection.makefile("rb")
+        duplex = Duplex(connection)
+        client = _Client(connection, duplex)
+        stream = io.BufferedReader(duplex)
         try:
             first = read_frame(stream)
             if first is None or not self._may_enter(first):
@@ -109,7 +112,6 @@ class Broker:
             with self._lock:
                 self._clients.discard(client)
             client.close()
-            stream.close()
 
     def _may_enter(self, frame: Frame) -> bool:
         """Return whether it has a user and the password, or a session and its credential."""
@@ -135,9 +137,10 @@ class Broker:
 class _Client:
     """A client and the thread that writes to it, so that a slow one keeps nobody waiting."""
 
-    def __init__(self, connection: ssl.SSLSocket) -> None:
+    def __init__(self, connection: ssl.SSLSocket, duplex: Duplex) -> None:
         self.subscriptions: dict[str, str] = {}
         self._connection = connection
+        self._duplex = duplex
         self._number = 0
         self._queue: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._write, name="hmc-stomp", daemon=True)
@@ -176,4 +179,4 @@ class _Client:
         # A client that is gone is noticed where its frames are read.
         with contextlib.suppress(OSError, ValueError):
             while (content := self._queue.get()) is not None:
-                self._connection.sendall(content)
+                self._duplex.send_all(content)

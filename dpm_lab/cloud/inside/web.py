@@ -46,6 +46,8 @@ def _server(module: str, host: str, port: str) -> Any:
         ident="",
         # What is asked is on this machine, and may take long.
         channel_timeout=600,
+        # An image may be as large as a volume; waitress takes 1 GiB where it is not told.
+        max_request_body_size=1 << 44,
     )
 
 

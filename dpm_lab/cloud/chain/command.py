@@ -24,13 +24,14 @@ from dpm_lab.cloud.errors import CloudError
 from dpm_lab.cloud.place import MACHINE, Place, default_folder
 from dpm_lab.cloud.services import SERVICES
 from dpm_lab.cloud.start import Start
+from dpm_lab.hmc.api.fields import NIC_SINCE
+from dpm_lab.hmc.machines.machine import Machine
 from dpm_lab.plain import in_colour, plain
 from dpm_lab.progress import Progress
 from dpm_lab.storage import Storage
 
 NAME = "demo"
 HOST = "127.0.0.14"
-NETWORKS = ("provider", "vlan101")
 #: What a swap brings.
 OTHER_NETWORK = "hipersockets"
 _FLAVOR = "dpm.small"
@@ -140,6 +141,12 @@ class Booted:
     ssh: Ssh
 
 
+def networks(machine: str) -> tuple[str, str]:
+    """Return where a server has its ports. A machine whose NICs have no VLANs has HiperSockets."""
+    has_vlans = Machine.load(machine).api_version >= NIC_SINCE["vlan-id"]
+    return "provider", "vlan101" if has_vlans else OTHER_NETWORK
+
+
 class Demo:
     """One server's life in a cloud that is up."""
 
@@ -148,6 +155,7 @@ class Demo:
         self._progress = progress
         self._api = Api(place)
         self._server = Server(self._api, NAME)
+        self._networks = networks(place.machine)
         self._storage = Storage(place.storage)
         self._times: list[tuple[str, float]] = []
         self._memory = 0
@@ -176,10 +184,12 @@ class Demo:
     def _first(self) -> list[str]:
         server = self._server
         server.delete_ports()  # of a run that was ended
-        self._progress.line("a volume of the image, and a port on each of " + ", ".join(NETWORKS))
+        self._progress.line(
+            "a volume of the image, and a port on each of " + ", ".join(self._networks)
+        )
         server.make_volume()
         self._until("volume available", lambda: server.volume_status() == "available", _BUILD)
-        ports = [server.make_port(each) for each in NETWORKS]
+        ports = [server.make_port(each) for each in self._networks]
         self._progress.line(
             f"openstack server create --flavor {_FLAVOR} --volume {server.volume}"
             f" {' '.join(f'--port {each.id}' for each in ports)} --key-name dpm {NAME}"
@@ -223,14 +233,14 @@ class Demo:
     def _swap(self) -> list[str]:
         """Stop, swap a port for one on another network, start."""
         server = self._server
-        old = next(each for each in server.ports() if each.network == NETWORKS[1])
+        old = next(each for each in server.ports() if each.network == self._networks[1])
         self._progress.line(f"stop; the port on {old.network} for one on {OTHER_NETWORK}; start")
         server.act("os-stop")
         self._until(f"{NAME} SHUTOFF", lambda: server.status() == "SHUTOFF", _BUILD)
         server.detach(old)
-        self._until("one port", lambda: len(server.ports()) == len(NETWORKS) - 1, _BUILD)
+        self._until("one port", lambda: len(server.ports()) == 1, _BUILD)
         server.attach(server.make_port(OTHER_NETWORK))
-        self._until("two ports", lambda: len(server.ports()) == len(NETWORKS), _BUILD)
+        self._until("two ports", lambda: len(server.ports()) == 2, _BUILD)
         server.act("os-start")
         booted = self._boots("start")
         print(f"\n{screen(booted.links, booted.guest)}\n", flush=True)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from dpm_lab.cloud.chain import guest
-from dpm_lab.cloud.chain.command import screen
+from dpm_lab.cloud.chain.command import networks, screen
 from dpm_lab.cloud.chain.links import Guest, HmcNic, Port, judge
 from dpm_lab.process import Answer
 
@@ -113,3 +113,8 @@ def test_a_guest_that_does_not_answer_is_asked_once(monkeypatch: pytest.MonkeyPa
 
     assert not guest.Ssh(Path("key"), PORT).answers()
     assert len(asked) == 1
+
+
+def test_a_server_of_a_machine_without_vlans_has_a_port_on_hipersockets() -> None:
+    assert networks("z13") == ("provider", "hipersockets")
+    assert networks("z16") == ("provider", "vlan101")

@@ -15,6 +15,7 @@ from dpm_lab.hmc.api import attachments, fabric, fields
 from dpm_lab.hmc.api.barriers import Path
 from dpm_lab.hmc.api.resources import Resource
 from dpm_lab.hmc.api.statuses import Status
+from dpm_lab.hmc.api.terminals import Terminal
 from dpm_lab.hmc.api.tree import Tree
 from dpm_lab.network.segments import LONGEST
 from dpm_lab.progress import Progress
@@ -163,6 +164,19 @@ class StorageGuests:
         guest = self._guests.get(partition.uri)
         if guest is not None:
             guest.psw_restart()
+
+    def terminal(self, partition: Resource) -> Terminal | None:
+        """Go to the ASCII console of a partition's guest."""
+        guest = self._guests.get(partition.uri)
+        return guest.seat() if guest is not None else None
+
+    def command(self, partition: Resource, text: str) -> bool:
+        """Type a line at the guest's console: it is one with the line-mode console here."""
+        guest = self._guests.get(partition.uri)
+        if guest is None:
+            return False
+        guest.type(text)
+        return True
 
     def stop_all(self) -> None:
         """Switch all off; they end soon."""

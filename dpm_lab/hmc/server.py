@@ -144,7 +144,8 @@ class HmcServer(Startable):
         self.port, self.stomp_port = https.port, stomp.port
 
     def _serve(self, client: ssl.SSLSocket) -> None:
-        Handler(client, self.service.answer, self.desk.answer, self.token)
+        service = self.service
+        Handler(client, service.answer, self.desk.answer, self.token, service.console)
 
     def close(self) -> None:
         """Stop listening, cut all connections, end all guests, remove what is temporary."""

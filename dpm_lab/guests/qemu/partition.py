@@ -19,7 +19,7 @@ from dpm_lab.guests.qemu.machine import PROGRAM, RANDOM_DEVNO, base, value
 #: Where disks are: below it are devices that every guest has.
 _DISKS = 0x100
 
-CONSOLE, MONITOR = "console", "monitor"
+CONSOLE, TERMINAL, MONITOR = "console", "ascii", "monitor"
 
 
 @dataclass(frozen=True)
@@ -102,11 +102,14 @@ def disk(number: int, files: Sequence[Path], *, boot: bool = False) -> Device:
 def command(hardware: Hardware, folder: Path) -> list[str]:
     """Return the command line; console and monitor are in `folder`.
 
+    The console is a socket that QEMU goes to, and a file with all that it says.
+
     A guest that reboots is loaded again from the same disk, with the parameters that are on it.
     """
     size = (hardware.processors, hardware.memory)
     words = base(hardware.program, hardware.cpu, *size, sandbox=hardware.sandbox)
-    words += ["-chardev", f"file,id=console,path={value(folder / CONSOLE)}"]
+    line, log = value(folder / TERMINAL), value(folder / CONSOLE)
+    words += ["-chardev", f"socket,id=console,path={line},logfile={log}"]
     words += ["-device", "sclpconsole,chardev=console"]
     words += ["-chardev", f"socket,id=monitor,path={value(folder / MONITOR)}"]
     words += ["-mon", "chardev=monitor,mode=control"]

@@ -24,7 +24,15 @@ from dpm_lab.guests.qemu.console import FIRST_PHASE, Console
 from dpm_lab.guests.qemu.follow import LIMIT, Tail
 from dpm_lab.guests.qemu.guest import started
 from dpm_lab.guests.qemu.monitor import Monitor, MonitorError
-from dpm_lab.guests.qemu.partition import CONSOLE, MONITOR, Device, Hardware, command
+from dpm_lab.guests.qemu.partition import (
+    CONSOLE,
+    MONITOR,
+    TERMINAL,
+    Device,
+    Hardware,
+    command,
+)
+from dpm_lab.guests.qemu.terminal import Line, Seat
 
 _POLL = 0.5
 
@@ -134,6 +142,7 @@ class Running(threading.Thread):
         #: Devices that QEMU refused, so that they are not tried again and again.
         self._refused: dict[str, Device] = {}
         self._console = Console()
+        self._line: Line | None = None
         self._ran = False
         self._panicked = False
         self._halted = False
@@ -141,6 +150,17 @@ class Running(threading.Thread):
     def psw_restart(self) -> None:
         """Have the guest's processor take a restart interrupt."""
         self._orders.put("inject-nmi")
+
+    def seat(self) -> Seat | None:
+        """Take a place at its ASCII console; None: it has none now."""
+        line = self._line
+        return line.seat() if line is not None else None
+
+    def type(self, text: str) -> None:
+        """Type a line at its console."""
+        line = self._line
+        if line is not None:
+            line.write(f"{text}\n".encode())
 
     def end(self) -> None:
         """Have it end soon, as a machine does that is switched off; `join` waits for it."""
@@ -179,6 +199,8 @@ class Running(threading.Thread):
         with contextlib.ExitStack() as stack:
             monitor = Monitor(folder / MONITOR, self._closing.is_set)
             stack.callback(monitor.close)
+            self._line = Line(folder / TERMINAL)
+            stack.callback(self._line.close)
             words = dying_with_us(command(self._hardware, folder))
             process = stack.enter_context(started(words, errors))
             try:

@@ -93,6 +93,9 @@ class Behaviour:
     #: What the API calls a task.
     task_names: str = _one_of("short", "titles")
 
+    #: How many integrated ASCII consoles there can be at a time.
+    ascii_consoles: str = _one_of("one-per-hmc", "one-per-partition")
+
     #: Among which NICs a MAC must be unique.
     unique_macs: str = _one_of("machines", "partition", "no")
 

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from dpm_lab.hmc.api.barriers import Path
 from dpm_lab.hmc.api.resources import Resource
+from dpm_lab.hmc.api.terminals import ImitatedTerminal, Terminal
 
 
 class Guests(Protocol):
@@ -32,6 +33,12 @@ class Guests(Protocol):
     def psw_restart(self, partition: Resource) -> None:
         """Have a partition's processor take a restart interrupt."""
 
+    def terminal(self, partition: Resource) -> Terminal | None:
+        """Go to the ASCII console of a partition; None: it has none now."""
+
+    def command(self, partition: Resource, text: str) -> bool:
+        """Give a guest a line at its line-mode console; False: there is no guest."""
+
     def stop_all(self) -> None:
         """Switch all off."""
 
@@ -53,6 +60,14 @@ class NoGuests:
 
     def psw_restart(self, partition: Resource) -> None:
         """Do nothing."""
+
+    def terminal(self, partition: Resource) -> Terminal | None:
+        """Return an imitation, which echoes."""
+        return ImitatedTerminal(partition)
+
+    def command(self, partition: Resource, text: str) -> bool:
+        """Do nothing."""
+        return False
 
     def stop_all(self) -> None:
         """Do nothing."""

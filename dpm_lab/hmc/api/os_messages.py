@@ -71,7 +71,10 @@ def _check_interface(partition: Any, reason: Reason) -> None:
 
 
 def send_command(call: Call) -> None:
-    """Send OS Command: it comes back as a message, as a console's echo (guessed)."""
+    """Send OS Command: a line for the guest, which echoes it.
+
+    Without a guest it comes back as a message all the same (guessed).
+    """
     tree = call.tree
     partition = tree.find(call.base)
     body = call.object("operating-system-command-text")
@@ -80,4 +83,5 @@ def send_command(call: Call) -> None:
     if not isinstance(text, str) or not 1 <= len(text) <= _LONGEST:
         raise bad("operating-system-command-text", text, f"it has 1 to {_LONGEST} characters")
     _check_interface(partition, Reason.WRONG_STATE)
-    tree.os_messages.add(partition.uri, text)
+    if not tree.guests.command(partition, text):
+        tree.os_messages.add(partition.uri, text)

@@ -19,6 +19,7 @@ _DETAILS = ("Partition Details",)
 _PROGRAMMER = ("Configure Storage - System Programmer",)
 _ADMINISTRATOR = ("Configure Storage - Storage Administrator",)
 _MESSAGES = ("Operating System Messages",)
+_CONSOLE = ("Integrated ASCII Console",)
 _VIEW_MESSAGES = "Operating System Messages (view-only)"
 #: Get CPC Properties of all properties (zhmc-prometheus-exporter, "Setup").
 FULL_CPC = ("Manage Secure Execution Keys",)
@@ -45,6 +46,7 @@ _TABLE = [
     ("GET", rf"{_PARTITION}/operations/list-os-messages", (*_MESSAGES, _VIEW_MESSAGES)),
     ("POST", rf"{_PARTITION}/operations/open-os-message-channel", (*_MESSAGES, _VIEW_MESSAGES)),
     ("POST", rf"{_PARTITION}/operations/send-os-cmd", _MESSAGES),
+    ("POST", rf"{_PARTITION}/operations/get-ascii-console-websocket-uri", _CONSOLE),
     ("POST|DELETE", rf"{_PARTITION}/(?:nics|hbas)(?:/.*)?", _DETAILS),
     ("POST", r"/api/storage-groups", _PROGRAMMER),
     ("POST", rf"{_GROUP}/operations/start-fcp-storage-discovery", _PROGRAMMER + _ADMINISTRATOR),

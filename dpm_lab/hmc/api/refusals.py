@@ -81,6 +81,8 @@ class Reason(Enum):
     #: tessia-baselib
     CHANNEL_IS_OPEN = (409, 331)
     NO_MESSAGES = (409, 332)
+    #: guessed
+    CONSOLE_IS_OPEN = (409, 334)
     NO_CANDIDATE = (409, 479)
     #: these two are guessed
     CANDIDATE_IN_USE = (409, 480)

@@ -23,6 +23,7 @@ from dpm_lab.hmc.api.messages import OsMessages
 from dpm_lab.hmc.api.refusals import Reason, not_found, reference_not_found, wrong_state
 from dpm_lab.hmc.api.resources import KINDS, Resource
 from dpm_lab.hmc.api.statuses import TRANSITIONAL
+from dpm_lab.hmc.api.terminals import AsciiConsoles
 from dpm_lab.hmc.machines.machine import Definition, Machine
 
 #: What the HMC is called.
@@ -99,6 +100,7 @@ class Tree:
         #: By URI, each after its parent.
         self.resources: dict[str, Resource] = {}
         self.os_messages = OsMessages()
+        self.ascii_consoles = AsciiConsoles()
         #: Which user made which object.
         self.makers: dict[str, str] = {}
         #: Paths of the storage network that do not work.
@@ -135,6 +137,7 @@ class Tree:
         self.jobs.reset()
         self.behaviour = self._behaviour
         self.os_messages.clear()
+        self.ascii_consoles.clear()
         self.makers.clear()
         self.barriers.clear()
         self.settling.clear()

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from dpm_lab.hmc.api import (
+    ascii_consoles,
     attachments,
     fabric,
     hbas,
@@ -72,6 +73,7 @@ _OF_PARTITION: dict[str, Operation] = {
     "GET /api/partitions/ID/operations/list-os-messages": os_messages.list_messages,
     "POST /api/partitions/ID/operations/open-os-message-channel": os_messages.open_channel,
     "POST /api/partitions/ID/operations/send-os-cmd": os_messages.send_command,
+    "POST /api/partitions/ID/operations/get-ascii-console-websocket-uri": ascii_consoles.get_uri,
     "POST /api/partitions/ID/nics": nics.create,
     "POST /api/partitions/ID/nics/ID": nics.update,
     "DELETE /api/partitions/ID/nics/ID": nics.delete,

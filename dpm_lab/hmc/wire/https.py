@@ -9,7 +9,8 @@ from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler
 from typing import Any
 
-from dpm_lab.hmc.api.refusals import Reason
+from dpm_lab.hmc.api.refusals import Reason, not_found
+from dpm_lab.hmc.api.terminals import PATH
 from dpm_lab.hmc.wire.service import Answer
 
 #: The header that orders to the lab have.
@@ -24,6 +25,7 @@ class Handler(BaseHTTPRequestHandler):
         answer: answers a request of the API
         order: carries out an order to the lab
         token: what those who give orders have to know
+        console: joins a websocket to a console: connection, path, headers; False: it is none
     """
 
     protocol_version = "HTTP/1.1"
@@ -38,13 +40,18 @@ class Handler(BaseHTTPRequestHandler):
         answer: Callable[[str, str, str | None, bytes], Answer],
         order: Callable[[str, bytes], Answer],
         token: str,
+        console: Callable[[ssl.SSLSocket, str, list[tuple[str, str]]], bool],
     ) -> None:
         self._answered = answer
         self._order = order
         self._token = token
+        self._console = console
         super().__init__(connection, ("", 0), None)  # type: ignore[arg-type]
 
     def do_GET(self) -> None:
+        if self.path.startswith(PATH):
+            self._at_console()
+            return
         self._answer()
 
     def do_POST(self) -> None:
@@ -73,6 +80,12 @@ class Handler(BaseHTTPRequestHandler):
             self.connection.shutdown(socket.SHUT_RDWR)
             return
         self._send(answer)
+
+    def _at_console(self) -> None:
+        self.close_connection = True
+        if not self._console(self.connection, self.path, list(self.headers.items())):
+            refusal = not_found(PATH)
+            self._send(Answer(refusal.status, refusal.body(self.command, PATH)))
 
     def _lab(self, content: bytes) -> Answer:
         token = self.headers.get(TOKEN, "")

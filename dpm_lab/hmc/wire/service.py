@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import ssl
 import threading
 import time
 import traceback
@@ -15,10 +16,12 @@ from dpm_lab.hmc.api.behaviour import Behaviour
 from dpm_lab.hmc.api.calls import Accepted, Context
 from dpm_lab.hmc.api.faults import Fault, Faults
 from dpm_lab.hmc.api.refusals import Reason, Refusal, bad, missing
+from dpm_lab.hmc.api.statuses import STARTED
+from dpm_lab.hmc.api.terminals import PATH, Terminal, Ticket
 from dpm_lab.hmc.api.tree import Tree
 from dpm_lab.hmc.api.uris import SUBMIT, dispatch, perform
 from dpm_lab.hmc.machines.machine import Machine
-from dpm_lab.hmc.wire import bodies
+from dpm_lab.hmc.wire import bodies, websockets
 from dpm_lab.hmc.wire.log import Request, RequestLog, shown
 from dpm_lab.hmc.wire.notifications import Notification, Notifier
 from dpm_lab.hmc.wire.sessions import Session, Sessions
@@ -89,6 +92,59 @@ class Service:
         self.faults.clear()
         self.log.reset()
         self.latency = 0.0
+
+    def console(self, connection: ssl.SSLSocket, path: str, headers: list[tuple[str, str]]) -> bool:
+        """Join a websocket to the ASCII console that its URI is the ticket of.
+
+        It ends with the session that has asked for the ticket, and with the console.
+
+        Returns:
+            Whether it was one: a ticket is good once.
+        """
+        began = time.time()
+        with self.tree.lock:
+            ticket, terminal = self._seat(path)
+        joined = False
+        if ticket is not None and terminal is not None:
+            try:
+                joined = websockets.serve(
+                    connection, headers, path, terminal, lambda: self._may_stay(ticket)
+                )
+            finally:
+                with self.tree.lock:
+                    self.tree.ascii_consoles.give_back(ticket)
+                terminal.close()
+        # Without the ticket, and when it has ended: how long somebody was there.
+        status = 101 if joined else 404
+        self.log.add(Request("GET", f"{PATH}...", status, began, time.time() - began))
+        return joined
+
+    def _seat(self, path: str) -> tuple[Ticket | None, Terminal | None]:
+        tree = self.tree
+        consoles = tree.ascii_consoles
+        ticket = consoles.take(path)
+        # Of two who have a ticket, the second one finds the console taken.
+        if ticket is None or consoles.is_taken(
+            ticket.partition, tree.behaviour.ascii_consoles == "one-per-hmc"
+        ):
+            return None, None
+        partition = tree.resources.get(ticket.partition)
+        lives = self.sessions.find(ticket.session) is not None
+        terminal = tree.guests.terminal(partition) if partition and lives else None
+        if terminal is not None:
+            consoles.sit_down(ticket)
+        return ticket, terminal
+
+    def _may_stay(self, ticket: Ticket) -> bool:
+        with self.tree.lock:
+            partition = self.tree.resources.get(ticket.partition)
+            runs = partition is not None and partition.properties["status"] in STARTED
+            return (
+                runs
+                and ticket in self.tree.ascii_consoles.open
+                and self.sessions.find(ticket.session) is not None
+                and not self._stop.is_set()
+            )
 
     def answer(self, method: str, uri: str, session: str | None, content: bytes) -> Answer:
         """Answer a request and write it down."""

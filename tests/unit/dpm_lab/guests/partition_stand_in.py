@@ -1,7 +1,8 @@
 """Stands in for QEMU: takes its options, speaks on its monitor, and does what a script says.
 
 The script is the file beside it, ``script``: a line each, ``text ...`` for the console, ``event
-{...}`` for the monitor, ``wait COMMAND`` until the monitor has had that command, ``stay``. What the
+{...}`` for the monitor, ``wait COMMAND`` until the monitor has had that command, ``echo``
+a line that is typed, ``stay``. What the
 monitor is told is written to ``orders``.
 """
 
@@ -28,7 +29,7 @@ def main(arguments: list[str], folder: pathlib.Path) -> int:
     if "-version" in arguments:
         return 0
     paths = {
-        argument.split(",")[1]: pathlib.Path(argument.rpartition("path=")[2])
+        argument.split(",")[1]: pathlib.Path(argument.partition("path=")[2].partition(",")[0])
         for argument in arguments
         if "path=" in argument
     }
@@ -52,12 +53,19 @@ def main(arguments: list[str], folder: pathlib.Path) -> int:
         stream.flush()
 
     answer()
-    with paths["id=console"].open("a") as text:
+    terminal = socket.socket(socket.AF_UNIX)
+    terminal.connect(str(paths["id=console"]))
+    keys = terminal.makefile("r")
+    (logfile,) = (each.partition("logfile=")[2] for each in arguments if "logfile=" in each)
+    with pathlib.Path(logfile).open("a") as text:
         for line in (folder / "script").read_text().splitlines():
             word, _, rest = line.partition(" ")
             if word == "text":
                 text.write(rest + "\n")
                 text.flush()
+                terminal.sendall(rest.encode() + b"\r\n")
+            elif word == "echo":
+                terminal.sendall(keys.readline().encode())
             elif word == "event":
                 stream.write(rest + "\n")
                 stream.flush()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from dpm_lab.guests.disk import bootrecord
 from dpm_lab.guests.disk.rawdisk import exported_chain
 from dpm_lab.guests.qemu.partition import Device, Hardware, command, disk, nic
 from dpm_lab.guests.qemu.running import ParametersOnDisk, Running, State, Teller
+from dpm_lab.guests.qemu.terminal import Seat
 from dpm_lab.storage import Storage
 from tests.unit.dpm_lab.guests import partition_stand_in, test_bootrecord
 from tests.unit.dpm_lab.guests.disks import create
@@ -300,3 +302,52 @@ def test_devices_are_at_their_numbers(tmp_path: Path) -> None:
     assert words[words.index("-m") + 1] == "1024"
     assert words[words.index("-smp") + 1] == "2"
     assert "-no-reboot" not in words
+
+
+def _said(seat: Seat, until: bytes) -> bytes:
+    said = b""
+    while until not in said:
+        data = seat.read()
+        assert data, said
+        said += data
+    return said
+
+
+def test_who_takes_a_seat_at_the_console_types_and_reads(tmp_path: Path) -> None:
+    machine = Machine(tmp_path, "wait go", "text login:", "echo", "text the end", "stay")
+    machine.guest.start()
+    seat = taken(machine.guest)
+    machine.guest._orders.put("go")
+    _said(seat, b"login:")
+
+    seat.write(b"uname\n")
+
+    assert b"uname\n" in _said(seat, b"the end")
+    machine.guest.end()
+    while seat.read():
+        pass
+    machine.guest.join(PATIENCE)
+    assert machine.guest.seat() is None
+    seat.close()
+
+
+def test_a_seat_that_nobody_reads_from_holds_up_no_guest(tmp_path: Path) -> None:
+    lines = [f"text {number} {'x' * 4000}" for number in range(200)]
+    machine = Machine(tmp_path, "wait go", *lines, HALT)
+    machine.guest.start()
+    seat = taken(machine.guest)
+
+    machine.guest._orders.put("go")
+    machine.guest.join(PATIENCE)
+
+    assert not machine.guest.is_alive()
+    assert machine.texts[-1].startswith("199 ")
+    seat.close()
+
+
+def taken(guest: Running) -> Seat:
+    end = time.monotonic() + PATIENCE
+    while (seat := guest.seat()) is None:
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    return seat

@@ -20,6 +20,8 @@ TASKS = (
 )
 MESSAGES = "Operating System Messages"
 """For console logs only, and for viewing only is enough."""
+CONSOLE = "Integrated ASCII Console"
+"""For serial consoles only."""
 STORAGE_TASKS = (PROGRAMMER, ADMINISTRATOR)
 """With storage groups; a z13 has none."""
 
@@ -35,6 +37,7 @@ API_NAMES = {
     ),
     ADMINISTRATOR: ("configure-storage-storageadmin", "configure-storage-storage-administrator"),
     MESSAGES: ("operating-system-messages", "os-messages"),
+    CONSOLE: ("integrated-ascii-console", "ascii-console"),
 }
 """What the API may call a task, whose title is in the HMC's windows and books. The sample of a role
 in zhmc-ansible-modules (``zhmc_user_role.py``) has ``configure-storage-storageadmin``,
@@ -52,6 +55,7 @@ _TASK_OF = (
     (rf"POST {_PARTITION}/operations/stop", "Stop Partition"),
     (rf"DELETE {_PARTITION}", "Delete Partition"),
     (rf"GET {_PARTITION}/operations/list-os-messages", MESSAGES),
+    (rf"POST {_PARTITION}/operations/get-ascii-console-websocket-uri", CONSOLE),
     (rf"(POST|DELETE) {_PARTITION}(/.*)?", "Partition Details"),
     (rf"POST {_GROUP}/storage-volumes/[^/]+/operations/fulfill-fcp-storage-volume", ADMINISTRATOR),
     (r"POST /api/cpcs/[^/]+/operations/validate-lun-path", ADMINISTRATOR),

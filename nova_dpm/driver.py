@@ -21,6 +21,7 @@ import nova.conf
 import os_resource_classes as orc
 from nova import exception
 from nova.compute import task_states, vm_states
+from nova.console.type import ConsoleSerial
 from nova.network.model import NetworkInfo
 from nova.objects import fields
 from nova.objects.instance import Instance
@@ -31,9 +32,11 @@ from oslo_log import log
 
 from dpm_hmc.client import Hmc
 from dpm_hmc.clock import Clock
+from dpm_hmc.console import SINCE as SINCE_SERIAL
 from dpm_hmc.errors import DpmError, HmcError
 from nova_dpm import conf, inventory, plugging
 from nova_dpm.check import start
+from nova_dpm.console.serial import SerialConsoles
 from nova_dpm.errors import RefusedError
 from nova_dpm.looks import Looks
 from nova_dpm.network import wanted_nics
@@ -103,6 +106,12 @@ class DPMDriver(driver.ComputeDriver):  # type: ignore[misc]
             LOG.critical("nova-compute cannot start: %s", problem)
             sys.exit(1)
         self._servers = Servers(self._hmc, self._settings, self._cpc)
+        self._serial_consoles = SerialConsoles(
+            self._settings.hmc,
+            self._servers.uri,
+            CONF.serial_console.proxyclient_address,
+            clock,
+        )
         self._looks: Looks[dict[str, Listed]] = Looks(self._servers.listed, clock)
         self._scheduling = Scheduling(self._settings.host)
 
@@ -118,7 +127,8 @@ class DPMDriver(driver.ComputeDriver):  # type: ignore[misc]
         )
 
     def cleanup_host(self, host: str) -> None:
-        """Log off."""
+        """End all serial consoles, and log off."""
+        self._serial_consoles.close()
         self._hmc.close()
 
     # What there is
@@ -299,6 +309,7 @@ class DPMDriver(driver.ComputeDriver):  # type: ignore[misc]
         if instance.task_state == task_states.REBUILDING:
             LOG.info("The partition and its WWPNs stay, as it is a rebuild", instance=instance)
             return
+        self._serial_consoles.end(instance.uuid)
         try:
             with self._forgetting():
                 self._servers.remove(instance.uuid)
@@ -401,6 +412,7 @@ class DPMDriver(driver.ComputeDriver):  # type: ignore[misc]
 
     def power_off(self, instance: Instance, timeout: int = 0, retry_interval: int = 0) -> None:
         """Stop a server. Whether its operating system is asked to end before is not documented."""
+        self._serial_consoles.end(instance.uuid)
         try:
             with self._forgetting():
                 self._servers.stop(instance.uuid)
@@ -453,6 +465,16 @@ class DPMDriver(driver.ComputeDriver):  # type: ignore[misc]
             reason = told(error, "The console log cannot be read", instance)
             # Only Nova's own class becomes an answer of its API.
             raise exception.ConsoleNotAvailable(f"There is no console log: {reason}") from None
+
+    def get_serial_console(self, context: Any, instance: Instance) -> ConsoleSerial:
+        """Return where a server's console is listened on, for nova-serialproxy.
+
+        Whether there is one is seen, and said there, when somebody comes.
+        """
+        if self._cpc.api_version < SINCE_SERIAL:
+            raise exception.ConsoleTypeUnavailable(console_type="serial")
+        port = self._serial_consoles.port(instance.uuid)
+        return ConsoleSerial(CONF.serial_console.proxyclient_address, port)
 
     # Volumes and interfaces of a server that is there
 

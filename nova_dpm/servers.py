@@ -80,6 +80,15 @@ class Servers:
         """Return a server's partition, or None."""
         return self._partitions.find(uuid)
 
+    def uri(self, uuid: str) -> str:
+        """Return the URI of a server's partition.
+
+        Raises:
+            StateError: it has none.
+            HmcError: the HMC failed.
+        """
+        return self._needed(uuid).uri
+
     @_patiently
     def check_ports(self, vifs: Vifs) -> None:
         """Check that NICs can be made of a server's ports.

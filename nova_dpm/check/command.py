@@ -68,6 +68,7 @@ def read_configuration(files: Sequence[str], folders: Sequence[str]) -> cfg.Conf
     # Of nova.conf.netconf and nova.conf.compute; Nova itself takes seconds to import.
     conf.register_opt(cfg.HostDomainOpt("host", default=socket.gethostname()))
     conf.register_opt(cfg.StrOpt("compute_driver"))
+    conf.register_opt(cfg.BoolOpt("enabled", default=False), group="serial_console")
     arguments = [f"--config-file={file}" for file in files]
     arguments += [f"--config-dir={folder}" for folder in folders]
     _check_encoding(files, folders)

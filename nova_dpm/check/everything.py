@@ -18,6 +18,7 @@ from oslo_config import cfg
 from dpm_hmc import answers
 from dpm_hmc.client import Hmc
 from dpm_hmc.clock import Clock
+from dpm_hmc.console import SINCE as SINCE_SERIAL
 from dpm_hmc.cpc import Cpc, find_cpc, shown_cpcs
 from dpm_hmc.errors import (
     CertificateError,
@@ -74,7 +75,7 @@ def findings(conf: cfg.ConfigOpts, clock: Clock = time) -> Iterator[Finding]:
         if used is None:
             yield Finding("CPC", SKIPPED, "no HMC can be asked")
             return
-        yield from _cpc(used, settings, errors)
+        yield from _cpc(used, settings, errors, _has_serial_consoles(conf))
 
 
 def _configuration(
@@ -167,7 +168,9 @@ def _versions(hmc: Hmc) -> Finding:
     return fine(f"{api}, of HMC {answer.get('hmc-version', 'unknown')}")
 
 
-def _cpc(hmc: Hmc, settings: Settings, errors: dict[str, ConfigError]) -> Iterator[Finding]:
+def _cpc(
+    hmc: Hmc, settings: Settings, errors: dict[str, ConfigError], serial: bool
+) -> Iterator[Finding]:
     if "cpc_object_id" in errors:
         shown = f"HMC {hmc.address} shows {shown_cpcs(hmc)}"
         yield Finding("CPC", SKIPPED, shown, "Set cpc_object_id to one of them")
@@ -184,7 +187,7 @@ def _cpc(hmc: Hmc, settings: Settings, errors: dict[str, ConfigError]) -> Iterat
         yield Finding("all else", SKIPPED, f"CPC {cpc.name} cannot be used so far")
         return
     yield from _options_fit(start.option_checks(hmc, settings, cpc), errors)
-    yield from _contents(hmc, settings, cpc)
+    yield from _contents(hmc, settings, cpc, serial)
 
 
 def _options_fit(checks: Iterable[Check], errors: dict[str, ConfigError]) -> Iterator[Finding]:
@@ -195,7 +198,7 @@ def _options_fit(checks: Iterable[Check], errors: dict[str, ConfigError]) -> Ite
             yield answer(each.name, each.run)
 
 
-def _contents(hmc: Hmc, settings: Settings, cpc: Cpc) -> Iterator[Finding]:
+def _contents(hmc: Hmc, settings: Settings, cpc: Cpc, serial: bool) -> Iterator[Finding]:
     yield Finding("storage", OK, contents.storage(cpc))
     yield Finding("MACs", OK, contents.macs(cpc))
     yield Finding("VLANs", OK, contents.vlans(cpc))
@@ -211,7 +214,26 @@ def _contents(hmc: Hmc, settings: Settings, cpc: Cpc) -> Iterator[Finding]:
     yield answer("partitions", lambda: contents.partitions(hmc, cpc, settings.host))
     if cpc.has_storage_management:
         yield answer("storage groups", lambda: contents.storage_groups(hmc, settings.host))
-    yield from _permissions(permissions.permissions(hmc, settings, cpc))
+    found = permissions.permissions(hmc, settings, cpc)
+    yield from _permissions([each if serial else _off(each) for each in found])
+    if cpc.api_version < SINCE_SERIAL:
+        yield Finding(permissions.SERIAL_CONSOLE, OK, "this HMC has none (API 2.22 has)")
+
+
+def _has_serial_consoles(conf: cfg.ConfigOpts) -> bool:
+    """Return whether Nova gives serial consoles to users."""
+    try:
+        return bool(conf.serial_console.enabled)
+    except (cfg.Error, ValueError, RecursionError):
+        return False
+
+
+def _off(found: Finding) -> Finding:
+    """Say of a row about serial consoles that Nova gives none."""
+    if found.check != permissions.SERIAL_CONSOLE or found.result == SKIPPED:
+        return found
+    detail = f"off ([serial_console] enabled); {found.detail}"
+    return replace(found, result=OK, detail=detail, cure="", command="")
 
 
 def _permissions(found: list[Finding]) -> Iterator[Finding]:

@@ -20,10 +20,11 @@ from urllib.parse import quote
 from dpm_hmc import answers
 from dpm_hmc.answers import Properties
 from dpm_hmc.client import Hmc
+from dpm_hmc.console import SINCE as SINCE_SERIAL
 from dpm_hmc.cpc import Cpc, version_number
 from dpm_hmc.errors import AnswerError, DpmError, HttpError
 from dpm_hmc.finding import FAILED, OK, SKIPPED, WARNING, Finding
-from dpm_hmc.permissions import API_NAMES, CLASSES, MESSAGES, STORAGE_TASKS, TASKS
+from dpm_hmc.permissions import API_NAMES, CLASSES, CONSOLE, MESSAGES, STORAGE_TASKS, TASKS
 from nova_dpm.check import contents
 from nova_dpm.conf import Settings
 
@@ -34,6 +35,7 @@ _MOST_ROLES = 20
 """How many roles of the user are read."""
 
 _CONSOLE_LOG = "console log"
+SERIAL_CONSOLE = "serial console"
 _LISTS_MESSAGES = version_number("2.14.0")
 _CHANGEABLE = "user-defined"
 _GIVE_IT = "Give it to a role of the user on the HMC"
@@ -93,7 +95,12 @@ def permissions(hmc: Hmc, settings: Settings, cpc: Cpc) -> list[Finding]:
     needed = [*TASKS, *(STORAGE_TASKS if cpc.has_storage_management else ())]
     classes = CLASSES if cpc.has_storage_management else CLASSES[:1]
     has_logs = version_number(cpc.se_version) >= _LISTS_MESSAGES
-    others = [*(f"class {name}" for name in classes), *([_CONSOLE_LOG] if has_logs else ())]
+    has_serial = cpc.api_version >= SINCE_SERIAL
+    others = [
+        *(f"class {name}" for name in classes),
+        *([_CONSOLE_LOG] if has_logs else ()),
+        *([SERIAL_CONSOLE] if has_serial else ()),
+    ]
     try:
         roles, unread = _roles(hmc, settings.hmc.username)
     except _UnreadableError as error:
@@ -108,11 +115,13 @@ def permissions(hmc: Hmc, settings: Settings, cpc: Cpc) -> list[Finding]:
         named = _tasks(hmc)
         tasks = [_task(task, roles, unread, named) for task in needed]
         log = _console_log(roles, unread, named)
+        serial = _serial_console(roles, unread, named)
     except _UnreadableError as error:
         tasks = [Finding(f"task {task}", SKIPPED, str(error)) for task in needed]
         log = Finding(_CONSOLE_LOG, SKIPPED, str(error))
+        serial = Finding(SERIAL_CONSOLE, SKIPPED, str(error))
     found = [*tasks, *(_class(name, roles, unread, cpc) for name in classes)]
-    return [*found, log] if has_logs else found
+    return [*found, *([log] if has_logs else ()), *([serial] if has_serial else ())]
 
 
 def _refused_report(hmc: Hmc, host: str) -> str:
@@ -215,6 +224,15 @@ def _console_log(roles: list[_Role], unread: str, named: dict[str, set[str]]) ->
     if found.result != FAILED:
         return found
     detail = f"none of the user's roles gives task {MESSAGES}, without which there are no logs"
+    return replace(found, result=WARNING, detail=detail)
+
+
+def _serial_console(roles: list[_Role], unread: str, named: dict[str, set[str]]) -> Finding:
+    """Return whether serial consoles can be had: servers run without."""
+    found = replace(_task(CONSOLE, roles, unread, named), check=SERIAL_CONSOLE)
+    if found.result != FAILED:
+        return found
+    detail = f"none of the user's roles gives task {CONSOLE}, without which there are none"
     return replace(found, result=WARNING, detail=detail)
 
 

@@ -11,7 +11,7 @@ from nova import exception
 from dpm_hmc.client import Hmc
 from dpm_hmc.errors import DpmError
 from dpm_hmc.finding import FAILED, OK, WARNING
-from dpm_hmc.permissions import MESSAGES, STORAGE_TASKS, TASKS
+from dpm_hmc.permissions import CONSOLE, MESSAGES, STORAGE_TASKS, TASKS
 from dpm_lab.hmc import permissions as table
 from nova_dpm.check import permissions, start
 from tests.driver.compute import Compute, Server, port, server
@@ -141,7 +141,7 @@ def test_what_is_said_to_be_granted_is_enough(lab: Lab) -> None:
     """By the classes that are said to be granted alone, without seeing what is one's own."""
     lab.control.set_user(
         lab.server.userid,
-        tasks=sorted({*needed(lab), MESSAGES}),
+        tasks=sorted({*needed(lab), MESSAGES, CONSOLE}),
         objects=OBJECTS,
         sees_own=False,
     )

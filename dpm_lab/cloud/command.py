@@ -1,4 +1,4 @@
-"""``dpm-lab cloud``: up, down, status, logs, shell, env; ``tempest`` is beside it."""
+"""``dpm-lab cloud``: up, down, status, logs, console, shell, env; ``tempest`` is beside it."""
 
 from __future__ import annotations
 
@@ -97,6 +97,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     logs.add_argument("service", nargs="?", metavar="SERVICE")
     logs.add_argument("-n", "--lines", type=int, default=50, metavar="N", help="default: 50")
     logs.add_argument("-f", "--follow", action="store_true", help="go on until Ctrl-C")
+    console = actions.add_parser(
+        "console",
+        help="a terminal at a server's serial console",
+        description="Be at a server's serial console, over nova-serialproxy. Ctrl-] ends it.",
+    )
+    console.add_argument("server", metavar="SERVER", help="name or id")
     tempest.add_parser(actions)
     shell = actions.add_parser(
         "shell",
@@ -131,6 +137,7 @@ def run(args: argparse.Namespace) -> int:
         "logs": _logs,
         "shell": _shell,
         "env": _env,
+        "console": _console,
         "tempest": tempest.run,
     }
     return actions[args.action](folder, args)
@@ -303,6 +310,12 @@ def _shell(folder: Path, args: argparse.Namespace) -> int:
     # A file, not text: a password is not for the list of processes.
     script = '. "$1" && shift && exec "$@"'
     os.execv("/bin/sh", ["sh", "-c", script, "sh", str(variables), *(words or [shell])])
+
+
+def _console(folder: Path, args: argparse.Namespace) -> int:
+    from dpm_lab.cloud import console
+
+    return console.run(folder, args.server)
 
 
 def _env(folder: Path, _args: argparse.Namespace) -> int:

@@ -203,6 +203,13 @@ def _nova(place: Place, environment: Path) -> File:
         "conductor": {"workers": 1},
         "scheduler": {"workers": 1, "discover_hosts_in_cells_interval": 4},
         "vnc": {"enabled": "false"},
+        "serial_console": {
+            "enabled": "true",
+            "base_url": f"ws://{place.host}:{place.ports['serial']}/",
+            "serialproxy_host": place.host,
+            "serialproxy_port": place.ports["serial"],
+            "proxyclient_address": place.host,
+        },
     }
 
 

@@ -23,6 +23,7 @@ PORTS: Mapping[str, int] = {
     "placement": 8778,
     "nova": 8774,
     "metadata": 8775,
+    "serial": 6083,
     "neutron": 9696,
     "cinder": 8776,
     "mariadb": 3307,

@@ -212,6 +212,14 @@ SERVICES: tuple[Service, ...] = (
         ("hmc", "nova-conductor", "keystone", "placement"),
     ),
     Service(
+        "nova-serialproxy",
+        "serial consoles over websockets",
+        _program("nova-serialproxy", *_NOVA),
+        answers.web("serial"),
+        # It asks nova-compute and the database.
+        (DATABASES, "rabbitmq"),
+    ),
+    Service(
         "neutron-dpm-agent",
         "Neutron's agent",
         _module("networking_dpm.agent.command", "--config-file", "{etc}/neutron/dpm-agent.conf"),

@@ -16,11 +16,16 @@ from dpm_image.build.build import build
 from dpm_lab.hmc import HmcServer
 from dpm_lab.storage import TARGETS, Storage
 from tests.hmc.lab.client import Lab
+from tests.hmc.lab.test_ascii_consoles import at_console, until_said
 
 #: A host that is busy with other tests makes a boot several times as long.
 PATIENCE = 1200.0
 MAC, LATER_MAC = "0a:00:00:00:00:11", "0a:00:00:00:00:12"
 TUPLE = "0001,0,0a0000000011;"
+PASSWORD = "of-a-test"
+#: For cloud-init, which reads it from the kernel's command line (``cloudinit/util.py``,
+#: `read_cc_from_cmdline`): there is no metadata service here.
+LOGIN = f"cc:{{password:%20{PASSWORD},chpasswd:{{expire:%20false}}}}"
 
 
 class Console:
@@ -70,7 +75,7 @@ def partition(lab: Lab, storage: Storage, name: str) -> tuple[Any, str]:
         {
             "boot-device": "storage-volume",
             "boot-storage-volume": volume,
-            "boot-os-specific-parameters": TUPLE,
+            "boot-os-specific-parameters": f"{TUPLE} {LOGIN}",
         }
     )
     return made, wwpn
@@ -79,6 +84,25 @@ def partition(lab: Lab, storage: Storage, name: str) -> tuple[Any, str]:
 def nic(lab: Lab, partition: Any, devno: str, mac: str) -> None:
     body = {"name": devno, "virtual-switch-uri": lab.switch()}
     partition.nics.create({**body, "device-number": devno, "mac-address": mac})
+
+
+def work_at_the_console(lab: Lab, partition: Any) -> None:
+    """Log in at the ASCII console, and have a command say something."""
+    with at_console(lab, partition.create_os_websocket()) as console:
+        console.settimeout(PATIENCE)
+        deadline = time.monotonic() + PATIENCE
+        said = ""
+        while "debian@" not in said:
+            # As long as cloud-init has not set the password.
+            assert time.monotonic() < deadline, said
+            console.send("\n")
+            until_said(console, "login: ")
+            console.send("debian\n")
+            until_said(console, "Password: ")
+            console.send(f"{PASSWORD}\n")
+            said = until_said(console, "debian@", "Login incorrect")
+        console.send("echo $((6 * 7)) is what $(tty) says\n")
+        until_said(console, "42 is what /dev/ttysclp0 says")
 
 
 def test_the_image_boots_in_a_partition(lab: Lab, storage: Storage) -> None:
@@ -95,13 +119,14 @@ def test_the_image_boots_in_a_partition(lab: Lab, storage: Storage) -> None:
     assert f"console=ttysclp0 {TUPLE}" in console.text
     assert f"0.0.0001 enc1: MAC {MAC}: already right" in console.text
     zipl, with_tuple = storage.lun("boot").parameters
-    assert with_tuple == f"{zipl} {TUPLE}"
+    assert with_tuple == f"{zipl} {TUPLE} {LOGIN}"
 
     nic(lab, made, "0004", LATER_MAC)
     storage.mask("data", [wwpn])
 
     console.wait("enc4: renamed")
     console.wait("[vdb] 2097152 512-byte logical blocks")
+    work_at_the_console(lab, made)
 
     lab.finish(made.psw_restart(wait_for_completion=False))
 

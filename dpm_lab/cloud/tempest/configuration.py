@@ -25,7 +25,7 @@ FEATURES: Mapping[str, tuple[str, bool]] = {
     "personality": ("inject-files", False),
     "rescue": ("rescue", False),
     "resize": ("resize", False),
-    "serial_console": ("serial-console", False),
+    "serial_console": ("serial-console", True),
     "shelve": ("shelve", True),
     "snapshot": ("snapshot", True),
     "spice_console": ("graphical-consoles", False),

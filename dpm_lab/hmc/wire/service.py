@@ -21,7 +21,7 @@ from dpm_lab.hmc.api.terminals import PATH, Terminal, Ticket
 from dpm_lab.hmc.api.tree import Tree
 from dpm_lab.hmc.api.uris import SUBMIT, dispatch, perform
 from dpm_lab.hmc.machines.machine import Machine
-from dpm_lab.hmc.wire import bodies, websockets
+from dpm_lab.hmc.wire import bodies
 from dpm_lab.hmc.wire.log import Request, RequestLog, shown
 from dpm_lab.hmc.wire.notifications import Notification, Notifier
 from dpm_lab.hmc.wire.sessions import Session, Sessions
@@ -101,6 +101,9 @@ class Service:
         Returns:
             Whether it was one: a ticket is good once.
         """
+        # Late: OpenStack's environments, which import constants of ours, have no wsproto.
+        from dpm_lab.hmc.wire import websockets
+
         began = time.time()
         with self.tree.lock:
             ticket, terminal = self._seat(path)

@@ -31,9 +31,10 @@ def at_console(lab: Lab, uri: str) -> Iterator[Any]:
         found.close()
 
 
-def until_said(console: Any, text: str) -> str:
+def until_said(console: Any, *texts: str) -> str:
+    """What a console says until it has said one of some texts."""
     said = ""
-    while text not in said:
+    while not any(each in said for each in texts):
         data = console.recv()
         assert isinstance(data, str)
         assert data, said

@@ -11,7 +11,7 @@ import pytest
 from tests.nova import mode  # isort: skip - before anything of Nova
 import nova.conf
 from nova import test
-from nova.exception import ConsoleNotAvailable
+from nova.exception import ConsoleNotAvailable, ConsoleTypeUnavailable
 from nova.tests.unit import utils
 from nova.tests.unit.virt import test_virt_drivers
 
@@ -114,6 +114,13 @@ class TestDriver(test_virt_drivers._VirtDriverTestCase, test.TestCase):  # type:
 
         with pytest.raises(ConsoleNotAvailable):
             self.connection.get_console_output(self.ctxt, instance)
+
+    def test_get_serial_console(self) -> None:
+        """The HMC of a z13 has none, and Nova says so; `tests.nova.test_console` has a z16."""
+        instance, _ = self._get_running_instance()
+
+        with pytest.raises(ConsoleTypeUnavailable):
+            self.connection.get_serial_console(self.ctxt, instance)
 
     def test_destroy_instance(self) -> None:
         """As in the suite, but by uuid."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from contextlib import closing
@@ -37,7 +38,7 @@ def test_a_user_types_at_the_console_and_reads(user: User) -> None:
         shown.stdin.flush()
         said = b""
         while b"you typed: echo" not in said:
-            data = shown.stdout.read1()
+            data = os.read(shown.stdout.fileno(), 4096)
             assert data, said
             said += data
         shown.stdin.write(ESCAPE)

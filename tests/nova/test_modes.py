@@ -16,6 +16,7 @@ CHOSEN = [
     "tests/nova/test_plugging.py::test_a_server_starts_when_neutron_has_plugged_all_its_ports[z13]",
     "tests/nova/test_restart.py"
     "::test_a_new_nova_compute_stops_starts_and_deletes_what_the_old_one_made[z13]",
+    "tests/nova/test_console.py::test_the_serial_console_is_where_nova_validates_that_it_is[z16]",
 ]
 
 

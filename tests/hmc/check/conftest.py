@@ -59,10 +59,13 @@ class Bench:
         if ports not in options:
             options[ports] = [f"{self.adapter(name)}:0" for name in ("FCP-A", "FCP-B")]
         host = options.pop("host", "lab")
+        serial = options.pop("serial_console", False)
         lines = ["[DEFAULT]", "compute_driver = dpm.DPMDriver", f"host = {host}", "[dpm]"]
         for name, value in options.items():
             values = value if isinstance(value, list) else [value]
             lines += [f"{name} = {each}" for each in values if each is not None]
+        if serial:
+            lines += ["[serial_console]", "enabled = true"]
         path = self.folder / "nova.conf"
         path.write_text("\n".join(lines) + "\n")
         return path

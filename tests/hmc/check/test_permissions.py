@@ -11,7 +11,7 @@ import pytest
 import zhmcclient
 
 from dpm_hmc.finding import FAILED, OK, SKIPPED, WARNING, Finding
-from dpm_hmc.permissions import MESSAGES, STORAGE_TASKS, TASKS
+from dpm_hmc.permissions import CONSOLE, MESSAGES, STORAGE_TASKS, TASKS
 from dpm_lab.hmc import Fault
 from nova_dpm.check.command import main
 from tests.hmc.check.conftest import Bench, row_of
@@ -19,7 +19,7 @@ from tests.hmc.check.conftest import Bench, row_of
 NEEDED = {*TASKS, *STORAGE_TASKS}
 ALL = {*NEEDED, MESSAGES}
 THIS_USER, ROLE, TASK_LIST = "/api/users/this-user", "/api/user-roles/", "/api/console/tasks"
-OTHERS, LOG = "other permissions", "console log"
+OTHERS, LOG, SERIAL = "other permissions", "console log", "serial console"
 CLASSES = ("class partition", "class storage-group")
 
 
@@ -141,6 +141,39 @@ def test_a_console_log_that_nobody_may_read_is_a_warning_and_its_command_mends_i
     admin.post(uri, body=json.loads(body))
     admin.logoff()
     assert row_of(bench.check()[1], LOG).result == OK
+
+
+def test_serial_consoles_that_nobody_may_open_are_a_warning_and_its_command_mends_it(
+    bench: Bench,
+) -> None:
+    if is_z13(bench):
+        pytest.skip("the HMC of a z13 has none")
+    permit(bench, tasks=sorted(ALL))
+    bench.hmc.control.set_user("admin", password="of-a-test")
+
+    code, rows = bench.check(serial_console=True)
+    row = row_of(rows, SERIAL)
+
+    assert (code, row.result) == (0, WARNING)
+    assert CONSOLE in row.detail
+    *_, uri, body = shlex.split(row.command)
+    admin = logged_on(bench, userid="admin", password="of-a-test")
+    admin.post(uri, body=json.loads(body))
+    admin.logoff()
+    row = row_of(bench.check(serial_console=True)[1], SERIAL)
+    assert (row.result, row.detail) == (OK, "given by role labuser-role")
+
+
+def test_serial_consoles_are_off_unless_nova_gives_them(bench: Bench) -> None:
+    permit(bench, tasks=sorted(ALL))
+
+    row = row_of(bench.check()[1], SERIAL)
+
+    assert (row.result, row.command) == (OK, "")
+    if is_z13(bench):
+        assert row.detail == "this HMC has none (API 2.22 has)"
+    else:
+        assert row.detail.startswith("off ([serial_console] enabled); none of the user's roles")
 
 
 def test_a_class_that_no_role_has_is_doubtful(bench: Bench) -> None:

@@ -192,6 +192,8 @@ def _tls(settings: HmcSettings, host: str) -> ssl.SSLSocket:
         raise UnreachableError(f"{_WHAT}: no answer from HMC {host}: {error}") from None
     try:
         plain.settimeout(settings.read_timeout)
+        # A console says nothing for days: that the HMC has died is seen by this alone.
+        plain.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         return context.wrap_socket(plain, server_hostname=host)
     except ssl.SSLCertVerificationError as error:
         plain.close()

@@ -33,7 +33,12 @@ LOG = log.getLogger(__name__)
 LISTENS = 60.0
 """Seconds for which a port is listened on after Nova has asked for it."""
 
+LEAVING = 5.0
+"""Seconds in which one client has to leave to make room for the next."""
+
 _PIECE = 4096
+_MOST = 4
+"""Clients of one server, all but one of which wait."""
 _CLIENT_TIMEOUT = 30.0
 """Seconds in which a client has to take what it is sent."""
 _END = 5.0
@@ -84,7 +89,7 @@ class SerialConsoles:
                 return bridge.port
             if bridge is not None:
                 # Another program has taken the port.
-                self._end(uuid)
+                bridge.close()
             bridge = _Bridge(uuid, self._host, self._listens, self._console)
             self._bridges[uuid] = bridge
             bridge.listen()
@@ -93,18 +98,14 @@ class SerialConsoles:
     def end(self, uuid: str) -> None:
         """End the console of a server, and give up its port."""
         with self._lock:
-            self._end(uuid)
+            bridge = self._bridges.pop(uuid, None)
+        if bridge is not None:
+            bridge.close()
 
     def close(self) -> None:
         """End all."""
-        with self._lock:
-            for uuid in tuple(self._bridges):
-                self._end(uuid)
-
-    def _end(self, uuid: str) -> None:
-        bridge = self._bridges.pop(uuid, None)
-        if bridge is not None:
-            bridge.close()
+        for uuid in tuple(self._bridges):
+            self.end(uuid)
 
     @contextlib.contextmanager
     def _console(self, uuid: str, given_up: Callable[[], bool]) -> Iterator[AsciiConsole]:
@@ -142,7 +143,9 @@ class _Bridge:
         self._lock = threading.Lock()
         self._listener: socket.socket | None = None
         self._until = 0.0
-        self._client: socket.socket | None = None
+        #: Held by the one client that is at the console.
+        self._seat = threading.Lock()
+        self._clients: set[socket.socket] = set()
         self._closed = False
         self._threads: set[threading.Thread] = set()
         self.port: int = serial.acquire_port(host)
@@ -172,7 +175,7 @@ class _Bridge:
         """Cut off who is at the console, and give up the port."""
         with self._lock:
             self._closed = True
-            for each in (self._listener, self._client):
+            for each in (self._listener, *self._clients):
                 # close() alone wakes nobody who waits for it.
                 _shut(each)
             threads = tuple(self._threads)
@@ -190,6 +193,7 @@ class _Bridge:
             finally:
                 of.close()
                 with self._lock:
+                    self._clients.discard(of)
                     self._threads.discard(thread)
 
         thread = threading.Thread(target=run, name=f"serial-{self.port}", daemon=True)
@@ -211,19 +215,27 @@ class _Bridge:
             except OSError:
                 continue
             client.settimeout(_CLIENT_TIMEOUT)
+            # Else one whose host has died would be at the console for ever.
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
             with self._lock:
-                if self._closed:
+                if self._closed or len(self._clients) == _MOST:
                     client.close()
-                elif self._client is None:
-                    self._client = client
-                    self._run(self._serve, client)
                 else:
-                    self._run(self._turn_away, client)
-
-    def _turn_away(self, client: socket.socket) -> None:
-        _tell(client, "Somebody else is at the console of this server.")
+                    self._clients.add(client)
+                    self._run(self._serve, client)
 
     def _serve(self, client: socket.socket) -> None:
+        # A browser that loads the page again leaves and comes at the same time.
+        if not self._seat.acquire(timeout=LEAVING):
+            _tell(client, "Somebody else is at the console of this server.")
+            return
+        try:
+            if not self._closed:
+                self._join(client)
+        finally:
+            self._seat.release()
+
+    def _join(self, client: socket.socket) -> None:
         try:
             _tell(client, "Waiting for the HMC.")
             with self._console(self._uuid, lambda: self._closed) as console:
@@ -241,9 +253,6 @@ class _Bridge:
             # The outermost boundary: a thread that nobody waits for.
             LOG.exception("The serial console failed", instance_uuid=self._uuid)
             _tell(client, "There is no console: an operator finds the reason in a log.")
-        finally:
-            with self._lock:
-                self._client = None
 
 
 def _pump(client: socket.socket, console: AsciiConsole) -> None:

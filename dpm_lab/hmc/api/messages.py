@@ -75,7 +75,10 @@ class OsMessages:
         for channel in self.channels:
             if channel.partition == uri:
                 headers = {"notification-type": "os-message", "object-uri": uri}
-                self.publish(channel.topic, headers, {"os-messages": [message]})
+                # A notification's message has it, and one that is listed has not (zhmccli 1.15,
+                # ``_helper.py``, `display_messages`).
+                told = {**message, "is-refresh": False}
+                self.publish(channel.topic, headers, {"os-messages": [told]})
 
     def topics(self, session: str) -> list[dict[str, Any]]:
         """Return the topics of a session, as "Get Notification Topics" has them."""

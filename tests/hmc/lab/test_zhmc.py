@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import zhmcclient
 
 from dpm_lab.hmc import HmcServer
 from dpm_lab.hmc.command import DEFAULT_HMC_PORT
 from dpm_lab.hmc.errors import StartError
 from tests import brisk
+from tests.hmc.lab.client import until
 
 Zhmc = Callable[..., str]
 
@@ -25,7 +27,11 @@ def hmc() -> Iterator[HmcServer]:
     """An HMC at the port that zhmc insists on, at an address where nobody else has it."""
     for last in range(1, 255):
         server = HmcServer(
-            "z16", host=f"127.6.79.{last}", port=DEFAULT_HMC_PORT, behaviour=brisk.LATE
+            "z16",
+            host=f"127.6.79.{last}",
+            port=DEFAULT_HMC_PORT,
+            stomp_port=zhmcclient.DEFAULT_STOMP_PORT,
+            behaviour=brisk.LATE,
         )
         try:
             server.start()
@@ -39,15 +45,20 @@ def hmc() -> Iterator[HmcServer]:
         return
 
 
-@pytest.fixture
-def zhmc(hmc: HmcServer) -> Zhmc:
-    environment = {
+def _environment(hmc: HmcServer) -> dict[str, str]:
+    return {
         **os.environ,
         "ZHMC_HOST": hmc.host,
         "ZHMC_USERID": hmc.userid,
         "ZHMC_PASSWORD": hmc.password,
         "ZHMC_CA_CERTS": str(hmc.ca_file),
+        "PYTHONUNBUFFERED": "1",
     }
+
+
+@pytest.fixture
+def zhmc(hmc: HmcServer) -> Zhmc:
+    environment = _environment(hmc)
 
     def run(*words: str) -> str:
         command = [str(Path(sys.executable).with_name("zhmc")), "-o", "json", *words]
@@ -113,6 +124,37 @@ def test_a_role_is_shown_and_given_permissions(hmc: HmcServer, zhmc: Zhmc) -> No
         "class cpc",
         "class partition",
     ]
+
+
+def test_somebody_is_at_the_line_mode_console(hmc: HmcServer, zhmc: Zhmc) -> None:
+    """Messages come by notifications, what is typed goes by Send OS Command."""
+    zhmc("partition", "create", "Z16", "--name", "talks", "--ifl-processors", "1")
+    zhmc("partition", "start", "Z16", "talks")
+    (partition,) = [each for each in hmc.service.tree.resources.values() if each.name == "talks"]
+    with subprocess.Popen(
+        [str(Path(sys.executable).with_name("zhmc")), "partition", "console", "Z16", "talks"],
+        env=_environment(hmc),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    ) as zhmc_console:
+        assert zhmc_console.stdin is not None
+        assert zhmc_console.stdout is not None
+        until(lambda: any(partition.id in topic for topic in hmc.service.broker.topics))
+        hmc.control.add_os_message(partition.uri, "Linux says hello")
+        zhmc_console.stdin.write(b"uname -a\n")
+        zhmc_console.stdin.flush()
+        said = b""
+        while not (b"Linux says hello\n" in said and b"uname -a\n" in said):
+            data = os.read(zhmc_console.stdout.fileno(), 4096)
+            assert data, said
+            said += data
+        zhmc_console.stdin.write(b":exit\n")
+        zhmc_console.stdin.flush()
+        rest = zhmc_console.stdout.read()
+    # That its own hanging up is a lost connection to it: zhmcclient 1.26, ``_notification.py``,
+    # `notifications`, which looks at the connection before it looks whether it was closed.
+    assert b"Traceback" not in rest
 
 
 @pytest.mark.slow

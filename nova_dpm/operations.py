@@ -19,6 +19,7 @@ from dpm_hmc.errors import (
     UnansweredError,
 )
 from dpm_hmc.statuses import Status
+from nova_dpm.errors import NothingRunsError
 
 LOG = log.getLogger(__name__)
 
@@ -81,6 +82,7 @@ def run(hmc: Hmc, uri: str, operation: Operation) -> None:
     request was carried out whose answer was lost, or was an error of the HMC itself.
 
     Raises:
+        NothingRunsError: it was started, and nothing runs in it.
         HmcError: the partition did not become what the operation makes of it.
     """
     for attempt in range(1, _TRIES + 1):
@@ -113,7 +115,10 @@ def run(hmc: Hmc, uri: str, operation: Operation) -> None:
     status = _become(hmc, uri, operation)
     if not operation.is_done(status):
         why = _WHY.get(status, "its hardware and operating system messages on the HMC say why")
-        raise StateError(f"Partition {uri} is {status} after {operation.name}: {why}")
+        finding = f"Partition {uri} is {status} after {operation.name}: {why}"
+        if operation is START and status.is_halted:
+            raise NothingRunsError(finding, status)
+        raise StateError(finding)
 
 
 def _become(hmc: Hmc, uri: str, operation: Operation) -> Status:

@@ -176,6 +176,7 @@ class Partitions:
         HMC permission: task Start Partition.
 
         Raises:
+            NothingRunsError: nothing could be loaded, or what was loaded has ended.
             HmcError: it did not become so.
         """
         operations.run(self._hmc, uri, operations.START)

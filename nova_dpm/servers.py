@@ -20,13 +20,14 @@ from dpm_hmc.cpc import Cpc
 from dpm_hmc.errors import (
     ConflictError,
     DpmError,
+    HmcError,
     NameTakenError,
     NotFoundError,
     StateError,
 )
 from nova_dpm.conf import Settings
 from nova_dpm.console import log as console_log
-from nova_dpm.errors import RefusedError
+from nova_dpm.errors import NothingRunsError, RefusedError
 from nova_dpm.network import Networks, Nic, WantedNic, guest
 from nova_dpm.network.nics import with_nic
 from nova_dpm.network.ports import mac_of, port_id_of, wanted_nic, wanted_nics
@@ -334,8 +335,21 @@ class Servers:
 
     def _start(self, uuid: str, uri: str) -> None:
         LOG.info("Starting partition %s", uri, instance_uuid=uuid)
-        self._partitions.start(uri)
+        try:
+            self._partitions.start(uri)
+        except NothingRunsError as error:
+            # Of a build that failed the partition goes, and its messages with it.
+            raise error.saying(self._last_words(uri)) from None
         LOG.info("Partition %s runs", uri, instance_uuid=uuid)
+
+    def _last_words(self, uri: str) -> str:
+        """Return the last line of a partition's console, "" where the HMC tells none."""
+        try:
+            lines = console_log.read(self._hmc, uri).decode("ascii").splitlines()
+        except HmcError as error:
+            LOG.info("What partition %s said cannot be read: %s", uri, error)
+            return ""
+        return next((line.strip() for line in reversed(lines) if line.strip()), "")
 
     def _tell(self, partition: Partition, nics: Iterable[Nic]) -> None:
         properties = guest.news(partition, nics)

@@ -15,7 +15,7 @@ from oslo_log import log
 from dpm_hmc.errors import AnswerError, DpmError, HmcError, UnansweredError, UnreachableError
 from dpm_hmc.statuses import Status
 from nova_dpm.conf import LEAST_MEMORY
-from nova_dpm.errors import RefusedError
+from nova_dpm.errors import NothingRunsError, RefusedError
 from nova_dpm.storage import FcVolume
 
 LOG = log.getLogger(__name__)
@@ -94,7 +94,7 @@ def told(error: DpmError, what: str, instance: Instance | None = None) -> str:
         instance: the server; None where it is about all
     """
     LOG.error("%s: %s", what, error, instance=instance)
-    if isinstance(error, RefusedError):
+    if isinstance(error, RefusedError | NothingRunsError):
         return error.reason
     where = f"instance {instance.uuid}" if instance is not None else "the id of this request"
     finding = "the HMC has not done what it was asked for"
@@ -173,10 +173,14 @@ def refusals(instance: Instance) -> Iterator[None]:
 
 @contextmanager
 def build_refusals(instance: Instance) -> Iterator[None]:
-    """Refuse during the build: Nova shows the reason, and asks no other host."""
+    """Refuse during the build: Nova shows the reason, and asks no other host.
+
+    A boot volume from which nothing could be loaded is another host's, too; and of a build that
+    Nova tries again it shows only that no host is left.
+    """
     try:
         yield
-    except RefusedError as error:
+    except (RefusedError, NothingRunsError) as error:
         reason = told(error, "The server is refused", instance)
         raise exception.BuildAbortException(instance_uuid=instance.uuid, reason=reason) from None
 

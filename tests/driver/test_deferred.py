@@ -20,6 +20,8 @@ from tests.driver.lab import Lab
 #: What is shown after the job's end, and for how long: in true seconds, of which the driver's own
 #: are many (`tests.driver.haste`).
 LATE = ("stale:0.1", "paused:0.1")
+#: Characters at which Nova cuts a fault.
+FAULT = 255
 
 
 @pytest.fixture(params=["z13", "z16"])
@@ -114,26 +116,49 @@ def test_a_partition_that_stays_paused_is_no_server_that_runs(
     lab.control.set_behaviour(after_start="paused")
     compute, subject = Compute(lab), server(lab)
 
-    with pytest.raises(exception.NovaException):
+    # The user reads it, and no other host is asked.
+    with pytest.raises(exception.BuildAbortException) as caught:
         compute.build(subject)
 
+    assert "its partition is paused after the start: is its boot volume" in str(caught.value)
+    assert len(str(caught.value)) < FAULT
     assert "is paused after start: nothing could be loaded" in caplog.text
     assert not lab.left()
 
 
 @pytest.mark.parametrize("operation", ["reboot", "power_on"])
 def test_a_server_that_does_not_come_up_again_says_why(
-    lab: Lab, operation: str, caplog: pytest.LogCaptureFixture
+    lab: Lab, operation: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     compute, subject = Compute(lab), server(lab)
     compute.build(subject)
     compute.driver.power_off(subject.instance)
     lab.control.set_behaviour(after_start="paused")
+    _say_at_start(lab, compute, monkeypatch, "LOADPARM=[        ]", "! No IPL device !", "")
 
-    with pytest.raises(exception.NovaException):
+    with pytest.raises(exception.NovaException) as caught:
         getattr(compute, operation)(subject)
 
     assert "is paused after start" in caplog.text
+    assert "is its boot volume of an image for s390x" in str(caught.value)
+    # The HMC of a z13 keeps no messages.
+    assert ("It said last: ! No IPL device !" in str(caught.value)) == (lab.machine == "z16")
+    assert "/api/" not in str(caught.value)
+
+
+def _say_at_start(lab: Lab, compute: Compute, monkeypatch: pytest.MonkeyPatch, *texts: str) -> None:
+    """Have a partition say something when it is started."""
+    hmc = compute.driver._hmc
+    original = hmc.begin
+
+    def begin(uri: str, body: dict[str, Any]) -> Any:
+        job = original(uri, body)
+        if uri.endswith("/start"):
+            for text in texts:
+                lab.control.add_os_message(uris(lab)[0], text)
+        return job
+
+    monkeypatch.setattr(hmc, "begin", begin)
 
 
 def test_a_start_that_did_not_end_can_be_repeated(lab: Lab) -> None:

@@ -10,6 +10,7 @@ import contextlib
 import queue
 import tempfile
 import threading
+import time
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -35,11 +36,14 @@ from dpm_lab.guests.qemu.partition import (
 from dpm_lab.guests.qemu.terminal import Line, Seat
 
 _POLL = 0.5
+#: Seconds after which a guest runs that has said nothing but what its firmware says.
+_LOADED = 30.0
 
 
 class State(StrEnum):
     """What has become of a guest."""
 
+    #: Something was loaded, and has said so.
     RUNS = "runs"
     #: The firmware found nothing that it can load, or there is no QEMU to look.
     NOTHING_LOADED = "nothing loaded"
@@ -144,6 +148,7 @@ class Running(threading.Thread):
         self._console = Console()
         self._line: Line | None = None
         self._ran = False
+        self._told = False
         self._panicked = False
         self._halted = False
 
@@ -209,9 +214,11 @@ class Running(threading.Thread):
                 said = errors.read_text(errors="replace").strip()
                 raise MonitorError(f"{error}; it said: {said or 'nothing'}") from error
             self._ran = True
-            self._teller.state(State.RUNS)
+            loaded = time.monotonic() + _LOADED
             while process.poll() is None and not self._closing.is_set():
                 self._step(monitor, tail)
+                if time.monotonic() > loaded:
+                    self._tell_that_it_runs()
                 if (folder / CONSOLE).stat().st_size > LIMIT:
                     raise MonitorError(f"the guest wrote more than {LIMIT >> 20} MiB")
             # What it said before it ended.
@@ -241,6 +248,14 @@ class Running(threading.Thread):
         for data in tail.read():
             for line in self._console.feed(data):
                 self._say(line.text)
+        # Firmware that finds nothing panics; until then a start is not at its end.
+        if self._console.phase != FIRST_PHASE:
+            self._tell_that_it_runs()
+
+    def _tell_that_it_runs(self) -> None:
+        if not (self._told or self._closing.is_set()):
+            self._told = True
+            self._teller.state(State.RUNS)
 
     def _outcome(self) -> State:
         if self._panicked and self._console.phase == FIRST_PHASE:

@@ -13,6 +13,7 @@ import pytest
 
 from dpm_lab.guests.disk import bootrecord
 from dpm_lab.guests.disk.rawdisk import exported_chain
+from dpm_lab.guests.qemu import running as running_guest
 from dpm_lab.guests.qemu.partition import Device, Hardware, command, disk, nic
 from dpm_lab.guests.qemu.running import ParametersOnDisk, Running, State, Teller
 from dpm_lab.guests.qemu.terminal import Seat
@@ -66,20 +67,20 @@ class Machine:
 
 
 @pytest.mark.parametrize(
-    ("script", "state"),
+    ("script", "states"),
     [
-        (["text Using SCSI scheme.", PANIC], State.NOTHING_LOADED),
-        ([KERNEL, PANIC], State.CRASHED),
-        ([KERNEL, HALT], State.HALTED),
-        ([KERNEL], State.CRASHED),
+        (["text Using SCSI scheme.", PANIC], [State.NOTHING_LOADED]),
+        ([KERNEL, PANIC], [State.RUNS, State.CRASHED]),
+        ([KERNEL, HALT], [State.RUNS, State.HALTED]),
+        ([KERNEL], [State.RUNS, State.CRASHED]),
     ],
 )
 def test_what_has_become_of_a_guest_is_told(
-    tmp_path: Path, script: list[str], state: State
+    tmp_path: Path, script: list[str], states: list[State]
 ) -> None:
     machine = Machine(tmp_path, *script).run()
 
-    assert machine.states == [State.RUNS, state]
+    assert machine.states == states
     assert machine.ended == [True]
     assert machine.texts == [line[5:] for line in script if line.startswith("text")]
 
@@ -101,6 +102,23 @@ def test_a_guest_that_is_ended_tells_no_more_and_nothing_of_it_is_left(tmp_path:
     arguments = json.loads((tmp_path / "arguments").read_text())
     monitor = next(a for a in arguments if a.startswith("socket,id=monitor"))
     assert not Path(monitor.rpartition("path=")[2]).exists()
+
+
+def test_a_guest_that_says_nothing_runs_after_a_while(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running_guest, "_LOADED", 0.0)
+    machine = Machine(tmp_path, "text Using SCSI scheme.", "stay")
+    told = threading.Event()
+    machine.states = Told(told)
+    machine.guest = rebuilt(machine)
+    machine.guest.start()
+
+    assert told.wait(PATIENCE)
+
+    machine.guest.end()
+    machine.guest.join(PATIENCE)
+    assert machine.states == [State.RUNS]
 
 
 class Told(list[State]):

@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import json
 import secrets
+import signal
 import sys
 import tempfile
 import threading
@@ -39,6 +40,8 @@ it; KIND is one of
   delay (seconds=), drop-before, drop-after, status and status-after (status=, reason=, message=),
   expire-session, job-fails (status=, reason=, message=), job-never-ends, nothing-loaded;
   all: after= (spare so many), times=N|all
+
+After SIGUSR1 it answers nobody, as one that is away, until SIGUSR2, which also ends all faults.
 """
 
 
@@ -228,9 +231,24 @@ def run(args: argparse.Namespace) -> int:
             hmc.token = _read(args.serve_parent)
             return _serve_parent(hmc)
         with hmc:
+            _go_away_by_signal(hmc)
             _introduce(hmc, password_file)
             threading.Event().wait()
     return 0
+
+
+def _go_away_by_signal(hmc: HmcServer) -> None:
+    """Answer nobody from SIGUSR1 to SIGUSR2, while guests run on."""
+    from dpm_lab.hmc.api.faults import Fault
+
+    def go(_number: int, _frame: object) -> None:
+        hmc.control.add_fault(Fault(kind="drop-before", times=None))
+
+    def come(_number: int, _frame: object) -> None:
+        hmc.control.clear_faults()
+
+    signal.signal(signal.SIGUSR1, go)
+    signal.signal(signal.SIGUSR2, come)
 
 
 def _read(path: Path) -> str:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import re
 import signal
+import ssl
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -15,6 +17,8 @@ from pathlib import Path
 import pytest
 import zhmcclient
 
+from dpm_lab.cloud.api import Web
+from dpm_lab.cloud.errors import ApiError
 from dpm_lab.hmc import HmcProcess, HmcServer, Machine
 from dpm_lab.hmc.errors import MachineError, StartError
 from tests.foreground import FOREGROUND
@@ -87,6 +91,43 @@ def test_sighup_that_is_ignored_on_entry_does_not_end_it(tmp_path: Path) -> None
         process.communicate(timeout=120)
 
     assert process.returncode == 128 + signal.SIGTERM
+
+
+def test_it_answers_nobody_between_two_signals_and_then_everybody_again(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "dpm_lab", "hmc", "--port", "0", "--stomp-port", "0"]
+    command += ["--machine", "z13", "--folder", str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            said = ""
+            while "Ctrl-C" not in said:
+                said += process.stdout.readline()
+            (address,) = re.findall(r"https://[\d.]+:\d+", said)
+            seen = [_answers(address, tmp_path, wanted=True)]
+            process.send_signal(signal.SIGUSR1)
+            seen.append(_answers(address, tmp_path, wanted=False))
+            process.send_signal(signal.SIGUSR2)
+            seen.append(_answers(address, tmp_path, wanted=True))
+        finally:
+            process.kill()
+
+    assert seen == [True, False, True]
+
+
+def _answers(address: str, folder: Path, *, wanted: bool) -> bool:
+    """Return whether an HMC answers, as soon as that is as wanted: a signal takes a moment."""
+    context = ssl.create_default_context(cafile=str(folder / "ca.pem"))
+    for _ in range(100):
+        try:
+            Web(context).ask("GET", f"{address}/api/version", {}, None)
+        except ApiError:
+            answers = False
+        else:
+            answers = True
+        if answers == wanted:
+            break
+        time.sleep(0.1)
+    return answers
 
 
 @contextmanager

@@ -218,6 +218,8 @@ def _compute(place: Place, wires: Wiring) -> File:
         "DEFAULT": {
             "compute_driver": "dpm.DPMDriver",
             "host": COMPUTE_HOST,
+            # As the documents advise: in Nova's 600 s a server that has ended is ACTIVE.
+            "sync_power_state_interval": 60,
             "state_path": place.of("state", "nova-compute"),
         },
         "dpm": {

@@ -8,6 +8,7 @@ import pytest
 
 from dpm_image.build.build import build
 from dpm_lab.__main__ import main
+from dpm_lab.cloud.chain.stories import STORIES
 
 
 def _demo(machine: str, *options: str) -> int:
@@ -38,3 +39,16 @@ def test_its_network_is_right_after_each_boot_of_its_life(
     assert status == 0, shown
     assert shown.count("right from end to end") == 4
     assert "NIC on hipersockets: right" in shown
+
+
+@pytest.mark.long
+def test_of_each_failure_all_tell_the_same_story(capsys: pytest.CaptureFixture[str]) -> None:
+    """One server, some five boots."""
+    with tempfile.TemporaryDirectory(prefix="dpm-") as folder:
+        words = ["demo", "--folder", f"{folder}/cloud", "--failure", "all"]
+
+        status = main([*words, "--image", str(build())])
+
+    shown = capsys.readouterr().out
+    assert status == 0, shown
+    assert shown.count("the same story: ") == len(STORIES)

@@ -15,10 +15,13 @@ from pathlib import Path
 
 from dpm_lab.cloud import processes
 from dpm_lab.cloud.api import Api
+from dpm_lab.cloud.chain.failures import Failures
 from dpm_lab.cloud.chain.guest import Ssh
 from dpm_lab.cloud.chain.hmc import Hmc
 from dpm_lab.cloud.chain.links import Guest, Link, Port, judge
 from dpm_lab.cloud.chain.server import Server
+from dpm_lab.cloud.chain.stories import STORIES
+from dpm_lab.cloud.chain.waiting import until
 from dpm_lab.cloud.end import end
 from dpm_lab.cloud.errors import CloudError
 from dpm_lab.cloud.place import MACHINE, Place, default_folder
@@ -32,6 +35,7 @@ from dpm_lab.storage import Storage
 
 NAME = "demo"
 HOST = "127.0.0.14"
+ALL = "all"
 #: What a swap brings.
 OTHER_NETWORK = "hipersockets"
 _FLAVOR = "dpm.small"
@@ -62,7 +66,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         NAME,
         help="the whole chain: a server in OpenStack, a real Linux in it, its NICs from end to end",
         description=_DESCRIPTION,
-        epilog="Exit status: 0 all is as it should be, 1 something is not, 2 usage. Needs root.",
+        epilog=f"{_failures()}\n\n"
+        "Exit status: 0 all is as it should be, 1 something is not, 2 usage. Needs root.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
@@ -81,8 +86,20 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--quick", action="store_true", help="one boot: no reboot, no stop and start"
     )
     parser.add_argument(
+        "--failure",
+        action="append",
+        choices=[*STORIES, ALL],
+        metavar="NAME",
+        help="make this failure instead, and show what each says of it; can be repeated",
+    )
+    parser.add_argument(
         "--keep", action="store_true", help="leave cloud and server running at the end"
     )
+
+
+def _failures() -> str:
+    lines = [f"  {name:<19} {each.what}" for name, each in STORIES.items()]
+    return "\n".join(["failures:", *lines, f"  {ALL:<19} all of them, one after another"])
 
 
 def run(args: argparse.Namespace) -> int:
@@ -95,12 +112,19 @@ def run(args: argparse.Namespace) -> int:
     progress.line(f"a cloud in {folder}, on {place.host}, with machine {place.machine}")
     image = args.image.expanduser().absolute() if args.image else None
     Start(place, progress, image).run()
-    demo = Demo(place, progress)
+    demo, failures = Demo(place, progress), Failures(place, progress)
     try:
-        problems = demo.run(quick=args.quick, keep=args.keep)
+        if args.failure:
+            names = list(STORIES) if ALL in args.failure else args.failure
+            problems = failures.run(names)
+            if not args.keep:
+                failures.tidy()
+        else:
+            problems = demo.run(quick=args.quick, keep=args.keep)
     except BaseException:
         progress.clear()
         if not args.keep:
+            failures.tidy()
             demo.tidy()
             end(place)
         raise
@@ -274,16 +298,7 @@ class Demo:
         limit: float,
         say: Callable[[], str] = lambda: "",
     ) -> None:
-        begin = time.monotonic()
-        while not look():
-            elapsed = time.monotonic() - begin
-            if elapsed > limit:
-                said = say()
-                self._progress.clear()
-                raise CloudError(f"not within {limit:.0f} s: {what}{said and f'; it says: {said}'}")
-            self._progress.status(f"waiting {elapsed:.0f} s for: {what}  {say()}")
-            time.sleep(1.0)
-        self._progress.clear()
+        until(self._progress, what, look, limit, say)
 
     def _last_words(self) -> str:
         lines = [line for line in self._server.console(8).splitlines() if line.strip()]

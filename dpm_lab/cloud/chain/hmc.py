@@ -47,6 +47,14 @@ class Hmc:
         """
         return self._ask("GET", uri)
 
+    def post(self, uri: str, body: Any) -> Any:
+        """Ask for an operation, or for a change of properties; return what is answered.
+
+        Raises:
+            ApiError: the HMC refuses it, or does not answer.
+        """
+        return self._ask("POST", uri, body)
+
     def partition(self, server: str) -> dict[str, Any] | None:
         """Return the properties of a server's partition, None where it has none."""
         for cpc in self.get("/api/cpcs")["cpcs"]:

@@ -11,6 +11,8 @@ from dpm_lab.cloud.things import KEY, VOLUME_TYPE, flavor_ids, image_id
 
 _GIB = 4
 """Size of a root volume."""
+_POWER = {0: "NOSTATE", 1: "Running", 3: "Paused", 4: "Shutdown", 6: "Crashed"}
+"""Power states (nova 34, ``nova/objects/fields.py``), in the client's words."""
 
 
 class Server:
@@ -28,9 +30,9 @@ class Server:
 
     # -- what is asked for; none of it waits
 
-    def make_volume(self) -> None:
-        """Have its root volume made, of the image."""
-        image = image_id(self._api)
+    def make_volume(self, image: str = "") -> None:
+        """Have its root volume made, of the cloud's image or another one."""
+        image = image or image_id(self._api)
         about = {"name": self.name, "size": _GIB, "imageRef": image, "volume_type": VOLUME_TYPE}
         self.volume = self._api.post("cinder", "/volumes", {"volume": about})["volume"]["id"]
 
@@ -103,6 +105,34 @@ class Server:
         if server["status"] == "ERROR":
             raise ApiError(f"server {self.name}: {server.get('fault', {}).get('message', 'ERROR')}")
         return "busy" if server["OS-EXT-STS:task_state"] else str(server["status"])
+
+    def state(self) -> str:
+        """Return its status and its power state, as ``openstack server show`` has them."""
+        shown = self._api.get("nova", f"/servers/{self.id}")["server"]
+        return f"{shown['status']}, {_POWER.get(shown['OS-EXT-STS:power_state'], '?')}"
+
+    def fault(self) -> str:
+        """Return its fault, or what its newest event says if that failed; "" where all is well."""
+        shown = self._api.get("nova", f"/servers/{self.id}")["server"]
+        if "fault" in shown:
+            return str(shown["fault"]["message"])
+        action, events = self._newest()
+        failed = [each for each in events if each["result"] not in ("Success", None)]
+        if not failed:
+            return ""
+        return f"{action['action']}: {failed[0].get('details') or action['message']}"
+
+    def last_event(self) -> str:
+        """Return its newest action and when it was asked for."""
+        action, _ = self._newest()
+        return f"{action['action']}, {action['start_time']}"
+
+    def _newest(self) -> tuple[Any, Any]:
+        path = f"/servers/{self.id}/os-instance-actions"
+        actions = self._api.get("nova", path)["instanceActions"]
+        newest = max(actions, key=lambda each: str(each["start_time"]))
+        shown = self._api.get("nova", f"{path}/{newest['request_id']}")["instanceAction"]
+        return shown, shown["events"]
 
     def ports(self) -> list[Port]:
         """Return its ports."""

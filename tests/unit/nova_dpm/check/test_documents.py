@@ -13,7 +13,13 @@ TOP = Path(__file__).parents[4]
 PAGE = TOP / "doc" / "source" / "operators" / "messages.rst"
 
 # Nova's, and names of options.
-NOT_OURS = {"No valid host was found", "Binding failed for port", "host"}
+NOT_OURS = {
+    "No valid host was found",
+    "Exhausted all hosts available",
+    "Exceeded maximum number of retries",
+    "Binding failed for port",
+    "host",
+}
 
 
 def _documented() -> Iterator[str]:

@@ -53,7 +53,7 @@ def test_no_process_list_shows_a_secret(user: User) -> None:
 def test_all_services_take_less_memory_than_the_documents_say(user: User) -> None:
     total = sum(processes.memory(user.place, each.name) for each in SERVICES)
 
-    assert 1_000_000_000 < total < 2_500_000_000
+    assert 1_000_000_000 < total < 2_700_000_000
 
 
 def test_status_says_that_all_answer(user: User, capsys: pytest.CaptureFixture[str]) -> None:

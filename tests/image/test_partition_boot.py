@@ -105,6 +105,7 @@ def work_at_the_console(lab: Lab, partition: Any) -> None:
         until_said(console, "42 is what /dev/ttysclp0 says")
 
 
+@pytest.mark.long
 def test_the_image_boots_in_a_partition(lab: Lab, storage: Storage) -> None:
     storage.create_from_image("boot", build())
     storage.create("data", 2**30)

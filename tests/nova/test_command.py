@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import multiprocessing.util
 import os
 import re
 import socket
@@ -87,6 +88,8 @@ CASES = wrong_options()
 _FORKS = multiprocessing.get_context("forkserver")
 # Not the driver: its options have to come after the configuration was read, as they do.
 _FORKS.set_forkserver_preload(["tests.nova.nova_compute", "zhmcclient"])
+# Now: Nova's fixtures have temporary files in folders of their own, which go before the process.
+multiprocessing.util.get_temp_dir()
 
 
 @pytest.fixture(scope="module")

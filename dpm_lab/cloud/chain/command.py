@@ -258,7 +258,9 @@ class Demo:
         """Stop, swap a port for one on another network, start."""
         server = self._server
         old = next(each for each in server.ports() if each.network == self._networks[1])
-        self._progress.line(f"stop; the port on {old.network} for one on {OTHER_NETWORK}; start")
+        self._progress.line(
+            f"stop; the port on {old.network} for another on {OTHER_NETWORK}; start"
+        )
         server.act("os-stop")
         self._until(f"{NAME} SHUTOFF", lambda: server.status() == "SHUTOFF", _BUILD)
         server.detach(old)

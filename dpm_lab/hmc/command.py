@@ -7,9 +7,9 @@ import contextlib
 import json
 import secrets
 import signal
+import socket
 import sys
 import tempfile
-import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -231,24 +231,36 @@ def run(args: argparse.Namespace) -> int:
             hmc.token = _read(args.serve_parent)
             return _serve_parent(hmc)
         with hmc:
-            _go_away_by_signal(hmc)
+            signals = _signals()
             _introduce(hmc, password_file)
-            threading.Event().wait()
+            _obey(hmc, signals)
     return 0
 
 
-def _go_away_by_signal(hmc: HmcServer) -> None:
-    """Answer nobody from SIGUSR1 to SIGUSR2, while guests run on."""
+def _signals() -> socket.socket:
+    """Return where the numbers of signals can be read, from now on.
+
+    The kernel gives a signal to any thread, and if it is not the main one, nothing else that the
+    main one waits for would end.
+    """
+    numbers, caught = socket.socketpair()
+    caught.setblocking(False)
+    for number in (signal.SIGUSR1, signal.SIGUSR2):
+        signal.signal(number, lambda *_: None)
+    signal.set_wakeup_fd(caught.detach())
+    return numbers
+
+
+def _obey(hmc: HmcServer, signals: socket.socket) -> None:
+    """Answer nobody from SIGUSR1 to SIGUSR2, while guests run on. Does not return."""
     from dpm_lab.hmc.api.faults import Fault
 
-    def go(_number: int, _frame: object) -> None:
-        hmc.control.add_fault(Fault(kind="drop-before", times=None))
-
-    def come(_number: int, _frame: object) -> None:
-        hmc.control.clear_faults()
-
-    signal.signal(signal.SIGUSR1, go)
-    signal.signal(signal.SIGUSR2, come)
+    while True:
+        for number in signals.recv(16):
+            if number == signal.SIGUSR1:
+                hmc.control.add_fault(Fault(kind="drop-before", times=None))
+            elif number == signal.SIGUSR2:
+                hmc.control.clear_faults()
 
 
 def _read(path: Path) -> str:

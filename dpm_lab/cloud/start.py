@@ -133,9 +133,15 @@ class Start:
             databases.prepare(place)
 
     def _check_ports(self) -> None:
-        owners = {"erlang": "rabbitmq", "hmc-stomp": "hmc", "nova": "nova-api"}
-        owners |= {"metadata": "nova-api", "neutron": "neutron-api", "cinder": "cinder-api"}
-        owners["serial"] = "nova-serialproxy"
+        owners = {
+            "erlang": "rabbitmq",
+            "hmc-stomp": "hmc",
+            "nova": "nova-api",
+            "metadata": "nova-api",
+            "neutron": "neutron-api",
+            "cinder": "cinder-api",
+            "serial": "nova-serialproxy",
+        }
         for name, port in self._place.ports.items():
             if processes.runs(self._place, owners.get(name, name)):
                 continue

@@ -232,10 +232,10 @@ class Demo:
         self._took(f"{since} to ACTIVE", begin)
         ports = self._server.ports()
         ssh = Ssh(self._place.of("key"), ports[0])
-        self._until("ssh", ssh.answers, _BOOT, self._last_words)
+        self._until("ssh", ssh.answers, _BOOT, self._server.last_words)
         self._took(f"{since} to ssh", begin)
         self._progress.line(f"ssh to {ports[0].address} works; cloud-init goes on")
-        self._until("cloud-init", ssh.is_done, _BOOT, self._last_words)
+        self._until("cloud-init", ssh.is_done, _BOOT, self._server.last_words)
         self._took(f"{since} to cloud-init done", begin)
         return self._look(ssh, ports)
 
@@ -301,10 +301,6 @@ class Demo:
         say: Callable[[], str] = lambda: "",
     ) -> None:
         until(self._progress, what, look, limit, say)
-
-    def _last_words(self) -> str:
-        lines = [line for line in self._server.console(8).splitlines() if line.strip()]
-        return plain(lines[-1].strip()) if lines else ""
 
     def _took(self, what: str, begin: float) -> None:
         self._times.append((what, time.monotonic() - begin))

@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -137,7 +138,7 @@ class Failures:
         server = self._server
         until(self._progress, "ACTIVE", lambda: server.status() == "ACTIVE", _SOON)
         ssh = Ssh(self._place.of("key"), self._port(_GOOD))
-        until(self._progress, "ssh", ssh.answers, _BOOT, self._last_words)
+        until(self._progress, "ssh", ssh.answers, _BOOT, self._server.last_words)
         self._progress.line(f"ssh to {ssh.port.address} works")
         return ssh
 
@@ -146,10 +147,6 @@ class Failures:
 
     def _port(self, network: str) -> Port:
         return next(each for each in self._server.ports() if each.network == network)
-
-    def _last_words(self) -> str:
-        lines = [line for line in self._server.console(8).splitlines() if line.strip()]
-        return lines[-1].strip() if lines else ""
 
     def _nic(self, hmc: Hmc, network: str) -> HmcNic:
         partition = hmc.partition(self._server.id)
@@ -165,14 +162,10 @@ class Failures:
         with Hmc(self._place) as hmc:
             devno = self._nic(hmc, network).devno
         bus_id = rf"0\.0\.{devno}"
-        return Story(
-            story.what,
-            story.moral,
-            story.server,
-            story.fault,
-            story.console.format(devno=devno, short=devno.lstrip("0")),
-            story.agent.format(bus_id=bus_id),
-            story.more,
+        return replace(
+            story,
+            console=story.console.format(devno=devno, short=devno.lstrip("0")),
+            agent=story.agent.format(bus_id=bus_id),
         )
 
     def _seen(
@@ -239,7 +232,7 @@ class Failures:
         ssh = self._running()
         with Hmc(self._place) as hmc:
             nic = self._nic(hmc, network)
-        until(self._progress, "cloud-init", ssh.is_done, _BOOT, self._last_words)
+        until(self._progress, "cloud-init", ssh.is_done, _BOOT, self._server.last_words)
         shown = json.loads(ssh.run("ip -json address").output)
         mac = self._port(network).mac
         addresses = [
@@ -295,7 +288,7 @@ class Failures:
 
     def _no_agent(self) -> Seen:
         ssh = self._running()
-        until(self._progress, "cloud-init", ssh.is_done, _BOOT, self._last_words)
+        until(self._progress, "cloud-init", ssh.is_done, _BOOT, self._server.last_words)
         ssh.run(_WITHOUT_AGENT)
         self._server.act("reboot", {"type": "HARD"})
         ssh = self._booted()

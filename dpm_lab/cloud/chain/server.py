@@ -8,6 +8,7 @@ from dpm_lab.cloud.api import Api
 from dpm_lab.cloud.chain.links import Port
 from dpm_lab.cloud.errors import ApiError
 from dpm_lab.cloud.things import KEY, VOLUME_TYPE, flavor_ids, image_id
+from dpm_lab.plain import plain
 
 _GIB = 4
 """Size of a root volume."""
@@ -145,6 +146,11 @@ class Server:
             return str(self.act("os-getConsoleOutput", {"length": lines})["output"])
         except ApiError:
             return ""
+
+    def last_words(self) -> str:
+        """Return the last line of its console log, fit for a terminal; "" where there is none."""
+        lines = [line for line in self.console(8).splitlines() if line.strip()]
+        return plain(lines[-1].strip()) if lines else ""
 
     def _port(self, shown: Any) -> Port:
         network = self._api.get("neutron", f"/networks/{shown['network_id']}")["network"]

@@ -28,7 +28,7 @@ from dpm_hmc.errors import (
 from nova_dpm.conf import Settings
 from nova_dpm.console import log as console_log
 from nova_dpm.errors import NothingRunsError, RefusedError
-from nova_dpm.network import Networks, Nic, WantedNic, guest
+from nova_dpm.network import Abilities, Networks, Nic, WantedNic, guest
 from nova_dpm.network.nics import with_nic
 from nova_dpm.network.ports import mac_of, port_id_of, wanted_nic, wanted_nics
 from nova_dpm.partition import BOOT_PARAMETERS, Listed, Partition, Partitions
@@ -67,7 +67,7 @@ class Servers:
     def __init__(self, hmc: Hmc, settings: Settings, cpc: Cpc) -> None:
         self._hmc = hmc
         self._partitions = Partitions(hmc, cpc.uri, settings.host)
-        self._networks = Networks(hmc, settings.host, cpc.api_version)
+        self._networks = Networks(hmc, settings.host, Abilities.of(cpc))
         self._storage = storage_of(hmc, settings, cpc)
         # Of each server for which Cinder connects a volume just now: what it was told is what the
         # partition boots over, and is not asked for again. What is not here is asked for.
@@ -298,7 +298,7 @@ class Servers:
         if not partition.status.is_stopped and not self._networks.sets_macs:
             raise RefusedError(
                 f"stop the server, attach the port, start it: its partition is {partition.status}, "
-                "and this HMC cannot set the MAC of a NIC in a running one"
+                "and on this machine the MAC of a NIC in a running one cannot be set"
             )
         present = self._networks.present(partition)
         nic = self._networks.add(partition, wanted, present)

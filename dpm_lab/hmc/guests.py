@@ -203,7 +203,8 @@ class StorageGuests:
 
     def _devices(self, partition: Resource, boot: Lun | None) -> tuple[Device, ...]:
         """Return what a partition has now: its NICs, and the LUNs that its hosts see."""
-        may_set_mac = self._tree.machine(partition).api_version >= fields.NIC_SINCE["mac-address"]
+        se_version = self._tree.machine(partition).se_version
+        may_set_mac = fields.takes("mac-address", self._tree.api_version, se_version)
         found = []
         for each in partition.of("nic"):
             if each.properties["type"] in _CARDS:

@@ -13,7 +13,7 @@ from dpm_hmc.cpc import Cpc, object_id
 from dpm_hmc.errors import HttpError
 from dpm_hmc.finding import Finding, doubtful, fine
 from dpm_hmc.networks import ADAPTER, VSWITCH, adapter_problem, takes_nics
-from nova_dpm.network import MAC_SETTABLE, VLAN_SETTABLE
+from nova_dpm.network import Abilities
 
 
 def storage(cpc: Cpc) -> str:
@@ -25,17 +25,17 @@ def storage(cpc: Cpc) -> str:
 
 def macs(cpc: Cpc) -> str:
     """Say who sets a NIC's MAC."""
-    if cpc.api_version >= MAC_SETTABLE:
+    if Abilities.of(cpc).macs:
         return "the HMC gives a NIC the MAC of its port"
     return (
-        "this HMC cannot set a NIC's MAC: the agent in the guest does (dpm-guest), and ports are "
+        "a NIC's MAC cannot be set here: the agent in the guest does (dpm-guest), and ports are "
         "attached to stopped servers only"
     )
 
 
 def vlans(cpc: Cpc) -> str:
     """Say whether a NIC can have a VLAN."""
-    if cpc.api_version >= VLAN_SETTABLE:
+    if Abilities.of(cpc).vlans:
         return "a NIC can have a VLAN id"
     return "this HMC knows no VLANs of NICs: flat networks only"
 

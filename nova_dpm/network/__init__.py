@@ -7,14 +7,13 @@ plugged into is one of the kinds of `backings`.
 
 from __future__ import annotations
 
-from nova_dpm.network.compare import MAC_SETTABLE, VLAN_SETTABLE
+from nova_dpm.network.compare import Abilities
 from nova_dpm.network.networks import Networks
 from nova_dpm.network.nics import Nic
 from nova_dpm.network.ports import WantedNic, wanted_nics
 
 __all__ = [
-    "MAC_SETTABLE",
-    "VLAN_SETTABLE",
+    "Abilities",
     "Networks",
     "Nic",
     "WantedNic",

@@ -5,19 +5,23 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
+from dpm_hmc.cpc import Cpc, version_number
 from nova_dpm.network.nics import Nic
 from nova_dpm.network.ports import WantedNic
 
-MAC_SETTABLE = (2, 20)
+_MAC_SETTABLE = (2, 20)
 """API version from which a NIC's MAC can be set (HMC Web Services API, NIC object)."""
 
-VLAN_SETTABLE = (2, 2)
+_SE_OF_MACS = "2.14.0"
+"""SE version from which it can, whatever HMC manages the CPC: a z13 has an older one."""
+
+_VLAN_SETTABLE = (2, 2)
 """API version from which a NIC can have a VLAN id."""
 
 
 @dataclass(frozen=True)
 class Abilities:
-    """What a NIC can be told on this HMC.
+    """What a NIC of a CPC can be told.
 
     Args:
         macs: its MAC, in a running partition too
@@ -28,9 +32,12 @@ class Abilities:
     vlans: bool
 
     @classmethod
-    def of(cls, api_version: tuple[int, int]) -> Abilities:
-        """Return those of an HMC by the version of its API."""
-        return cls(api_version >= MAC_SETTABLE, api_version >= VLAN_SETTABLE)
+    def of(cls, cpc: Cpc) -> Abilities:
+        """Return those of a CPC, by the versions of its HMC's API and of its SE."""
+        se_version = version_number(cpc.se_version)
+        is_too_old = 0 < se_version < version_number(_SE_OF_MACS)
+        macs = cpc.api_version >= _MAC_SETTABLE and not is_too_old
+        return cls(macs, cpc.api_version >= _VLAN_SETTABLE)
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ def nic_body(host: str, wanted: WantedNic, backing: Backing, can: Abilities) -> 
         host: OpenStack host
         wanted: what it shall be
         backing: what it is plugged into
-        can: what it can be told on this HMC
+        can: what it can be told
 
     Raises:
         RefusedError: the port has a VLAN, and this HMC knows none of NICs.
@@ -60,7 +60,7 @@ class NicMaker:
     Args:
         hmc: the session
         host: OpenStack host
-        can: what a NIC can be told on this HMC
+        can: what a NIC can be told
     """
 
     def __init__(self, hmc: Hmc, host: str, can: Abilities) -> None:

@@ -35,13 +35,13 @@ class Networks:
     Args:
         hmc: the session
         host: OpenStack host, for the NICs' descriptions
-        api_version: of the HMC, for what a NIC can be told
+        can: what a NIC can be told
     """
 
-    def __init__(self, hmc: Hmc, host: str, api_version: tuple[int, int]) -> None:
+    def __init__(self, hmc: Hmc, host: str, can: Abilities) -> None:
         self._hmc = hmc
-        self._can = Abilities.of(api_version)
-        self._maker = NicMaker(hmc, host, self._can)
+        self._can = can
+        self._maker = NicMaker(hmc, host, can)
 
     @property
     def sets_macs(self) -> bool:

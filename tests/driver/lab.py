@@ -35,20 +35,28 @@ class Lab:
 
     Args:
         machine: z13, z14, z16 or z17
+        beside: another machine of the same HMC
         storage_ports: on how many FCP adapters a server is connected
         apart: in a process of its own instead of this one
         clock: of the driver
     """
 
     def __init__(
-        self, machine: str, storage_ports: int = 2, *, apart: bool = False, clock: Clock = HASTY
+        self,
+        machine: str,
+        storage_ports: int = 2,
+        *,
+        beside: str | None = None,
+        apart: bool = False,
+        clock: Clock = HASTY,
     ) -> None:
+        machines = (machine,) if beside is None else (beside, machine)
         self.machine = machine
         self.clock = clock
         self.server: HmcServer | HmcProcess = (
-            HmcProcess(machine, options=brisk.OPTIONS)
+            HmcProcess(*machines, options=brisk.OPTIONS)
             if apart
-            else HmcServer(machine, durations=brisk.TIMES, behaviour=brisk.LATE)
+            else HmcServer(*machines, durations=brisk.TIMES, behaviour=brisk.LATE)
         )
         self.storage_ports = storage_ports
 
@@ -61,7 +69,7 @@ class Lab:
             port=self.server.port,
             verify_cert=str(self.server.ca_file),
         )
-        cpc = zhmcclient.Client(session).cpcs.list()[0]
+        cpc = zhmcclient.Client(session).cpcs.find(name=self.machine.upper())
         adapters = cpc.adapters.list(full_properties=True)
         self.cpc_id = cpc.uri.rpartition("/")[2]
         self.adapters = {each.name: str(each.properties["object-id"]) for each in adapters}

@@ -7,6 +7,8 @@ Sources: zhmc-ansible-modules (the property tables of ``zhmc_partition.py``, ``z
 
 from __future__ import annotations
 
+import re
+
 _CREATE_PARTITION = """
     name description type short-name partition-id autogenerate-partition-id ifl-processors
     cp-processors processor-mode initial-memory maximum-memory reserve-resources boot-device
@@ -62,6 +64,25 @@ BOOT_DEVICES = frozenset(
 NIC = frozenset(_NIC.split())
 #: Since ``network-express-support`` (zhmc_nic.py); `type` is for "Create NIC" only.
 NETWORK_EXPRESS = frozenset({"type", "promiscuous-mode"})
-#: API versions since which a field of a NIC can be set.
-NIC_SINCE = {"vlan-id": (2, 2), "vlan-type": (2, 20), "mac-address": (2, 20)}
+#: API versions since which a field of a NIC can be set, and those of a CPC's SE that it takes, too
+#: (zhmc-ansible-modules, ``zhmc_nic.py``, at `mac-address` in its table).
+_NIC_SINCE = {"vlan-id": (2, 2), "vlan-type": (2, 20), "mac-address": (2, 20)}
+_NIC_SINCE_SE = {"mac-address": (2, 14, 0)}
 HBA = frozenset({"name", "description", "device-number"})
+
+
+def takes(name: str, api_version: tuple[int, int], se_version: str) -> bool:
+    """Return whether a field of a NIC can be set.
+
+    Args:
+        api_version: of the HMC, which may be newer than the CPC
+        se_version: of the CPC, such as ``2.16.0``; "" where nobody says it
+
+    >>> takes("mac-address", (4, 10), "2.13.1")
+    False
+    """
+    is_known = api_version >= _NIC_SINCE.get(name, (0, 0))
+    since = _NIC_SINCE_SE.get(name)
+    if since is None or not se_version:
+        return is_known
+    return is_known and tuple(map(int, re.findall(r"\d+", se_version))) >= since

@@ -23,7 +23,7 @@ def create(call: Call) -> Any:
     tree.check_settled(partition)
     body = call.object("name")
     machine = tree.machine(partition)
-    _check_fields(machine, body, create=True)
+    _check_fields(tree, machine, body, create=True)
     kinds = _backing_types(tree, machine, body)
     if "type" not in body and kinds[0] in NETWORK_EXPRESS:
         _check_type_is_optional(tree)
@@ -85,7 +85,7 @@ def update(call: Call) -> Any:
     tree.check_settled(partition)
     body = call.object()
     machine = tree.machine(partition)
-    _check_fields(machine, body, create=False)
+    _check_fields(tree, machine, body, create=False)
     _check_values(tree, partition, body, nic)
     kind = nic.properties["type"]
     if "virtual-switch-uri" in body or "network-adapter-port-uri" in body:
@@ -122,14 +122,14 @@ def delete(call: Call) -> Any:
     tree.remove(nic)
 
 
-def _check_fields(machine: Machine, body: dict[str, Any], *, create: bool) -> None:
+def _check_fields(tree: Tree, machine: Machine, body: dict[str, Any], *, create: bool) -> None:
     for name in body:
         since_z17 = name in fields.NETWORK_EXPRESS and (create or name != "type")
         if since_z17 and not machine.has_virtual_switches:
             continue
         if name not in fields.NIC:
             raise unknown(name)
-        if machine.api_version < fields.NIC_SINCE.get(name, (0, 0)):
+        if not fields.takes(name, tree.api_version, machine.se_version):
             raise unknown(name)
 
 

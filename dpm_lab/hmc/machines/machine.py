@@ -133,6 +133,12 @@ class Machine:
         return self._id("cpc") if self.ready is None else self.ready["properties"]["object-id"]
 
     @property
+    def se_version(self) -> str:
+        """The version of its SE, such as ``2.16.0``; "" where nobody says it."""
+        properties = self.cpc if self.ready is None else self.ready["properties"]
+        return str(properties.get("se-version") or "")
+
+    @property
     def has_storage_management(self) -> bool:
         """Whether there are storage groups instead of HBAs."""
         return "dpm-storage-management" in self.features

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import pytest
@@ -11,8 +12,9 @@ from dpm_hmc.client import Hmc
 from dpm_hmc.cpc import Cpc
 from dpm_hmc.errors import HttpError
 from dpm_lab.hmc import Fault
+from nova_dpm.check import start
 from nova_dpm.errors import RefusedError
-from nova_dpm.network import Networks, Nic, WantedNic
+from nova_dpm.network import Abilities, Networks, Nic, WantedNic
 from nova_dpm.partition import Partitions
 from tests.driver.lab import HOST, Lab
 
@@ -24,7 +26,7 @@ TAKEN = Fault("POST", ".*/nics", status=409, reason=8)
 def made(lab: Lab, hmc: Hmc, cpc: Cpc) -> list[Nic]:
     uri = Partitions(hmc, cpc.uri, HOST).create(UUID_1, 2, 4096).uri
     wanted = WantedNic(PORT, Mac.parse("0a0000000005"), "dpm_vswitch", lab.switches[1])
-    return Networks(hmc, HOST, cpc.api_version).create_all(uri, [wanted])
+    return Networks(hmc, HOST, Abilities.of(cpc)).create_all(uri, [wanted])
 
 
 def shown(lab: Lab) -> list[dict[str, Any]]:
@@ -76,3 +78,15 @@ def test_a_virtual_switch_that_cannot_be_read_is_the_hmc_s_failure(
 
     with pytest.raises(HttpError, match="403,1"):
         made(lab, hmc, cpc)
+
+
+def test_a_z13_gets_no_mac_from_a_newer_hmc_either() -> None:
+    """Its SE cannot, whatever its HMC can."""
+    with Lab("z13", beside="z16") as lab, contextlib.closing(lab.hmc()) as hmc:
+        cpc = start.usable_cpc(hmc, lab.settings())
+
+        made(lab, hmc, cpc)
+
+        [nic] = shown(lab)
+    assert nic["mac-address"] != "0a:00:00:00:00:05"
+    assert "mac=0a:00:00:00:00:05" in nic["description"]

@@ -35,9 +35,10 @@ def session(hmc: Hmc, **options: Any) -> Any:
 
 @dataclass
 class Lab:
-    """An HMC and a client of it."""
+    """An HMC and a client of it, at one of its CPCs (default: the first)."""
 
     hmc: Hmc
+    name: str = ""
 
     @cached_property
     def session(self) -> Any:
@@ -45,7 +46,8 @@ class Lab:
 
     @cached_property
     def cpc(self) -> Any:
-        return zhmcclient.Client(self.session).cpcs.list()[0]
+        found = zhmcclient.Client(self.session).cpcs.list()
+        return next(each for each in found if self.name in {"", each.name})
 
     @property
     def control(self) -> Control:

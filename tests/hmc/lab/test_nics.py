@@ -332,3 +332,15 @@ def test_a_running_partition_gets_and_loses_nics(z16: Lab) -> None:
     assert z16.cpc.virtual_switches.list()[0].get_connected_nics() == []
     assert len(z16.cpc.virtual_switches.list()[1].get_connected_nics()) == 1
     made.delete()
+
+
+def test_a_mac_takes_a_z14_whatever_the_hmc_is() -> None:
+    """An HMC of a z16 that manages a z13, too; VLANs take the HMC alone."""
+    with HmcServer("z16", "z13") as hmc:
+        newer, older = (Lab(hmc, name) for name in ("Z16", "Z13"))
+        wanted = {"mac-address": "02:00:00:00:00:01"}
+
+        assert nic(newer, newer.partition(), **wanted)["mac-address"] == wanted["mac-address"]
+        assert nic(older, older.partition(), "tagged", **{"vlan-id": 7})["vlan-id"] == 7
+        with refused(400, 6):
+            nic(older, older.partition("other"), **wanted)

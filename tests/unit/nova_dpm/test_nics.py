@@ -10,6 +10,7 @@ import pytest
 from dpm_guest.bootparams import NicParams
 from dpm_guest.ids import CcwId, Devno, Mac
 from dpm_hmc.answers import Properties
+from dpm_hmc.cpc import Cpc
 from dpm_hmc.errors import AnswerError
 from dpm_hmc.statuses import Status
 from nova_dpm.errors import RefusedError
@@ -144,20 +145,24 @@ def test_a_port_without_mac_has_no_strays() -> None:
 
 
 @pytest.mark.parametrize(
-    ("api_version", "macs", "vlans"),
+    ("api_version", "se_version", "macs", "vlans"),
     [
-        ((1, 9), False, False),
-        ((2, 1), False, False),
-        ((2, 2), False, True),
-        ((2, 19), False, True),
-        ((2, 20), True, True),
-        ((4, 1), True, True),
+        ((1, 9), "2.13.1", False, False),
+        ((2, 1), "2.13.1", False, False),
+        ((2, 2), "2.13.1", False, True),
+        ((2, 19), "2.14.0", False, True),
+        ((2, 20), "2.14.0", True, True),
+        ((4, 1), "2.16.0", True, True),
+        ((4, 1), "", True, True),
+        ((4, 1), "2.13.1", False, True),
     ],
 )
-def test_an_hmc_can_what_its_api_version_can(
-    api_version: tuple[int, int], macs: bool, vlans: bool
+def test_a_nic_can_be_told_what_both_hmc_and_se_know(
+    api_version: tuple[int, int], se_version: str, macs: bool, vlans: bool
 ) -> None:
-    assert Abilities.of(api_version) == Abilities(macs, vlans)
+    cpc = Cpc("", "", se_version, 1, 1, None, True, True, api_version)
+
+    assert Abilities.of(cpc) == Abilities(macs, vlans)
 
 
 def shown(**changed: Any) -> Properties:

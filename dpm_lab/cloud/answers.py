@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from dpm_lab.cloud import processes
 from dpm_lab.cloud.api import Api
 from dpm_lab.cloud.errors import ApiError
-from dpm_lab.cloud.place import COMPUTE_HOST, Place
+from dpm_lab.cloud.place import Host, Place
 
 #: Whether a service answers now; a place and the cloud's APIs are given.
 Answers = Callable[[Place, Api], bool]
@@ -94,10 +94,11 @@ def _time(text: str) -> float:
     return datetime.fromisoformat(text.removesuffix("Z")).replace(tzinfo=UTC).timestamp()
 
 
-def nova(binary: str) -> Answers:
+def nova(binary: str, host: Host | None = None) -> Answers:
     """Nova has it among its services, up."""
-    path = f"/os-services?binary={binary}"
-    return _reports(binary, "nova", path, "services", "updated_at")
+    name, of_host = _on(binary, host)
+    path = f"/os-services?binary={binary}{of_host}"
+    return _reports(name, "nova", path, "services", "updated_at")
 
 
 def cinder(binary: str) -> Answers:
@@ -106,27 +107,38 @@ def cinder(binary: str) -> Answers:
     return _reports(binary, "cinder", path, "services", "updated_at")
 
 
-def neutron_agent(binary: str) -> Answers:
+def neutron_agent(binary: str, host: Host | None = None) -> Answers:
     """Neutron has it among its agents, alive."""
-    path = f"/agents?binary={binary}"
-    return _reports(binary, "neutron", path, "agents", "heartbeat_timestamp")
+    name, of_host = _on(binary, host)
+    path = f"/agents?binary={binary}{of_host}"
+    return _reports(name, "neutron", path, "agents", "heartbeat_timestamp")
 
 
-def compute(place: Place, api: Api) -> bool:
+def _on(binary: str, host: Host | None) -> tuple[str, str]:
+    """Return the name of a service, and what a path has where each host has one."""
+    return (binary, "") if host is None else (host.own(binary), f"&host={host.name}")
+
+
+def compute(host: Host) -> Answers:
     """Nova-compute is up, its cell has its host, and Placement its processors."""
-    try:
-        found = nova("nova-compute")(place, api)
-        hosts = [
-            each["hypervisor_hostname"]
-            for each in api.get("nova", "/os-hypervisors")["hypervisors"]
-        ]
-        if not (found and hosts):
+    is_up = nova("nova-compute", host)
+
+    def does(place: Place, api: Api) -> bool:
+        try:
+            names = [
+                each["hypervisor_hostname"]
+                for each in api.get("nova", "/os-hypervisors/detail")["hypervisors"]
+                if each["service"]["host"] == host.name
+            ]
+            if not (is_up(place, api) and names):
+                return False
+            providers = api.get("placement", "/resource_providers")["resource_providers"]
+            mine = [each["uuid"] for each in providers if each["name"] in names]
+            return any(
+                api.get("placement", f"/resource_providers/{each}/inventories")["inventories"]
+                for each in mine
+            )
+        except ApiError:
             return False
-        providers = api.get("placement", "/resource_providers")["resource_providers"]
-        mine = [each["uuid"] for each in providers if each["name"] in {COMPUTE_HOST, *hosts}]
-        return any(
-            api.get("placement", f"/resource_providers/{each}/inventories")["inventories"]
-            for each in mine
-        )
-    except ApiError:
-        return False
+
+    return does

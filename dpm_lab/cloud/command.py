@@ -59,7 +59,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     up.add_argument("--host", metavar="ADDRESS", help=f"all listen on it (default: {HOST})")
     up.add_argument(
-        "--machine", metavar="NAME", help=f"'dpm-lab hmc --list' shows them (default: {MACHINE})"
+        "--machine",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="'dpm-lab hmc --list' shows them; more than once for a host on each, all with one"
+        f" HMC (default: {MACHINE})",
     )
     up.add_argument(
         "--port",
@@ -148,42 +153,22 @@ def _up(folder: Path, args: argparse.Namespace) -> int:
     from dpm_lab.cloud.start import Start
     from dpm_lab.guests.disk import qcow2
 
-    place = _place(folder, args)
+    ports = _ports(args.port)
+    place = Place.chosen(folder, args.host, args.machine, ports, boot=args.boot)
     image = None if args.image is None else args.image.expanduser().absolute()
     if image is not None and not place.boot:
         raise UsageError("--image without --boot: nothing boots in this cloud")
     if image is not None:
         qcow2.check(image)
-    wiring(place.machine)
+    for each in place.hosts:
+        wiring(each)
     progress = Progress(quiet=args.quiet)
-    progress.line(f"a cloud in {folder}, on {place.host}, with machine {place.machine}")
+    progress.line(f"a cloud in {folder}, on {place.host}, with {place.about}")
     Start(place, progress, image).run()
     progress.line("up")
     if not args.quiet:
         _introduce(place)
     return 0
-
-
-def _place(folder: Path, args: argparse.Namespace) -> Place:
-    ports = _ports(args.port)
-    if not Place.is_made(folder):
-        return Place.make(folder, args.host or HOST, args.machine or MACHINE, ports, boot=args.boot)
-    place = Place.read(folder)
-    chosen: dict[str, tuple[str | int | None, str | int]]
-    chosen = {"--host": (args.host, place.host), "--machine": (args.machine, place.machine)}
-    chosen |= {f"--port {name}": (port, place.ports[name]) for name, port in ports.items()}
-    if args.boot and not place.boot:
-        raise UsageError(
-            f"servers of the cloud in {folder} boot nothing; 'dpm-lab cloud down --purge' first, or"
-            " another --folder"
-        )
-    for option, (asked, there) in chosen.items():
-        if asked not in (None, there):
-            raise UsageError(
-                f"the cloud in {folder} has {option} {there}; 'dpm-lab cloud down --purge' first,"
-                " or another --folder"
-            )
-    return place
 
 
 def _ports(given: list[str]) -> dict[str, int]:
@@ -197,6 +182,8 @@ def _ports(given: list[str]) -> dict[str, int]:
 
 
 def _introduce(place: Place) -> None:
+    from dpm_lab.cloud.things import networks
+
     bold, plain = ("\033[1;36m", "\033[0m") if in_colour(sys.stdout) else ("", "")
     commands = (
         f". {place.of('openrc')}",
@@ -204,14 +191,15 @@ def _introduce(place: Place) -> None:
         "openstack server create --flavor dpm.small --volume root --network provider"
         " --key-name dpm --wait first",
         "openstack network agent list",
-        f"zhmc partition list {place.machine.upper()}",
+        *(f"zhmc partition list {each.upper()}" for each in place.machines),
     )
     print("\nTry it:")
     for command in commands:
         print(f"  {bold}{command}{plain}")
+    names = ", ".join(each.name for each in networks(place))
     print(
         f"""
-Networks: provider (flat), vlan101, hipersockets. Flavors: dpm.small, dpm.big.
+Networks: {names}. Flavors: dpm.small, dpm.big.{_zones(place)}
 Key: {place.of("key")}
 {_BOOTS if place.boot else _BOOTS_NOTHING}
 'dpm-lab cloud status', 'logs', 'shell', 'down', 'down --purge'.
@@ -219,12 +207,19 @@ This is for trying and testing: everybody on this machine reaches {place.host}."
     )
 
 
+def _zones(place: Place) -> str:
+    if len(place.machines) == 1:
+        return ""
+    named = " or ".join(f"--availability-zone {each}" for each in place.machines)
+    return f"\nA server's machine: {named}."
+
+
 def _down(folder: Path, args: argparse.Namespace) -> int:
     from dpm_lab.cloud import processes
     from dpm_lab.cloud.end import end
 
     place = Place.read(folder)
-    names = _names(args.service)
+    names = _names(place, args.service)
     if names and args.purge:
         raise UsageError("--purge removes all of it, not some services")
     if names:
@@ -236,12 +231,13 @@ def _down(folder: Path, args: argparse.Namespace) -> int:
     return 0
 
 
-def _names(given: list[str]) -> list[str]:
-    from dpm_lab.cloud.services import BY_NAME
+def _names(place: Place, given: list[str]) -> list[str]:
+    from dpm_lab.cloud.services import services
 
+    there = [each.name for each in services(place)]
     for name in given:
-        if name not in BY_NAME:
-            raise UsageError(f"no service {name!r}: there are {', '.join(BY_NAME)}")
+        if name not in there:
+            raise UsageError(f"no service {name!r}: there are {', '.join(there)}")
     return given
 
 
@@ -252,7 +248,7 @@ def _status(folder: Path, _args: argparse.Namespace) -> int:
 
     place = Place.read(folder)
     api = Api(place)
-    services = here()
+    services = here(place)
 
     def row(service: Service) -> tuple[str, str, str, str, str, str]:
         process = processes.runs(place, service.name)
@@ -276,11 +272,11 @@ def _status(folder: Path, _args: argparse.Namespace) -> int:
 
 def _logs(folder: Path, args: argparse.Namespace) -> int:
     from dpm_lab.cloud import causes
-    from dpm_lab.cloud.services import SERVICES
+    from dpm_lab.cloud.services import services
 
     place = Place.read(folder)
     if args.service is None:
-        for service in SERVICES:
+        for service in services(place):
             log = place.log(service.name)
             if not log.exists():
                 continue

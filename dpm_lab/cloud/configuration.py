@@ -6,11 +6,11 @@ lab alone says so.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from dpm_lab.cloud.machine import Wiring, wiring
-from dpm_lab.cloud.place import COMPUTE_HOST, CONTROL_HOST, REGION, Place
+from dpm_lab.cloud.machine import OUTER, Wiring, wiring
+from dpm_lab.cloud.place import CONTROL_HOST, REGION, Host, Place
 from dpm_lab.hmc.wire.files import SECRET, write_new
 
 Value = str | int | Path | Sequence[str]
@@ -47,7 +47,7 @@ _LOG_LEVELS = ",".join(
 
 def write(place: Place, environment: Path) -> None:
     """Write all files, mode 0600: most of them hold passwords."""
-    for name, sections in files(place, environment, wiring(place.machine)).items():
+    for name, sections in files(place, environment).items():
         path = place.of("etc", name)
         path.parent.mkdir(parents=True, exist_ok=True)
         write_new(path, text(sections), SECRET)
@@ -57,7 +57,8 @@ def write(place: Place, environment: Path) -> None:
     paste = place.of("etc", "nova", "api-paste.ini")
     paste.unlink(missing_ok=True)
     paste.symlink_to(environment / "etc/nova/api-paste.ini")
-    for name in ("images", "lock", "nova-compute", "keystone"):
+    own = (each.own("nova-compute") for each in place.hosts)
+    for name in ("images", "lock", "keystone", *own):
         place.of("state", name).mkdir(parents=True, exist_ok=True)
 
 
@@ -73,8 +74,26 @@ def text(sections: File) -> str:
     return "\n".join(lines)
 
 
-def files(place: Place, environment: Path, wires: Wiring) -> Mapping[str, File]:
-    """Return all files by name."""
+def files(place: Place, environment: Path) -> Mapping[str, File]:
+    """Return all files by name.
+
+    Raises:
+        MachineError: a machine is not there, or of no use.
+    """
+    wires = {host: wiring(host) for host in place.hosts}
+    segments = {
+        network: str(segment)
+        for each in reversed(wires.values())
+        for network, segment in each.segments.items()
+    }
+    own = {
+        f"{name}.conf": file
+        for host, each in wires.items()
+        for name, file in (
+            (host.own("nova/compute"), _compute(place, host, each)),
+            (host.own("neutron/dpm-agent"), _agent(place, host, each)),
+        )
+    }
     return {
         "keystone/keystone.conf": _keystone(place),
         "glance/glance-api.conf": _glance(place, environment),
@@ -85,13 +104,12 @@ def files(place: Place, environment: Path, wires: Wiring) -> Mapping[str, File]:
             "api_database": {"connection": place.database("nova_api")},
             "database": {"connection": place.database("nova_cell1")},
         },
-        "nova/compute.conf": _compute(place, wires),
         "neutron/neutron.conf": _neutron(place, environment),
-        "neutron/ml2.conf": _ml2(),
-        "neutron/dhcp-agent.conf": _dhcp(place, wires),
+        "neutron/ml2.conf": _ml2(segments),
+        "neutron/dhcp-agent.conf": _dhcp(place, segments),
         "neutron/metadata-agent.conf": _metadata(place),
-        "neutron/dpm-agent.conf": _agent(place, wires),
         "cinder/cinder.conf": _cinder(place, environment),
+        **own,
     }
 
 
@@ -213,14 +231,14 @@ def _nova(place: Place, environment: Path) -> File:
     }
 
 
-def _compute(place: Place, wires: Wiring) -> File:
+def _compute(place: Place, host: Host, wires: Wiring) -> File:
     return {
         "DEFAULT": {
             "compute_driver": "dpm.DPMDriver",
-            "host": COMPUTE_HOST,
+            "host": host.name,
             # As the documents advise: in Nova's 600 s a server that has ended is ACTIVE.
             "sync_power_state_interval": 60,
-            "state_path": place.of("state", "nova-compute"),
+            "state_path": place.of("state", host.own("nova-compute")),
         },
         "dpm": {
             **_hmc(place, wires),
@@ -269,7 +287,7 @@ def _neutron(place: Place, environment: Path) -> File:
     }
 
 
-def _ml2() -> File:
+def _ml2(networks: Iterable[str]) -> File:
     return {
         "ml2": {
             "type_drivers": "flat,vlan",
@@ -278,13 +296,12 @@ def _ml2() -> File:
             "mechanism_drivers": "dpm,dpm_lab",
             "extension_drivers": "port_security",
         },
-        "ml2_type_flat": {"flat_networks": "physnet1,physnet2"},
-        "ml2_type_vlan": {"network_vlan_ranges": "physnet1:100:199"},
+        "ml2_type_flat": {"flat_networks": ",".join(sorted(networks))},
+        "ml2_type_vlan": {"network_vlan_ranges": f"{OUTER}:100:199"},
     }
 
 
-def _dhcp(place: Place, wires: Wiring) -> File:
-    segments = ",".join(f"{network}:{each}" for network, each in wires.segments.items())
+def _dhcp(place: Place, segments: Mapping[str, str]) -> File:
     return {
         "DEFAULT": {
             "interface_driver": "dpm_lab",
@@ -296,7 +313,10 @@ def _dhcp(place: Place, wires: Wiring) -> File:
         },
         "agent": {"root_helper": ""},
         # The lab's, for its interface driver.
-        "lab": {"networks": place.networks, "segments": segments},
+        "lab": {
+            "networks": place.networks,
+            "segments": ",".join(f"{network}:{each}" for network, each in segments.items()),
+        },
     }
 
 
@@ -316,10 +336,10 @@ def _metadata_socket(place: Place) -> Path:
     return place.of("run", "metadata.sock")
 
 
-def _agent(place: Place, wires: Wiring) -> File:
+def _agent(place: Place, host: Host, wires: Wiring) -> File:
     return {
         "DEFAULT": {
-            "host": COMPUTE_HOST,
+            "host": host.name,
             "transport_url": place.bus,
             "default_log_levels": _LOG_LEVELS,
         },

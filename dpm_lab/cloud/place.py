@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import secrets
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
 from dpm_lab import cache
 from dpm_lab.cloud.errors import CloudError
+from dpm_lab.errors import UsageError
 from dpm_lab.hmc.wire.files import PUBLIC, SECRET, write_new
 
 #: One that nothing else on a machine uses as a rule; all of 127.0.0.0/8 is there on Linux.
@@ -37,8 +38,6 @@ PORTS: Mapping[str, int] = {
 #: RabbitMQ does not start where any address has Erlang's (its prelaunch tries all of them).
 _ONCE = ("epmd", "erlang")
 MACHINE = "z16"
-#: The OpenStack host: the subset of the CPC that nova-compute runs servers on.
-COMPUTE_HOST = "host1"
 #: The host of all other services.
 CONTROL_HOST = "control"
 REGION = "RegionOne"
@@ -59,6 +58,32 @@ def default_ports(host: str) -> dict[str, int]:
 def default_folder() -> Path:
     """Where a cloud is, unless told otherwise."""
     return cache.folder("cloud", "default")
+
+
+@dataclass(frozen=True)
+class Host:
+    """An OpenStack host: all of a machine, with a nova-compute and a Neutron agent of its own.
+
+    Attributes:
+        number: from 1 on
+        machine: the lab's name of it
+    """
+
+    number: int
+    machine: str
+
+    @property
+    def name(self) -> str:
+        """What Nova and Neutron know it by."""
+        return f"host{self.number}"
+
+    def own(self, name: str) -> str:
+        """Return the name of something that each host has one of.
+
+        >>> [Host(number, "z16").own("nova-compute") for number in (1, 2)]
+        ['nova-compute', 'nova-compute-2']
+        """
+        return name if self.number == 1 else f"{name}-{self.number}"
 
 
 @dataclass(frozen=True)
@@ -85,7 +110,8 @@ class Place:
     folder: Path
     secrets: Secrets = field(repr=False)
     host: str = HOST
-    machine: str = MACHINE
+    #: One host each; one HMC manages all of them.
+    machines: tuple[str, ...] = (MACHINE,)
     ports: Mapping[str, int] = field(default_factory=lambda: dict(PORTS))
     #: Whether partitions are guests in QEMU.
     boot: bool = False
@@ -106,6 +132,8 @@ class Place:
             settings = json.loads((folder / _SETTINGS).read_text(encoding="utf-8"))
             hidden = Secrets(**json.loads((folder / _SECRETS).read_text(encoding="utf-8")))
             settings["ports"] = {**PORTS, **settings["ports"]}
+            # A cloud of before has "machine", one.
+            settings["machines"] = tuple(settings.get("machines") or [settings.pop("machine")])
             return cls(folder, hidden, **settings)
         except FileNotFoundError as error:
             raise CloudError(f"no cloud in {folder}; 'dpm-lab cloud up' makes one") from error
@@ -115,8 +143,52 @@ class Place:
             ) from error
 
     @classmethod
+    def chosen(
+        cls,
+        folder: Path,
+        host: str | None,
+        machines: Sequence[str],
+        ports: Mapping[str, int],
+        *,
+        boot: bool,
+        usual: str = HOST,
+    ) -> Place:
+        """Return the cloud of a folder, which is made where there is none.
+
+        Args:
+            host, machines, ports: what a person chose; nothing: as it is, or the usual
+            boot: whether servers have to be guests
+            usual: the address of one that is made, where none was chosen
+
+        Raises:
+            CloudError: there is something else in the folder.
+            UsageError: the cloud that is there is another one.
+        """
+        if len(set(machines)) < len(machines):
+            raise UsageError(f"--machine {' --machine '.join(machines)}: each once")
+        if not cls.is_made(folder):
+            return cls.make(folder, host or usual, machines or (MACHINE,), ports, boot=boot)
+        place = cls.read(folder)
+        cure = f"'dpm-lab cloud --folder {folder} down --purge' first, or another --folder"
+        if boot and not place.boot:
+            raise UsageError(f"servers of the cloud in {folder} boot nothing; {cure}")
+        wanted = {"--host": (host, place.host)}
+        wanted["--machine"] = (", ".join(machines), ", ".join(place.machines))
+        wanted |= {f"--port {name}": (str(n), str(place.ports[name])) for name, n in ports.items()}
+        for option, (asked, there) in wanted.items():
+            if asked and asked != there:
+                raise UsageError(f"the cloud in {folder} has {option} {there}; {cure}")
+        return place
+
+    @classmethod
     def make(
-        cls, folder: Path, host: str, machine: str, ports: Mapping[str, int], *, boot: bool = False
+        cls,
+        folder: Path,
+        host: str,
+        machines: Sequence[str],
+        ports: Mapping[str, int],
+        *,
+        boot: bool = False,
     ) -> Place:
         """Make the folder of a new cloud.
 
@@ -129,11 +201,23 @@ class Place:
         if folder.exists() and any(folder.iterdir()):
             raise CloudError(f"{folder} holds something that is no cloud; choose another --folder")
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        place = cls(folder, Secrets.new(), host, machine, {**default_ports(host), **ports}, boot)
+        ports = {**default_ports(host), **ports}
+        place = cls(folder, Secrets.new(), host, tuple(machines), ports, boot)
         write_new(folder / _SECRETS, json.dumps(asdict(place.secrets)), SECRET)
-        settings = {"host": host, "machine": machine, "ports": place.ports, "boot": boot}
+        settings = {"host": host, "machines": place.machines, "ports": ports, "boot": boot}
         write_new(folder / _SETTINGS, json.dumps(settings, indent=1), PUBLIC)
         return place
+
+    @property
+    def about(self) -> str:
+        """Its machines, for a person."""
+        word = "machine" if len(self.machines) == 1 else "machines"
+        return f"{word} {', '.join(self.machines)}"
+
+    @property
+    def hosts(self) -> tuple[Host, ...]:
+        """The OpenStack hosts."""
+        return tuple(Host(number, each) for number, each in enumerate(self.machines, 1))
 
     def of(self, *names: str) -> Path:
         """Return the path of something in the folder."""

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from dpm_lab import cache
 from dpm_lab.cloud import answers, databases, environment, wires
 from dpm_lab.cloud.answers import Answers
-from dpm_lab.cloud.place import Place
+from dpm_lab.cloud.machine import cables
+from dpm_lab.cloud.place import MACHINE, Host, Place
 
 
 @dataclass(frozen=True)
@@ -73,15 +74,21 @@ def _files(**variables: str) -> Callable[[Place], Mapping[str, str]]:
 
 
 def _hmc(place: Place) -> list[str]:
-    boot = ("--boot", "--disks", str(place.storage)) if place.boot else ()
-    return [
-        *(sys.executable, "-m", "dpm_lab", "hmc", "--keep", "--verbose"),
-        *("--machine", place.machine, "--host", place.host, "--folder", str(place.of("hmc"))),
-        # Where nobody serves DHCP there, a guest is better off with QEMU's own.
-        *(() if wires.obstacle() else ("--networks", str(place.networks))),
-        *("--port", str(place.ports["hmc"]), "--stomp-port", str(place.ports["hmc-stomp"])),
-        *boot,
-    ]
+    words = [sys.executable, "-m", "dpm_lab", "hmc", "--keep", "--verbose"]
+    words += ["--host", place.host, "--folder", str(place.of("hmc"))]
+    words += ["--port", str(place.ports["hmc"]), "--stomp-port", str(place.ports["hmc-stomp"])]
+    for each in place.machines:
+        words += ["--machine", each]
+    # Where nobody serves DHCP there, a guest is better off with QEMU's own.
+    has_networks = not wires.obstacle()
+    if has_networks:
+        words += ["--networks", str(place.networks)]
+    if place.boot:
+        words += ["--boot", "--disks", str(place.storage)]
+    if place.boot and has_networks:
+        for cable in cables(place.hosts):
+            words += ["--cable", cable]
+    return words
 
 
 def _rabbitmq(place: Place) -> Mapping[str, str]:
@@ -111,11 +118,39 @@ _NEUTRON = ("neutron/neutron.conf", "neutron/ml2.conf")
 _AGENT = "neutron/neutron.conf"
 _CINDER = "cinder/cinder.conf"
 
-#: In the order in which they are shown, and in which they start where two could.
+#: What all clouds have, also those of more hosts than one.
+_FIRST = Host(1, MACHINE)
+
+
+def _nova_compute(host: Host) -> Service:
+    return Service(
+        host.own("nova-compute"),
+        "nova-compute with the driver",
+        _program("nova-compute", "nova/nova.conf", f"{host.own('nova/compute')}.conf"),
+        answers.compute(host),
+        # Without a conductor it waits in steps of 10 s.
+        ("hmc", "nova-conductor", "keystone", "placement"),
+    )
+
+
+def _dpm_agent(host: Host) -> Service:
+    configuration = f"{{etc}}/{host.own('neutron/dpm-agent')}.conf"
+    return Service(
+        host.own("neutron-dpm-agent"),
+        "Neutron's agent",
+        _module("networking_dpm.agent.command", "--config-file", configuration),
+        answers.neutron_agent("neutron-dpm-agent", host),
+        # A heartbeat that nobody takes costs 30 s (oslo.messaging's time-out).
+        ("hmc", "neutron-rpc-server"),
+    )
+
+
+#: Those of a cloud of one host, in the order in which they are shown, and in which they start where
+#: two could.
 SERVICES: tuple[Service, ...] = (
     Service(
         "hmc",
-        "the lab's HMC and machine",
+        "the lab's HMC and machines",
         _hmc,
         answers.port("hmc"),
         (),
@@ -203,14 +238,7 @@ SERVICES: tuple[Service, ...] = (
         answers.nova("nova-scheduler"),
         (DATABASES, "rabbitmq"),
     ),
-    Service(
-        "nova-compute",
-        "nova-compute with the driver",
-        _program("nova-compute", "nova/nova.conf", "nova/compute.conf"),
-        answers.compute,
-        # Without a conductor it waits in steps of 10 s.
-        ("hmc", "nova-conductor", "keystone", "placement"),
-    ),
+    _nova_compute(_FIRST),
     Service(
         "nova-serialproxy",
         "serial consoles over websockets",
@@ -219,14 +247,7 @@ SERVICES: tuple[Service, ...] = (
         # It asks nova-compute and the database.
         (DATABASES, "rabbitmq"),
     ),
-    Service(
-        "neutron-dpm-agent",
-        "Neutron's agent",
-        _module("networking_dpm.agent.command", "--config-file", "{etc}/neutron/dpm-agent.conf"),
-        answers.neutron_agent("neutron-dpm-agent"),
-        # A heartbeat that nobody takes costs 30 s (oslo.messaging's time-out).
-        ("hmc", "neutron-rpc-server"),
-    ),
+    _dpm_agent(_FIRST),
     Service(
         "neutron-dhcp-agent",
         "DHCP on the lab's networks",
@@ -283,6 +304,12 @@ SERVICES: tuple[Service, ...] = (
 BY_NAME: Mapping[str, Service] = {each.name: each for each in SERVICES}
 
 
-def here() -> tuple[Service, ...]:
-    """Return the services that this machine can have."""
-    return tuple(each for each in SERVICES if not each.obstacle())
+def services(place: Place) -> tuple[Service, ...]:
+    """Return the services of a cloud."""
+    further = [make(host) for host in place.hosts[1:] for make in (_nova_compute, _dpm_agent)]
+    return (*SERVICES, *further)
+
+
+def here(place: Place) -> tuple[Service, ...]:
+    """Return the services of a cloud that this machine can have."""
+    return tuple(each for each in services(place) if not each.obstacle())

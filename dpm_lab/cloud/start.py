@@ -46,7 +46,7 @@ class Start:
         self._image = image
         self._api = Api(place)
         self._abort = threading.Event()
-        self._services = here()
+        self._services = here(place)
         names = (*(each.name for each in self._services), DATABASES, USERS)
         self._done = {name: threading.Event() for name in names}
         #: The file that says that the first start got as far as users.

@@ -14,8 +14,8 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 from dpm_lab import cache
 from dpm_lab.cloud.api import Api
 from dpm_lab.cloud.errors import CloudError
-from dpm_lab.cloud.machine import wiring
-from dpm_lab.cloud.place import Place
+from dpm_lab.cloud.machine import OUTER, inner, wiring
+from dpm_lab.cloud.place import Host, Place
 from dpm_lab.guests.disk import qcow2
 from dpm_lab.hmc.wire.files import PUBLIC, SECRET, write_new
 from dpm_lab.progress import Progress
@@ -44,11 +44,25 @@ class Network:
     vlan: int | None = None
 
 
-NETWORKS = (
-    Network("provider", "physnet1", "192.0.2.0/24"),
-    Network("vlan101", "physnet1", "198.51.100.0/24", 101),
-    Network("hipersockets", "physnet2", "203.0.113.0/24"),
-)
+#: The network that each server can have a port on.
+PROVIDER = Network("provider", OUTER, "192.0.2.0/24")
+_VLAN = Network("vlan101", OUTER, "198.51.100.0/24", 101)
+
+
+def hipersockets(host: Host) -> Network:
+    """Return the network of a machine's HiperSockets."""
+    cidr = f"203.0.113.{64 * (host.number - 1)}/26"
+    return Network(host.own("hipersockets"), inner(host), cidr)
+
+
+def networks(place: Place) -> list[Network]:
+    """Return the networks of a cloud.
+
+    Raises:
+        MachineError: a machine is not there, or of no use.
+    """
+    own = [hipersockets(each) for each in place.hosts if inner(each) in wiring(each).networks]
+    return [PROVIDER, _VLAN, *own]
 
 
 def make(
@@ -72,8 +86,9 @@ def make(
         about = {"name": VOLUME_TYPE, "extra_specs": {"volume_backend_name": "fc"}}
         api.post("cinder", "/types", {"volume_type": about})
     _key(place, api)
-    networks = (each.name for each in _wanted(place))
-    return ", ".join((IMAGE, *flavors, *networks, VOLUME_TYPE, KEY))
+    zones = _zones(place, api)
+    names = (each.name for each in networks(place))
+    return ", ".join((IMAGE, *flavors, *names, VOLUME_TYPE, KEY, *zones))
 
 
 def _names(items: Iterable[Mapping[str, Any]]) -> set[str]:
@@ -151,14 +166,26 @@ def _flavors(api: Api, flavors: Mapping[str, tuple[int, int]]) -> None:
             api.post("nova", "/flavors", {"flavor": about})
 
 
-def _wanted(place: Place) -> list[Network]:
-    has = wiring(place.machine).networks
-    return [each for each in NETWORKS if each.physical in has]
+def _zones(place: Place, api: Api) -> list[str]:
+    """Have an availability zone for each machine, where there are several; return their names."""
+    if len(place.hosts) == 1:
+        return []
+    there = {each["name"]: each for each in api.get("nova", "/os-aggregates")["aggregates"]}
+    for host in place.hosts:
+        zone = {"name": host.machine, "availability_zone": host.machine}
+        found = there.get(host.machine)
+        if found is None:
+            found = api.post("nova", "/os-aggregates", {"aggregate": zone})["aggregate"]
+        if host.name not in found["hosts"]:
+            path = f"/os-aggregates/{found['id']}/action"
+            api.post("nova", path, {"add_host": {"host": host.name}})
+    return [f"zone {each}" for each in place.machines]
 
 
 def _networks(place: Place, api: Api, *, has_dhcp: bool) -> None:
     there = _names(api.get("neutron", "/networks")["networks"])
-    for network in _wanted(place):
+    wanted = networks(place)
+    for network in wanted:
         if network.name in there:
             continue
         about: dict[str, Any] = {
@@ -181,7 +208,7 @@ def _networks(place: Place, api: Api, *, has_dhcp: bool) -> None:
             "enable_dhcp": has_dhcp,
         }
         api.post("neutron", "/subnets", {"subnet": subnet})
-    names = {each.name for each in NETWORKS}
+    names = {each.name for each in wanted}
     for found in api.get("neutron", "/subnets")["subnets"]:
         if found["name"] in names and found["enable_dhcp"] != has_dhcp:
             body = {"subnet": {"enable_dhcp": has_dhcp}}

@@ -154,6 +154,14 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="run the networks behind the adapters' ports: sockets in this folder, which NICs of"
         " guests lead to (default: each NIC is alone with QEMU's DHCP server)",
     )
+    parser.add_argument(
+        "--cable",
+        action="append",
+        default=[],
+        metavar="PORT=PORT",
+        help="with --networks: have an adapter's port lead to the network of another one, such as"
+        " Z13/OSA-A.0=Z16/OSA-A.0; more than once (default: each port has a network of its own)",
+    )
     parser.add_argument("--log", type=Path, metavar="FILE", help="write the requests to a file")
     parser.add_argument(
         "-v", "--verbose", action="store_true", help="show the requests on standard error"
@@ -190,8 +198,7 @@ def run(args: argparse.Namespace) -> int:
     behaviour = Behaviour.parse(args.behaviour)
     times = dict(text.partition("=")[::2] for text in args.duration)
     durations(times)
-    if args.disks is not None and not args.boot:
-        raise UsageError("--disks without --boot: say --boot, too")
+    _check_together(args)
     faults = [Fault.parse(text) for text in args.fault]
     with contextlib.ExitStack() as stack:
         folder = args.folder
@@ -224,6 +231,7 @@ def run(args: argparse.Namespace) -> int:
             keep=args.keep,
             storage=Storage(args.disks or folder / "disks") if args.boot else None,
             networks=args.networks,
+            cabled=args.cable,
         )
         for fault in faults:
             hmc.control.add_fault(fault)
@@ -235,6 +243,17 @@ def run(args: argparse.Namespace) -> int:
             _introduce(hmc, password_file)
             _obey(hmc, signals)
     return 0
+
+
+def _check_together(args: argparse.Namespace) -> None:
+    """Check that no option is given without one that it needs.
+
+    Raises:
+        UsageError: one is.
+    """
+    for option, needed in (("disks", "boot"), ("cable", "boot"), ("cable", "networks")):
+        if getattr(args, option) and not getattr(args, needed):
+            raise UsageError(f"--{option} without --{needed}: say --{needed}, too")
 
 
 def _signals() -> socket.socket:

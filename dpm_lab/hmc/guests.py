@@ -48,6 +48,7 @@ class StorageGuests:
         make: makes a guest (default: one in QEMU)
         cpu: QEMU's name of the emulated processor
         networks: the folder of the networks that NICs lead to; None: they lead nowhere
+        cabled: ports that lead to the network of another one
     """
 
     boot = True
@@ -57,14 +58,17 @@ class StorageGuests:
         tree: Tree,
         storage: Storage,
         make: Make | None = None,
+        *,
         cpu: str = "max",
         networks: pathlib.Path | None = None,
+        cabled: cables.Cables | None = None,
     ) -> None:
         self._tree = tree
         self._storage = storage
         self._make = make or Running
         self._cpu = cpu
         self._networks = networks.absolute() if networks is not None else None
+        self._cabled = cabled or {}
         self._program = str(emulator.find(Progress(quiet=True)))
         self._sandbox = prepare.has_sandbox(self._program)
         self._guests: dict[str, Running] = {}
@@ -218,7 +222,7 @@ class StorageGuests:
         return tuple(found)
 
     def _cable(self, nic: Resource) -> Cable | None:
-        segment = cables.segment(self._tree, nic)
+        segment = cables.segment(self._tree, nic, self._cabled)
         if self._networks is None or segment is None:
             return None
         segment.ask_for(self._networks)

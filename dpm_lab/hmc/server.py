@@ -6,7 +6,7 @@ import contextlib
 import secrets
 import ssl
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -54,9 +54,11 @@ class HmcServer(Startable):
         make_guest: makes a guest (default: one in QEMU)
         networks: the folder of the networks that NICs of guests lead to, whose switch this HMC
             runs; None: they lead nowhere
+        cabled: ports of adapters that lead to the network of another one, each as
+            ``Z13/OSA-A.0=Z16/OSA-A.0``
 
     Raises:
-        MachineError: a machine is not there or not right
+        MachineError: a machine is not there or not right, or a port of `cabled` is not there
         ControlError: there is no such behaviour or duration
         StartError: the port cannot be had
         NetworkError: the networks cannot be had
@@ -82,6 +84,7 @@ class HmcServer(Startable):
         storage: Storage | None = None,
         make_guest: Make | None = None,
         networks: Path | None = None,
+        cabled: Sequence[str] = (),
     ) -> None:
         self.machines = reading.read_all(machines or ("z16",))
         self.host = host
@@ -108,9 +111,16 @@ class HmcServer(Startable):
         self._guests: StorageGuests | None = None
         if storage is not None:
             # Late: an HMC whose partitions boot nothing does without all of it.
+            from dpm_lab.hmc import cables
             from dpm_lab.hmc.guests import StorageGuests
 
-            self._guests = StorageGuests(self.service.tree, storage, make_guest, networks=networks)
+            self._guests = StorageGuests(
+                self.service.tree,
+                storage,
+                make_guest,
+                networks=networks,
+                cabled=cables.parse(cabled, self.machines),
+            )
             self.service.tree.guests = self._guests
         self.desk = Desk(self.service)
         self.control = Control(self.desk.call)

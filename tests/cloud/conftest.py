@@ -31,7 +31,7 @@ def place() -> Iterator[Place]:
     folder = cache.folder("cloud", "tests")
     if Place.is_made(folder):  # of tests that were killed
         _end(Place.read(folder))
-    made = Place.make(folder, HOST, MACHINE, {})
+    made = Place.make(folder, HOST, [MACHINE], {})
     progress = Progress()
     try:
         Start(made, progress).run()

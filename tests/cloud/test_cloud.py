@@ -60,7 +60,7 @@ def test_status_says_that_all_answer(user: User, capsys: pytest.CaptureFixture[s
     assert main(["cloud", "--folder", str(user.place.folder), "status"]) == 0
 
     rows = [line.split() for line in capsys.readouterr().out.splitlines()[1:]]
-    assert [row[:2] for row in rows] == [[each.name, "answers"] for each in here()]
+    assert [row[:2] for row in rows] == [[each.name, "answers"] for each in here(user.place)]
 
 
 def test_status_says_which_service_has_died(user: User, capsys: pytest.CaptureFixture[str]) -> None:

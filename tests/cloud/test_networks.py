@@ -91,7 +91,7 @@ def test_a_server_gets_its_addresses_and_its_metadata_on_each_kind_of_network(
 
 
 def test_who_has_no_port_gets_no_address(user: User, tmp_path: Path) -> None:
-    segment = wiring(user.place.machine).segments["physnet1"]
+    segment = wiring(user.place.hosts[0]).segments["physnet1"]
 
     with _host(user, segment, "02:00:00:00:00:99") as host, pytest.raises(networks.IpError):
         _ask_for_address(host, tmp_path / "take-over", tries=2)

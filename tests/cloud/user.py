@@ -78,7 +78,7 @@ class User:
 
     def start(self) -> None:
         """Start what does not run, and wait until it answers."""
-        if all(processes.runs(self.place, each.name) for each in here()):
+        if all(processes.runs(self.place, each.name) for each in here(self.place)):
             return
         Start(self.place, Progress(quiet=True)).run()
 

@@ -9,8 +9,8 @@ import re
 import shlex
 import sys
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from dpm_lab.cloud import processes
@@ -18,16 +18,18 @@ from dpm_lab.cloud.api import Api
 from dpm_lab.cloud.chain.failures import Failures
 from dpm_lab.cloud.chain.guest import Ssh
 from dpm_lab.cloud.chain.hmc import Hmc
-from dpm_lab.cloud.chain.links import Guest, Link, Port, judge
+from dpm_lab.cloud.chain.links import Guest, Link, judge
 from dpm_lab.cloud.chain.server import Server
 from dpm_lab.cloud.chain.stories import STORIES
 from dpm_lab.cloud.chain.waiting import until
 from dpm_lab.cloud.end import end
 from dpm_lab.cloud.errors import CloudError
-from dpm_lab.cloud.place import MACHINE, Place, default_folder
-from dpm_lab.cloud.services import SERVICES
+from dpm_lab.cloud.place import MACHINE, Host, Place, default_folder
+from dpm_lab.cloud.services import here
 from dpm_lab.cloud.start import Start
-from dpm_lab.hmc.api.fields import NIC_SINCE
+from dpm_lab.cloud.things import hipersockets
+from dpm_lab.errors import UsageError
+from dpm_lab.hmc.api.fields import takes
 from dpm_lab.hmc.machines.machine import Machine
 from dpm_lab.plain import in_colour, plain
 from dpm_lab.progress import Progress
@@ -36,8 +38,6 @@ from dpm_lab.storage import Storage
 NAME = "demo"
 HOST = "127.0.0.14"
 ALL = "all"
-#: What a swap brings.
-OTHER_NETWORK = "hipersockets"
 _FLAVOR = "dpm.small"
 _BUILD = 300.0
 _BOOT = 1800.0
@@ -77,7 +77,17 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="of its cloud (default: ~/.cache/nova-dpm/cloud/demo)",
     )
     parser.add_argument(
-        "--machine", default=MACHINE, metavar="NAME", help="z13 or z16 (default: %(default)s)"
+        "--host",
+        metavar="ADDRESS",
+        help=f"of its cloud, all of whose services are on it (default: {HOST})",
+    )
+    parser.add_argument(
+        "--machine",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="'dpm-lab hmc --list' shows them; more than once for a server on each, at the same"
+        f" time (default: {MACHINE})",
     )
     parser.add_argument(
         "--image", type=Path, metavar="FILE", help="default: the newest that dpm-image has made"
@@ -107,9 +117,11 @@ def run(args: argparse.Namespace) -> int:
     if os.geteuid():
         raise CloudError("the guest's networks are taps and namespaces: run it as root")
     folder = (args.folder or default_folder().parent / NAME).expanduser().absolute()
-    place = _place(folder, args.machine)
+    if args.failure and len(args.machine) > 1:
+        raise UsageError("--failure makes them on one --machine")
+    place = Place.chosen(folder, args.host, args.machine, {}, boot=True, usual=HOST)
     progress = Progress()
-    progress.line(f"a cloud in {folder}, on {place.host}, with machine {place.machine}")
+    progress.line(f"a cloud in {folder}, on {place.host}, with {place.about}")
     image = args.image.expanduser().absolute() if args.image else None
     Start(place, progress, image).run()
     demo, failures = Demo(place, progress), Failures(place, progress)
@@ -143,45 +155,40 @@ def run(args: argparse.Namespace) -> int:
     return int(bool(problems))
 
 
-def _place(folder: Path, machine: str) -> Place:
-    if not Place.is_made(folder):
-        return Place.make(folder, HOST, machine, {}, boot=True)
-    place = Place.read(folder)
-    if not place.boot or place.machine != machine:
-        raise CloudError(
-            f"the cloud in {folder} is another one (machine {place.machine});"
-            f" 'dpm-lab cloud --folder {folder} down --purge' removes it"
-        )
-    return place
+def networks(host: Host, api_version: tuple[int, int]) -> tuple[str, str]:
+    """Return where a server of a host has its ports.
+
+    Args:
+        api_version: of the HMC: with an old one NICs have no VLANs, so it is HiperSockets instead
+    """
+    has_vlans = takes("vlan-id", api_version, Machine.load(host.machine).se_version)
+    return "provider", "vlan101" if has_vlans else hipersockets(host).name
 
 
-@dataclass(frozen=True)
-class Booted:
-    """A guest that is up, and what is wrong with it."""
+@dataclass
+class Life:
+    """A server of the demo, and what was seen of it."""
 
-    problems: list[str]
-    links: Sequence[Link]
-    guest: Guest
-    ssh: Ssh
-
-
-def networks(machine: str) -> tuple[str, str]:
-    """Return where a server has its ports. A machine whose NICs have no VLANs has HiperSockets."""
-    has_vlans = Machine.load(machine).api_version >= NIC_SINCE["vlan-id"]
-    return "provider", "vlan101" if has_vlans else OTHER_NETWORK
+    host: Host
+    server: Server
+    networks: tuple[str, str]
+    times: list[tuple[str, float]] = field(default_factory=list)
+    ssh: Ssh | None = None
 
 
 class Demo:
-    """One server's life in a cloud that is up."""
+    """A server's life on each host of a cloud that is up, all at the same time."""
 
     def __init__(self, place: Place, progress: Progress) -> None:
         self._place = place
         self._progress = progress
-        self._api = Api(place)
-        self._server = Server(self._api, NAME)
-        self._networks = networks(place.machine)
+        api = Api(place)
+        api_version = max(Machine.load(each).api_version for each in place.machines)
+        self._lives = [
+            Life(each, Server(api, each.own(NAME)), networks(each, api_version))
+            for each in place.hosts
+        ]
         self._storage = Storage(place.storage)
-        self._times: list[tuple[str, float]] = []
         self._memory = 0
 
     def run(self, *, quick: bool, keep: bool) -> list[str]:
@@ -190,99 +197,143 @@ class Demo:
         problems = self._first()
         if not quick:
             self._progress.line("a reboot: the boot parameters are read again")
-            self._server.act("reboot", {"type": "HARD"})
-            problems += self._boots("reboot").problems
+            for life in self._lives:
+                life.server.act("reboot", {"type": "HARD"})
+            problems += self._boots("reboot")
             problems += self._swap()
         if not keep:
             problems += self._delete()
         print(f"\nRequests to the HMC, all told: {self._requests() - before}")
-        print(f"Memory of all services and the guest: {self._memory / 1e9:.1f} GB")
-        for what, seconds in self._times:
-            print(f"{seconds:6.0f} s  {what}")
+        print(f"Memory of all services and guests: {self._memory / 1e9:.1f} GB")
+        for life in self._lives:
+            for what, seconds in life.times:
+                print(f"{seconds:6.0f} s  {self._about(life)}{what}")
         return problems
 
     def tidy(self) -> None:
         """Remove what was made, whatever it is, as far as the cloud does it."""
-        self._server.delete()
+        for life in self._lives:
+            life.server.delete()
+
+    def _about(self, life: Life) -> str:
+        return f"{life.host.machine}: " if len(self._lives) > 1 else ""
+
+    def _say(self, life: Life, text: str) -> None:
+        self._progress.line(f"{self._about(life)}{text}")
 
     def _first(self) -> list[str]:
-        server = self._server
-        server.delete_ports()  # of a run that was ended
-        self._progress.line(
-            "a volume of the image, and a port on each of " + ", ".join(self._networks)
-        )
-        server.make_volume()
-        self._until("volume available", lambda: server.volume_status() == "available", _BUILD)
-        ports = [server.make_port(each) for each in self._networks]
-        self._progress.line(
-            f"openstack server create --flavor {_FLAVOR} --volume {server.volume}"
-            f" {' '.join(f'--port {each.id}' for each in ports)} --key-name dpm {NAME}"
-        )
-        server.create(_FLAVOR, ports)
-        booted = self._boots("server create")
-        self._memory = sum(processes.memory(self._place, each.name) for each in SERVICES)
-        print(f"\n{screen(booted.links, booted.guest)}\n")
-        print(f"By ssh, as a person does it: {shlex.join(booted.ssh.command)}\n", flush=True)
-        return booted.problems
+        for life in self._lives:
+            server = life.server
+            server.delete_ports()  # of a run that was ended
+            self._say(life, f"a volume of the image; a port on {' and on '.join(life.networks)}")
+            server.make_volume()
+        self._until("a volume", _BUILD, lambda life: life.server.volume_status() == "available")
+        for life in self._lives:
+            server = life.server
+            ports = [server.make_port(each) for each in life.networks]
+            self._say(
+                life,
+                f"openstack server create --flavor {_FLAVOR} --volume {server.volume}"
+                f" {' '.join(f'--port {each.id}' for each in ports)} --key-name dpm"
+                f" --host {life.host.name} {server.name}",
+            )
+            server.create(_FLAVOR, ports, life.host.name)
+        problems = self._boots("server create", shows=True)
+        self._memory = sum(processes.memory(self._place, each.name) for each in here(self._place))
+        for life in self._lives:
+            assert life.ssh is not None
+            words = shlex.join(life.ssh.command)
+            print(f"{self._about(life)}By ssh, as a person does it: {words}", flush=True)
+        print(flush=True)
+        return problems
 
-    def _boots(self, since: str) -> Booted:
-        """Wait until the server is active and its guest is done, and look at all links."""
+    def _boots(self, since: str, *, shows: bool = False, gone: Mapping[str, str] = {}) -> list[str]:
+        """Wait until the servers are active and their guests are done, and look at all links.
+
+        Args:
+            shows: whether each NIC is shown from end to end
+            gone: the MAC that a server had and has no more
+        """
         begin = time.monotonic()
-        self._until(f"{NAME} ACTIVE", lambda: self._server.status() == "ACTIVE", _BUILD)
-        self._took(f"{since} to ACTIVE", begin)
-        ports = self._server.ports()
-        ssh = Ssh(self._place.of("key"), ports[0])
-        self._until("ssh", ssh.answers, _BOOT, self._server.last_words)
-        self._took(f"{since} to ssh", begin)
-        self._progress.line(f"ssh to {ports[0].address} works; cloud-init goes on")
-        self._until("cloud-init", ssh.is_done, _BOOT, self._server.last_words)
-        self._took(f"{since} to cloud-init done", begin)
-        return self._look(ssh, ports)
 
-    def _look(self, ssh: Ssh, ports: Sequence[Port]) -> Booted:
+        def took(what: str) -> Callable[[Life], None]:
+            return lambda life: life.times.append((f"{since} to {what}", time.monotonic() - begin))
+
+        def answers(life: Life) -> bool:
+            if life.ssh is None:
+                life.ssh = Ssh(self._place.of("key"), life.server.ports()[0])
+            return life.ssh.answers()
+
+        def is_done(life: Life) -> bool:
+            return life.ssh is not None and life.ssh.is_done()
+
+        for life in self._lives:
+            life.ssh = None
+        self._until("ACTIVE", _BUILD, lambda life: life.server.status() == "ACTIVE", took("ACTIVE"))
+        self._until("ssh", _BOOT, answers, took("ssh"), talks=True)
+        self._until("cloud-init", _BOOT, is_done, took("cloud-init done"), talks=True)
+        problems = []
+        for life in self._lives:
+            problems += self._look(life, shows=shows, gone=gone.get(life.server.name, ""))
+        return problems
+
+    def _look(self, life: Life, *, shows: bool, gone: str) -> list[str]:
+        """Return what is wrong with a guest that is up."""
+        assert life.ssh is not None
+        ports = life.server.ports()
         with Hmc(self._place) as hmc:
-            partition = hmc.partition(self._server.id)
+            partition = hmc.partition(life.server.id)
             if partition is None:
-                raise CloudError("the HMC has no partition of the server")
+                raise CloudError(f"the HMC has no partition of server {life.server.name}")
             nics = hmc.nics(partition)
-        guest = ssh.look()
+        guest = life.ssh.look()
         links = judge(ports, nics, partition["boot-os-specific-parameters"], guest)
         problems = [f"{each.port.network}: {text}" for each in links for text in each.problems]
         if guest.cloud_init != "done":
             problems.append(f"cloud-init is {guest.cloud_init!r}")
+        if gone and gone in guest.cmdline:
+            problems.append(f"the guest is still told of {gone}")
         right = sum(not each.problems for each in links)
-        self._progress.line(f"{right} of {len(links)} NICs are right from end to end")
-        return Booted(problems, links, guest, ssh)
+        self._say(life, f"{right} of {len(links)} NICs are right from end to end")
+        if shows:
+            print(f"\n{screen(links, guest, self._about(life))}\n", flush=True)
+        return [f"{self._about(life)}{each}" for each in problems]
 
     def _swap(self) -> list[str]:
         """Stop, swap a port for one on another network, start."""
-        server = self._server
-        old = next(each for each in server.ports() if each.network == self._networks[1])
-        self._progress.line(
-            f"stop; the port on {old.network} for another on {OTHER_NETWORK}; start"
-        )
-        server.act("os-stop")
-        self._until(f"{NAME} SHUTOFF", lambda: server.status() == "SHUTOFF", _BUILD)
-        server.detach(old)
-        self._until("one port", lambda: len(server.ports()) == 1, _BUILD)
-        server.attach(server.make_port(OTHER_NETWORK))
-        self._until("two ports", lambda: len(server.ports()) == 2, _BUILD)
-        server.act("os-start")
-        booted = self._boots("start")
-        print(f"\n{screen(booted.links, booted.guest)}\n", flush=True)
-        gone = old.mac.replace(":", "")
-        is_told = gone in booted.guest.cmdline
-        return booted.problems + ([f"the guest is still told of {gone}"] if is_told else [])
+        gone = {}
+        for life in self._lives:
+            other = hipersockets(life.host).name
+            self._say(life, f"stop; the port on {life.networks[1]} for another on {other}; start")
+            life.server.act("os-stop")
+        self._until("SHUTOFF", _BUILD, lambda life: life.server.status() == "SHUTOFF")
+        for life in self._lives:
+            server = life.server
+            old = next(each for each in server.ports() if each.network == life.networks[1])
+            gone[server.name] = old.mac.replace(":", "")
+            server.detach(old)
+        self._until("one port", _BUILD, lambda life: len(life.server.ports()) == 1)
+        for life in self._lives:
+            life.server.attach(life.server.make_port(hipersockets(life.host).name))
+        self._until("two ports", _BUILD, lambda life: len(life.server.ports()) == 2)
+        for life in self._lives:
+            life.server.act("os-start")
+        return self._boots("start", shows=True, gone=gone)
 
     def _delete(self) -> list[str]:
         begin = time.monotonic()
-        self._progress.line(f"openstack server delete {NAME}")
-        self._server.delete()
-        self._until(f"{NAME} gone", lambda: not self._server.status(), _BUILD)
-        self._server.delete_ports()
-        self._took("server delete to gone", begin)
+        for life in self._lives:
+            self._progress.line(f"openstack server delete {life.server.name}")
+            life.server.delete()
+
+        def took(life: Life) -> None:
+            life.times.append(("server delete to gone", time.monotonic() - begin))
+
+        self._until("an end", _BUILD, lambda life: not life.server.status(), took)
+        for life in self._lives:
+            life.server.delete_ports()
         with contextlib.suppress(CloudError):
-            self._until("nothing left", lambda: not self._left(), 60.0)
+            until(self._progress, "nothing left", lambda: not self._left(), 60.0)
         if left := self._left():
             return [f"left: {each}" for each in left]
         self._progress.line("nothing is left on the HMC and in the storage")
@@ -296,22 +347,44 @@ class Demo:
     def _until(
         self,
         what: str,
-        look: Callable[[], bool],
         limit: float,
-        say: Callable[[], str] = lambda: "",
+        look: Callable[[Life], bool],
+        then: Callable[[Life], None] = lambda _life: None,
+        *,
+        talks: bool = False,
     ) -> None:
-        until(self._progress, what, look, limit, say)
+        """Wait until something is so of all servers.
 
-    def _took(self, what: str, begin: float) -> None:
-        self._times.append((what, time.monotonic() - begin))
+        Args:
+            then: is called with each as soon as it is so
+            talks: whether to show the last line of a console meanwhile
+        """
+        waiting = list(self._lives)
+
+        def all_are() -> bool:
+            for life in [each for each in waiting if look(each)]:
+                waiting.remove(life)
+                then(life)
+            return not waiting
+
+        names = ", ".join(each.server.name for each in waiting)
+
+        def last_words() -> str:
+            return waiting[0].server.last_words() if talks and waiting else ""
+
+        until(self._progress, f"{what} of {names}", all_are, limit, last_words)
 
     def _requests(self) -> int:
         text = self._place.log("hmc").read_text(encoding="utf-8", errors="replace")
         return len(_REQUEST.findall(text))
 
 
-def screen(links: Sequence[Link], guest: Guest) -> str:
-    """Return each NIC from end to end, a block of lines each."""
+def screen(links: Sequence[Link], guest: Guest, about: str = "") -> str:
+    """Return each NIC from end to end, a block of lines each.
+
+    Args:
+        about: before each, which of several servers it is of
+    """
     bold, plain_ = ("\033[1m", "\033[0m") if in_colour(sys.stdout) else ("", "")
     lines = []
     for link in links:
@@ -325,8 +398,8 @@ def screen(links: Sequence[Link], guest: Guest) -> str:
             ("cloud-init, DHCP", ", ".join(link.guest_addresses) or "-"),
         ]
         verdict = "right from end to end" if not link.problems else "; ".join(link.problems)
-        lines.append(f"{bold}NIC on {port.network}: {verdict}{plain_}")
+        lines.append(f"{bold}{about}NIC on {port.network}: {verdict}{plain_}")
         lines += [f"  {name:<18}{plain(text)}" for name, text in rows]
     if guest.blame:
-        lines.append(f"The agent in the boot: {plain(guest.blame)}")
+        lines.append(f"{about}The agent in the boot: {plain(guest.blame)}")
     return "\n".join(lines)

@@ -30,8 +30,8 @@ from dpm_lab.cloud.chain.server import Server
 from dpm_lab.cloud.chain.stories import STORIES, Seen, Story, judge, screen
 from dpm_lab.cloud.chain.waiting import until
 from dpm_lab.cloud.errors import ApiError, CloudError
-from dpm_lab.cloud.machine import wiring
-from dpm_lab.cloud.place import COMPUTE_HOST, Place
+from dpm_lab.cloud.machine import OUTER, inner, wiring
+from dpm_lab.cloud.place import Place
 from dpm_lab.network.segments import SILENT, of_vlan
 from dpm_lab.process import ask, run
 from dpm_lab.progress import Progress
@@ -65,6 +65,8 @@ class Failures:
         self._progress = progress
         self._api = Api(place)
         self._storage = Storage(place.storage)
+        self._host = place.hosts[0]
+        self._wiring = wiring(self._host)
         self._server = Server(self._api, _NAME)
         self._other = Server(self._api, f"{_NAME}-other")
         self._image = ""
@@ -129,7 +131,8 @@ class Failures:
                 _SOON,
             )
             networks = [_GOOD, _SILENT, *self._hipersockets()]
-            server.create(_FLAVOR, [server.make_port(each) for each in networks])
+            ports = [server.make_port(each) for each in networks]
+            server.create(_FLAVOR, ports, self._host.name)
         elif server.status() == "SHUTOFF":
             server.act("os-start")
         return self._booted()
@@ -143,7 +146,7 @@ class Failures:
         return ssh
 
     def _hipersockets(self) -> list[str]:
-        return [_NO_DHCP] if "physnet2" in wiring(self._place.machine).networks else []
+        return [_NO_DHCP] if inner(self._host) in self._wiring.networks else []
 
     def _port(self, network: str) -> Port:
         return next(each for each in self._server.ports() if each.network == network)
@@ -194,10 +197,10 @@ class Failures:
         """Have one network lead nowhere and nobody answer DHCP on another, before a boot."""
         if self._frames:
             return
-        segments = wiring(self._place.machine).segments
+        segments = self._wiring.segments
         if "silent-card" in names:
             (network,) = self._api.get("neutron", f"/networks?name={_SILENT}")["networks"]
-            segment = of_vlan(str(segments["physnet1"]), network["provider:segmentation_id"])
+            segment = of_vlan(str(segments[OUTER]), network["provider:segmentation_id"])
             silent = self._place.networks / segment / SILENT
             silent.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             silent.touch()
@@ -228,7 +231,7 @@ class Failures:
     def _unreached(self, name: str) -> Seen:
         network = _NETWORKS[name]
         if network not in (_SILENT, *self._hipersockets()):
-            raise CloudError(f"{name}: machine {self._place.machine} has no network {network}")
+            raise CloudError(f"{name}: machine {self._host.machine} has no network {network}")
         ssh = self._running()
         with Hmc(self._place) as hmc:
             nic = self._nic(hmc, network)
@@ -324,7 +327,7 @@ class Failures:
         return Seen(done, server, fault, "", agent, more)
 
     def _compute_service(self) -> str:
-        shown = self._api.get("nova", f"/os-services?binary=nova-compute&host={COMPUTE_HOST}")
+        shown = self._api.get("nova", f"/os-services?binary=nova-compute&host={self._host.name}")
         (found,) = shown["services"]
         return ", ".join(filter(None, (found["status"], found["disabled_reason"], found["state"])))
 
@@ -416,7 +419,7 @@ class Failures:
             lambda: server.volume_status() == "available",
             _SOON,
         )
-        server.create(_FLAVOR, [server.make_port(_GOOD)])
+        server.create(_FLAVOR, [server.make_port(_GOOD)], self._host.name)
 
         def has_ended() -> bool:
             return not server.state().startswith("BUILD")

@@ -43,8 +43,8 @@ class Server:
         about = {"name": self.name, "network_id": found["id"]}
         return self._port(self._api.post("neutron", "/ports", {"port": about})["port"])
 
-    def create(self, flavor: str, ports: list[Port]) -> None:
-        """Have the server made."""
+    def create(self, flavor: str, ports: list[Port], host: str) -> None:
+        """Have the server made, on a host."""
         disk = {
             "uuid": self.volume,
             "source_type": "volume",
@@ -54,6 +54,7 @@ class Server:
         }
         about = {
             "name": self.name,
+            "host": host,
             "flavorRef": flavor_ids(self._api)[flavor],
             "key_name": KEY,
             "networks": [{"port": each.id} for each in ports],

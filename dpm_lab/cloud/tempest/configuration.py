@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from dpm_lab.cloud.api import Api
 from dpm_lab.cloud.configuration import File, Section, text
 from dpm_lab.cloud.place import REGION, Place
-from dpm_lab.cloud.things import FLAVORS, NETWORKS, VOLUME_TYPE, flavor_ids, image_id
+from dpm_lab.cloud.things import FLAVORS, PROVIDER, VOLUME_TYPE, flavor_ids, image_id
 from dpm_lab.hmc.wire.files import SECRET, write_new
 
 #: Options of ``[compute-feature-enabled]`` and the section of the support matrix
@@ -91,7 +91,7 @@ def configuration(place: Place, has: Things) -> File:
             "flavor_ref_alt": has.big,
             "min_compute_nodes": 1,
             # Of projects that Tempest makes without a network of their own: they see three.
-            "fixed_network_name": NETWORKS[0].name,
+            "fixed_network_name": PROVIDER.name,
             "min_microversion": "2.1",
             "max_microversion": "latest",
             "build_timeout": SECONDS,

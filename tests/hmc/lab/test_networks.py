@@ -15,6 +15,7 @@ from dpm_lab.guests.qemu import emulator
 from dpm_lab.guests.qemu.partition import Cable, Device, nic
 from dpm_lab.guests.qemu.running import Running
 from dpm_lab.hmc import HmcServer
+from dpm_lab.hmc.errors import MachineError
 from dpm_lab.network import Segment
 from dpm_lab.network.process import SwitchProcess
 from dpm_lab.progress import Progress
@@ -56,18 +57,25 @@ def networks() -> Iterator[Path]:
         yield Path(folder)
 
 
-def _hmc(machine: str, tmp_path: Path, networks: Path | None, made: list[Guest]) -> HmcServer:
+def _hmc(
+    machine: str | Sequence[str],
+    tmp_path: Path,
+    networks: Path | None,
+    made: list[Guest],
+    cabled: Sequence[str] = (),
+) -> HmcServer:
     def make(*args: Any, **fields: Any) -> Running:
         made.append(Guest(*args, **fields))
         return cast("Running", made[-1])
 
     return HmcServer(
-        machine,
+        *([machine] if isinstance(machine, str) else machine),
         storage=Storage(tmp_path / "disks"),
         make_guest=make,
         durations=brisk.TIMES,
         behaviour={"hipersockets-nic": "made"},
         networks=networks,
+        cabled=cabled,
     )
 
 
@@ -129,6 +137,37 @@ def test_a_nic_of_a_z17_leads_to_the_port_of_its_adapter(tmp_path: Path, network
         _start(lab, partition)
 
         assert guests[0].switches() == [f"{networks}/Z17/{adapter.name}.1/switch"]
+
+
+def test_a_cable_leads_to_the_network_of_another_machine(tmp_path: Path, networks: Path) -> None:
+    guests: list[Guest] = []
+    cabled = ["Z13/OSA-A.0=Z16/OSA-A.0"]
+    with _hmc(("z16", "z13"), tmp_path, networks, guests, cabled) as hmc:
+        lab = Lab(hmc, "Z13")
+        partition = lab.partition()
+        for number, vlan in enumerate((None, 101)):
+            body = {"name": str(number), "virtual-switch-uri": lab.switch()}
+            partition.nics.create({**body, "vlan-id": vlan} if vlan else body)
+        partition.nics.create({"name": "2", "virtual-switch-uri": lab.switch(1)})
+
+        _start(lab, partition)
+
+        assert guests[0].switches() == [
+            f"{networks}/{each}/switch"
+            for each in ("Z16/OSA-A.0", "Z16/OSA-A.0.101", "Z13/OSA-A.1")
+        ]
+
+
+@pytest.mark.parametrize(
+    "text", ["Z13/OSA-A.0", "Z13/OSA-A.9=Z16/OSA-A.0", "Z13/FCP-A.0=Z16/OSA-A.0"]
+)
+def test_a_cable_that_leads_from_or_to_nowhere_is_refused(
+    text: str, tmp_path: Path, networks: Path
+) -> None:
+    with pytest.raises(
+        MachineError, match=r"it is PORT=PORT with two of .*Z13/HIPER-A.0, Z13/OSA-A"
+    ):
+        _hmc(("z16", "z13"), tmp_path, networks, [], [text])
 
 
 def test_without_networks_a_nic_leads_nowhere(tmp_path: Path) -> None:

@@ -70,7 +70,7 @@ def place(
     """Return a cloud whose services are this process."""
     monkeypatch.setattr(processes, "runs", lambda _place, _name: psutil.Process())
     ports = dict.fromkeys(PORTS, cloud[1])
-    return Place.make(tmp_path / "cloud", "127.0.0.1", MACHINE, ports)
+    return Place.make(tmp_path / "cloud", "127.0.0.1", [MACHINE], ports)
 
 
 def _at(seconds: float) -> str:
@@ -98,7 +98,7 @@ def test_times_of_neutron_are_read_too(place: Place, cloud: tuple[type[_Cloud], 
 
 def test_a_service_whose_api_is_not_there_does_not_answer(place: Place) -> None:
     assert not answers.nova("nova-compute")(place, Api(place))
-    assert not answers.compute(place, Api(place))
+    assert not answers.compute(place.hosts[0])(place, Api(place))
 
 
 def test_a_program_that_answers_at_all_is_there(place: Place) -> None:

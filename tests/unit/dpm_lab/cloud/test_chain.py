@@ -11,6 +11,7 @@ import pytest
 from dpm_lab.cloud.chain import guest
 from dpm_lab.cloud.chain.command import networks, screen
 from dpm_lab.cloud.chain.links import Guest, HmcNic, Port, judge
+from dpm_lab.cloud.place import Host
 from dpm_lab.process import Answer
 
 PORT = Port("f3a1", "provider", "n1", "fa:16:3e:00:00:11", "192.0.2.17", "ACTIVE")
@@ -115,6 +116,8 @@ def test_a_guest_that_does_not_answer_is_asked_once(monkeypatch: pytest.MonkeyPa
     assert len(asked) == 1
 
 
-def test_a_server_of_a_machine_without_vlans_has_a_port_on_hipersockets() -> None:
-    assert networks("z13") == ("provider", "hipersockets")
-    assert networks("z16") == ("provider", "vlan101")
+def test_a_server_has_a_port_on_hipersockets_where_the_hmc_knows_no_vlans() -> None:
+    assert networks(Host(1, "z13"), (2, 1)) == ("provider", "hipersockets")
+    assert networks(Host(2, "z13"), (2, 1)) == ("provider", "hipersockets-2")
+    assert networks(Host(1, "z13"), (4, 10)) == ("provider", "vlan101")
+    assert networks(Host(1, "z16"), (4, 10)) == ("provider", "vlan101")

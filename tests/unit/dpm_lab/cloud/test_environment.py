@@ -18,7 +18,7 @@ from dpm_lab.progress import Progress
 @pytest.fixture
 def place(tmp_path: Path) -> Place:
     """Return a cloud that was never up."""
-    return Place.make(tmp_path / "cloud", HOST, MACHINE, PORTS)
+    return Place.make(tmp_path / "cloud", HOST, [MACHINE], PORTS)
 
 
 def _lines() -> list[str]:

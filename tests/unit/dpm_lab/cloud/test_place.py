@@ -11,20 +11,20 @@ import pytest
 
 from dpm_lab import cache
 from dpm_lab.__main__ import main
-from dpm_lab.cloud import command, configuration, things
+from dpm_lab.cloud import command, configuration, things, wires
 from dpm_lab.cloud.api import openrc
 from dpm_lab.cloud.environment import variables
 from dpm_lab.cloud.errors import CloudError
 from dpm_lab.cloud.machine import wiring
-from dpm_lab.cloud.place import HOST, MACHINE, PORTS, Place
-from dpm_lab.cloud.services import BY_NAME, DATABASES, SERVICES, USERS, here
+from dpm_lab.cloud.place import HOST, MACHINE, PORTS, Host, Place
+from dpm_lab.cloud.services import BY_NAME, DATABASES, SERVICES, USERS, here, services
 from dpm_lab.hmc.errors import MachineError
 
 
 @pytest.fixture
 def place(tmp_path: Path) -> Place:
     """Return a cloud that was never up, with its HMC's password."""
-    made = Place.make(tmp_path / "cloud", HOST, MACHINE, PORTS)
+    made = Place.make(tmp_path / "cloud", HOST, [MACHINE], PORTS)
     made.of("hmc").mkdir()
     made.hmc_password.write_text("hmc-secret")
     return made
@@ -41,14 +41,14 @@ def test_it_is_read_as_it_was_made(place: Place) -> None:
 
 
 def test_two_clouds_have_no_password_in_common(place: Place, tmp_path: Path) -> None:
-    other = Place.make(tmp_path / "other", HOST, MACHINE, PORTS)
+    other = Place.make(tmp_path / "other", HOST, [MACHINE], PORTS)
 
     assert vars(other.secrets).values() != vars(place.secrets).values()
     assert not set(vars(other.secrets).values()) & set(vars(place.secrets).values())
 
 
 def test_two_addresses_share_no_port_that_a_machine_has_once(tmp_path: Path) -> None:
-    made = [Place.make(tmp_path / host, host, MACHINE, {}) for host in (HOST, "127.0.0.20")]
+    made = [Place.make(tmp_path / host, host, [MACHINE], {}) for host in (HOST, "127.0.0.20")]
 
     assert made[0].ports == PORTS
     assert {name for name in PORTS if made[0].ports[name] != made[1].ports[name]} == {
@@ -58,7 +58,7 @@ def test_two_addresses_share_no_port_that_a_machine_has_once(tmp_path: Path) -> 
 
 
 def test_a_port_that_is_chosen_is_taken(tmp_path: Path) -> None:
-    made = Place.make(tmp_path / "cloud", "127.0.0.20", MACHINE, {"epmd": 4369})
+    made = Place.make(tmp_path / "cloud", "127.0.0.20", [MACHINE], {"epmd": 4369})
 
     assert made.ports["epmd"] == 4369
 
@@ -67,7 +67,7 @@ def test_a_folder_that_holds_something_else_is_left_alone(tmp_path: Path) -> Non
     (tmp_path / "thesis").write_text("")
 
     with pytest.raises(CloudError, match="no cloud"):
-        Place.make(tmp_path, HOST, MACHINE, PORTS)
+        Place.make(tmp_path, HOST, [MACHINE], PORTS)
 
     assert (tmp_path / "thesis").exists()
 
@@ -98,11 +98,66 @@ def test_no_secret_is_in_a_process_list(place: Place, service: object) -> None:
 
 
 def test_nova_compute_cannot_reach_the_database(place: Place, tmp_path: Path) -> None:
-    files = configuration.files(place, tmp_path, wiring(MACHINE))
+    files = configuration.files(place, tmp_path)
 
     for name in ("nova/nova.conf", "nova/compute.conf", "neutron/dpm-agent.conf"):
         assert "database" not in files[name]
         assert place.secrets.database not in configuration.text(files[name])
+
+
+def test_each_machine_is_a_host_with_options_of_its_own(tmp_path: Path) -> None:
+    made = Place.make(tmp_path / "cloud", HOST, ["z16", "z13"], PORTS, boot=True)
+    made.of("hmc").mkdir()
+    made.hmc_password.write_text("hmc-secret")
+
+    files = configuration.files(Place.read(made.folder), tmp_path)
+
+    computes = [files["nova/compute.conf"], files["nova/compute-2.conf"]]
+    agents = [files["neutron/dpm-agent.conf"], files["neutron/dpm-agent-2.conf"]]
+    assert [each["DEFAULT"]["host"] for each in computes] == ["host1", "host2"]
+    assert [each["DEFAULT"]["host"] for each in agents] == ["host1", "host2"]
+    assert len({each["dpm"]["cpc_object_id"] for each in computes}) == 2
+    assert len({each["DEFAULT"]["state_path"] for each in computes}) == 2
+    # One network outside, and HiperSockets that end with their machine.
+    flat = files["neutron/ml2.conf"]["ml2_type_flat"]["flat_networks"]
+    assert flat == "physnet1,physnet2,physnet3"
+    assert "physnet1:Z16/OSA-A.0" in str(files["neutron/dhcp-agent.conf"]["lab"]["segments"])
+    names = [each.name for each in services(made)]
+    assert names[-2:] == ["nova-compute-2", "neutron-dpm-agent-2"]
+
+
+@pytest.mark.skipif(bool(wires.obstacle()), reason=f"no networks here: {wires.obstacle()}")
+def test_osas_of_several_machines_lead_to_one_network(tmp_path: Path) -> None:
+    made = Place.make(tmp_path / "cloud", HOST, ["z16", "z13", "z17"], PORTS, boot=True)
+
+    words = BY_NAME["hmc"].command(made)
+
+    told = [words[at + 1] for at, each in enumerate(words) if each == "--cable"]
+    assert told == ["Z13/OSA-A.0=Z16/OSA-A.0", "Z17/OSA-A.0=Z16/OSA-A.0"]
+
+
+def test_a_cloud_of_before_has_its_one_machine(place: Place) -> None:
+    settings = json.loads(place.of("cloud.json").read_text())
+    settings["machine"] = settings.pop("machines")[0]
+    place.of("cloud.json").write_text(json.dumps(settings))
+
+    assert Place.read(place.folder) == place
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--machine", "z16", "--machine", "z16"], "each once"),
+        (["--machine", "z13"], f"has --machine {MACHINE}"),
+        (["--machine", MACHINE, "--machine", "z13"], f"has --machine {MACHINE}"),
+    ],
+)
+def test_machines_that_cannot_be_had_are_refused(
+    place: Place, words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["cloud", "--folder", str(place.folder), "up", *words]) == 2
+
+    assert said in capsys.readouterr().err
 
 
 def test_an_option_with_several_values_is_written_several_times() -> None:
@@ -137,7 +192,7 @@ def test_ports_differ() -> None:
 
 @pytest.mark.parametrize("machine", ["z14", "z16", "z17"])
 def test_a_machine_of_the_lab_has_storage_and_networks(machine: str) -> None:
-    found = wiring(machine)
+    found = wiring(Host(1, machine))
 
     assert len(found.storage_ports) == 2
     assert set(found.networks) == {"physnet1", "physnet2"}
@@ -146,7 +201,7 @@ def test_a_machine_of_the_lab_has_storage_and_networks(machine: str) -> None:
 
 def test_no_cloud_has_a_machine_that_is_not_there() -> None:
     with pytest.raises(MachineError, match="no machine 'z99'"):
-        wiring("z99")
+        wiring(Host(1, "z99"))
 
 
 def test_a_shell_gets_the_addresses_and_the_password(place: Place) -> None:
@@ -164,11 +219,12 @@ def test_a_cloud_keeps_its_address_until_it_is_purged(
 
     assert main(words) == 2
 
-    assert f"has --host {HOST}; 'dpm-lab cloud down --purge' first" in capsys.readouterr().err
+    cure = f"'dpm-lab cloud --folder {place.folder} down --purge' first"
+    assert f"has --host {HOST}; {cure}" in capsys.readouterr().err
 
 
 def test_a_cloud_whose_servers_boot_does_so_until_it_is_purged(tmp_path: Path) -> None:
-    made = Place.make(tmp_path / "cloud", HOST, MACHINE, PORTS, boot=True)
+    made = Place.make(tmp_path / "cloud", HOST, [MACHINE], PORTS, boot=True)
 
     found = Place.read(made.folder)
 
@@ -183,7 +239,7 @@ def test_a_cloud_whose_servers_boot_nothing_stays_one(
     assert "--boot" not in BY_NAME["hmc"].command(place)
 
     assert main(["cloud", "--folder", str(place.folder), "up", "--boot"]) == 2
-    assert "'dpm-lab cloud down --purge' first" in capsys.readouterr().err
+    assert "down --purge' first" in capsys.readouterr().err
     assert main(["cloud", "--folder", str(place.folder), "up", "--image", "x.qcow2"]) == 2
     assert "--image without --boot" in capsys.readouterr().err
 
@@ -250,7 +306,9 @@ def test_status_of_a_cloud_that_is_down_says_so(
     assert main(["cloud", "--folder", str(place.folder), "status"]) == 1
 
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[:2] for line in lines[1:]] == [[each.name, "stopped"] for each in here()]
+    assert [line.split()[:2] for line in lines[1:]] == [
+        [each.name, "stopped"] for each in here(place)
+    ]
 
 
 def test_the_first_commands_name_what_there_is(

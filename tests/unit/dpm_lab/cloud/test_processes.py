@@ -24,7 +24,7 @@ _PARENT = "import subprocess; subprocess.run(['sleep', '600'])"
 @pytest.fixture
 def place(tmp_path: Path) -> Iterator[Place]:
     """Return a cloud without services, and end what is left of it."""
-    made = Place.make(tmp_path / "cloud", "127.0.0.12", MACHINE, PORTS)
+    made = Place.make(tmp_path / "cloud", "127.0.0.12", [MACHINE], PORTS)
     yield made
     for process in processes.marked(made):
         process.kill()

@@ -30,7 +30,7 @@ def _free() -> int:
 def place(tmp_path: Path) -> Iterator[Place]:
     """Return a cloud of which nothing ran yet, and end what is left of it."""
     ports = {name: _free() for name in PORTS}
-    made = Place.make(tmp_path / "cloud", "127.0.0.12", MACHINE, ports)
+    made = Place.make(tmp_path / "cloud", "127.0.0.12", [MACHINE], ports)
     yield made
     for process in processes.marked(made):
         process.kill()
@@ -46,7 +46,7 @@ def run(place: Place, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
 
     def started(*services: Service) -> str:
         everything = {each.name: each for each in services}
-        monkeypatch.setattr(start, "here", lambda: services)
+        monkeypatch.setattr(start, "here", lambda _place: services)
         monkeypatch.setattr(start, "BY_NAME", everything)
         monkeypatch.setattr(start.Start, "_databases", lambda self: self._done["databases"].set())
         monkeypatch.setattr(start.Start, "_users", lambda self: self._done["users"].set())

@@ -18,7 +18,7 @@ from tests.networks import CAN_TAP
 
 @pytest.fixture
 def place(tmp_path: Path) -> Place:
-    return Place.make(tmp_path / "cloud", "127.0.0.12", MACHINE, PORTS)
+    return Place.make(tmp_path / "cloud", "127.0.0.12", [MACHINE], PORTS)
 
 
 @pytest.fixture(autouse=True)
@@ -54,10 +54,12 @@ def test_a_kernel_without_taps_is_named(monkeypatch: pytest.MonkeyPatch, tmp_pat
     assert "modprobe tun" in wires.obstacle()
 
 
-def test_without_dhcp_there_are_all_other_services(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_dhcp_there_are_all_other_services(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
 
-    left_out = [each.name for each in SERVICES if each not in here()]
+    left_out = [each.name for each in SERVICES if each not in here(place)]
 
     assert left_out == ["neutron-dhcp-agent", "neutron-metadata-agent"]
 

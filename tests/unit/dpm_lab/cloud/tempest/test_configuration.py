@@ -21,7 +21,7 @@ MATRIX = Path(__file__).parents[5] / "doc" / "source" / "support-matrix.ini"
 @pytest.fixture
 def place(tmp_path: Path) -> Place:
     """Return a cloud that was never up."""
-    return Place.make(tmp_path / "cloud", HOST, MACHINE, PORTS)
+    return Place.make(tmp_path / "cloud", HOST, [MACHINE], PORTS)
 
 
 def _written(place: Place) -> configparser.ConfigParser:

@@ -40,7 +40,7 @@ def test_other_packages_are_another_environment_and_never_the_clouds(
 
 
 def test_its_programs_find_their_configuration_and_the_plug_in(tmp_path: Path) -> None:
-    place = Place.make(tmp_path / "cloud", HOST, MACHINE, PORTS)
+    place = Place.make(tmp_path / "cloud", HOST, [MACHINE], PORTS)
 
     found = environment.variables(place)
 

@@ -462,7 +462,12 @@ class DPMDriver(driver.ComputeDriver):  # type: ignore[misc]
             LOG.error("There is no console log: %s", error, instance=instance)
             raise exception.InstanceNotFound(instance_id=instance.uuid) from None
         except DpmError as error:
-            reason = told(error, "The console log cannot be read", instance)
+            if isinstance(error, RefusedError):
+                # So it is on such a machine, each time that a user looks: nothing went wrong.
+                reason = error.reason
+                LOG.info("There is no console log: %s", error, instance=instance)
+            else:
+                reason = told(error, "The console log cannot be read", instance)
             # Only Nova's own class becomes an answer of its API.
             raise exception.ConsoleNotAvailable(f"There is no console log: {reason}") from None
 

@@ -112,7 +112,7 @@ class TestDriver(test_virt_drivers._VirtDriverTestCase, test.TestCase):  # type:
         """A z13 lists no messages, and says so; `tests.nova.test_console` has a z16."""
         instance, _ = self._get_running_instance()
 
-        with pytest.raises(ConsoleNotAvailable):
+        with pytest.raises(ConsoleNotAvailable), self.assertNoLogs("nova_dpm", "WARNING"):
             self.connection.get_console_output(self.ctxt, instance)
 
     def test_get_serial_console(self) -> None:

@@ -22,6 +22,7 @@ class Service:
         command: its words
         answers: how one sees that it answers
         after: services and steps that it waits for
+        ports: those that it listens on, by their names in `dpm_lab.cloud.place.PORTS`
         variables: of its environment, beside those that all have
         obstacle: says why this machine cannot have it; nothing where it can
     """
@@ -32,6 +33,7 @@ class Service:
     answers: Answers
     after: tuple[str, ...]
     variables: Callable[[Place], Mapping[str, str]] = field(default=lambda _place: {})
+    ports: tuple[str, ...] = ()
     obstacle: Callable[[], str] = field(default=lambda: "")
 
 
@@ -156,6 +158,7 @@ SERVICES: tuple[Service, ...] = (
         (),
         # Where QEMU may be kept.
         lambda _place: {"XDG_CACHE_HOME": str(cache.folder().parent)},
+        ports=("hmc", "hmc-stomp"),
     ),
     Service(
         "mariadb",
@@ -163,6 +166,7 @@ SERVICES: tuple[Service, ...] = (
         databases.command,
         answers.port("mariadb"),
         (),
+        ports=("mariadb",),
     ),
     Service(
         "epmd",
@@ -170,6 +174,7 @@ SERVICES: tuple[Service, ...] = (
         lambda place: ["epmd", "-address", "127.0.0.1", "-port", str(place.ports["epmd"])],
         answers.port("epmd", "127.0.0.1"),
         (),
+        ports=("epmd",),
     ),
     Service(
         "rabbitmq",
@@ -178,6 +183,7 @@ SERVICES: tuple[Service, ...] = (
         answers.port("rabbitmq"),
         ("epmd",),
         _rabbitmq,
+        ports=("rabbitmq", "erlang"),
     ),
     Service(
         "keystone",
@@ -186,6 +192,7 @@ SERVICES: tuple[Service, ...] = (
         answers.web("keystone"),
         (USERS,),
         _files(OS_KEYSTONE_CONFIG_FILES="{etc}/keystone/keystone.conf"),
+        ports=("keystone",),
     ),
     Service(
         "nova-conductor",
@@ -201,6 +208,7 @@ SERVICES: tuple[Service, ...] = (
         answers.web("placement"),
         (DATABASES,),
         _files(OS_PLACEMENT_CONFIG_DIR="{etc}/placement"),
+        ports=("placement",),
     ),
     Service(
         "nova-api",
@@ -213,6 +221,7 @@ SERVICES: tuple[Service, ...] = (
             OS_NOVA_CONFIG_DIR="{etc}/nova",
             OS_NOVA_CONFIG_FILES="api-paste.ini;nova.conf;database.conf",
         ),
+        ports=("nova", "metadata"),
     ),
     Service(
         "neutron-api",
@@ -223,6 +232,7 @@ SERVICES: tuple[Service, ...] = (
         _files(
             OS_NEUTRON_CONFIG_DIR="{etc}/neutron", OS_NEUTRON_CONFIG_FILES="neutron.conf;ml2.conf"
         ),
+        ports=("neutron",),
     ),
     Service(
         "neutron-rpc-server",
@@ -246,6 +256,7 @@ SERVICES: tuple[Service, ...] = (
         answers.web("serial"),
         # It asks nova-compute and the database.
         (DATABASES, "rabbitmq"),
+        ports=("serial",),
     ),
     _dpm_agent(_FIRST),
     Service(
@@ -271,6 +282,7 @@ SERVICES: tuple[Service, ...] = (
         answers.web("glance"),
         (DATABASES,),
         _files(OS_GLANCE_CONFIG_DIR="{etc}/glance"),
+        ports=("glance",),
     ),
     Service(
         "cinder-api",
@@ -278,6 +290,7 @@ SERVICES: tuple[Service, ...] = (
         _web("cinder", "cinder.wsgi.api", "--config-file", "{etc}/cinder/cinder.conf"),
         answers.web("cinder"),
         (DATABASES, "rabbitmq"),
+        ports=("cinder",),
     ),
     Service(
         "cinder-scheduler",

@@ -133,18 +133,11 @@ class Start:
             databases.prepare(place)
 
     def _check_ports(self) -> None:
-        owners = {
-            "erlang": "rabbitmq",
-            "hmc-stomp": "hmc",
-            "nova": "nova-api",
-            "metadata": "nova-api",
-            "neutron": "neutron-api",
-            "cinder": "cinder-api",
-            "serial": "nova-serialproxy",
-        }
-        for name, port in self._place.ports.items():
-            if processes.runs(self._place, owners.get(name, name)):
-                continue
+        missing = (
+            each for each in self._services if processes.runs(self._place, each.name) is None
+        )
+        for name in (name for each in missing for name in each.ports):
+            port = self._place.ports[name]
             # RabbitMQ looks whether anybody has Erlang's port at any address, and then gives up
             # (``rabbit_prelaunch_dist``, "dist_port_already_used").
             host = {"epmd": "127.0.0.1", "erlang": ""}.get(name, self._place.host)

@@ -186,8 +186,9 @@ def test_a_cloud_of_before_has_the_usual_port_of_what_is_new(place: Place) -> No
     assert Place.read(place.folder).ports == place.ports
 
 
-def test_ports_differ() -> None:
+def test_ports_differ_and_each_is_of_one_service() -> None:
     assert len(set(PORTS.values())) == len(PORTS)
+    assert sorted(name for each in SERVICES for name in each.ports) == sorted(PORTS)
 
 
 @pytest.mark.parametrize("machine", ["z14", "z16", "z17"])

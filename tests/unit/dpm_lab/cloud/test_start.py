@@ -59,7 +59,9 @@ def run(place: Place, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
 
 def _service(name: str, code: str, *after: str, port: str = "nova") -> Service:
     command = [sys.executable, "-c", code]
-    return Service(name, f"a {name}", lambda _place: command, answers.port(port), after)
+    return Service(
+        name, f"a {name}", lambda _place: command, answers.port(port), after, ports=(port,)
+    )
 
 
 def test_services_come_up_one_after_the_other(run: Run, place: Place) -> None:
@@ -139,7 +141,7 @@ def test_a_port_of_erlang_is_taken_on_whatever_address(run: Run, place: Place) -
         closing(socket.create_server(("127.0.0.77", place.ports["erlang"]))),
         pytest.raises(CloudError, match=r"erlang: port .* --port erlang=N"),
     ):
-        run(_service("nova-api", "print('started')"))
+        run(_service("rabbitmq", "print('started')", port="erlang"))
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 from dpm_lab.cloud.place import HOST, MACHINE, PORTS, Place, default_folder
 from dpm_lab.cloud.tempest import command as tempest
@@ -149,6 +150,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _up(folder: Path, args: argparse.Namespace) -> int:
+    from dpm_lab.cloud import things
+    from dpm_lab.cloud.api import Api
     from dpm_lab.cloud.machine import wiring
     from dpm_lab.cloud.start import Start
     from dpm_lab.guests.disk import qcow2
@@ -167,7 +170,7 @@ def _up(folder: Path, args: argparse.Namespace) -> int:
     Start(place, progress, image).run()
     progress.line("up")
     if not args.quiet:
-        _introduce(place)
+        _introduce(place, things.image(Api(place)))
     return 0
 
 
@@ -181,13 +184,14 @@ def _ports(given: list[str]) -> dict[str, int]:
     return ports
 
 
-def _introduce(place: Place) -> None:
+def _introduce(place: Place, image: Mapping[str, Any]) -> None:
     from dpm_lab.cloud.things import networks
 
+    size = -(-(image.get("virtual_size") or 1) // 2**30)  # GiB, rounded up
     bold, plain = ("\033[1;36m", "\033[0m") if in_colour(sys.stdout) else ("", "")
     commands = (
         f". {place.of('openrc')}",
-        "openstack volume create --image debian-dpm --size 1 --bootable root",
+        f"openstack volume create --image {image['name']} --size {size} --bootable root",
         "openstack server create --flavor dpm.small --volume root --network provider"
         " --key-name dpm --wait first",
         "openstack network agent list",

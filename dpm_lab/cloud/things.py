@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from dpm_lab.guests.disk import qcow2
 from dpm_lab.hmc.wire.files import PUBLIC, SECRET, write_new
 from dpm_lab.progress import Progress
 
+#: The image, but where another one was asked for.
 IMAGE = "debian-dpm"
 KEY = "dpm"
 VOLUME_TYPE = "fc"
@@ -32,6 +34,8 @@ _EMPTY = bytes(1 << 20)
 #: The image's property that says what it was made of.
 _FILE = "dpm_lab_file"
 _NOTHING = "nothing"
+#: What `dpm-image build` has between the name of an image's kind and the suffix.
+_HASH = re.compile(r"-[0-9a-f]{12}$")
 
 
 @dataclass(frozen=True)
@@ -78,7 +82,7 @@ def make(
     Raises:
         ApiError: a service refuses it.
     """
-    _image(place, api, progress, image)
+    name = _image(place, api, progress, image)
     flavors = BOOT_FLAVORS if place.boot else FLAVORS
     _flavors(api, flavors)
     _networks(place, api, has_dhcp=has_dhcp)
@@ -88,24 +92,38 @@ def make(
     _key(place, api)
     zones = _zones(place, api)
     names = (each.name for each in networks(place))
-    return ", ".join((IMAGE, *flavors, *names, VOLUME_TYPE, KEY, *zones))
+    return ", ".join((name, *flavors, *names, VOLUME_TYPE, KEY, *zones))
 
 
 def _names(items: Iterable[Mapping[str, Any]]) -> set[str]:
     return {str(each["name"]) for each in items}
 
 
-def image_id(api: Api) -> str:
-    """Return the id of the image.
+def image(api: Api) -> Mapping[str, Any]:
+    """Return the image of the cloud, as Glance shows it.
 
     Raises:
         ApiError: the cloud does not answer.
         CloudError: it has none.
     """
-    images = api.get("glance", f"/images?name={IMAGE}&status=active")["images"]
+    images = _images(api)
     if not images:
         raise CloudError(f"the cloud has no image {IMAGE}: 'dpm-lab cloud up' makes it")
-    return str(images[0]["id"])
+    return images[0]
+
+
+def image_name(file: Path) -> str:
+    """Return what an image is called that is made of a file.
+
+    >>> image_name(Path("rhel-dpm-7dae4f9579b6.qcow2"))
+    'rhel-dpm'
+    """
+    return _HASH.sub("", file.stem)
+
+
+def _images(api: Api) -> list[dict[str, Any]]:
+    there = api.get("glance", "/images?status=active")["images"]
+    return [each for each in there if _FILE in each]
 
 
 def flavor_ids(api: Api) -> dict[str, str]:
@@ -123,13 +141,10 @@ def newest_image() -> Path | None:
     return max(found, key=lambda each: each.stat().st_mtime, default=None)
 
 
-def _image(place: Place, api: Api, progress: Progress, image: Path | None) -> None:
-    found = [
-        each
-        for each in api.get("glance", f"/images?name={IMAGE}")["images"]
-        if each["status"] == "active"
-    ]
-    there = found[0].get(_FILE) if found else None
+def _image(place: Place, api: Api, progress: Progress, image: Path | None) -> str:
+    """Make the image, where it is not there; return its name."""
+    found = _images(api)
+    there = found[0][_FILE] if found else None
     if image is None and place.boot and there in (None, _NOTHING):
         image = newest_image()
         if image is None:
@@ -138,21 +153,24 @@ def _image(place: Place, api: Api, progress: Progress, image: Path | None) -> No
                 " 'dpm-lab cloud up' then takes it"
             )
     if found and (image is None or there == image.name):
-        return
+        return str(found[0]["name"])
     if image is None:
-        _new_image(api, _NOTHING, "raw", io.BytesIO(_EMPTY))
+        name = IMAGE
+        _new_image(api, name, _NOTHING, "raw", io.BytesIO(_EMPTY))
     else:
         qcow2.check(image)
-        progress.line(f"{image.name} becomes the image {IMAGE}")
+        name = image_name(image)
+        progress.line(f"{image.name} becomes the image {name}")
         with image.open("rb") as file:
-            _new_image(api, image.name, "qcow2", file)
+            _new_image(api, name, image.name, "qcow2", file)
     # Volumes that were made of it stay.
     for each in found:
         api.send("DELETE", "glance", f"/images/{each['id']}")
+    return name
 
 
-def _new_image(api: Api, name: str, form: str, file: BinaryIO) -> None:
-    about = {"name": IMAGE, "disk_format": form, "container_format": "bare", _FILE: name}
+def _new_image(api: Api, name: str, source: str, form: str, file: BinaryIO) -> None:
+    about = {"name": name, "disk_format": form, "container_format": "bare", _FILE: source}
     about |= {"visibility": "public", "hw_architecture": "s390x"}
     made = api.post("glance", "/images", about)
     api.send_file("glance", f"/images/{made['id']}/file", file)

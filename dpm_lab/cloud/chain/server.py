@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from dpm_lab.cloud import things
 from dpm_lab.cloud.api import Api
 from dpm_lab.cloud.chain.links import Port
 from dpm_lab.cloud.errors import ApiError
-from dpm_lab.cloud.things import KEY, VOLUME_TYPE, flavor_ids, image_id
+from dpm_lab.cloud.things import KEY, VOLUME_TYPE, flavor_ids
 from dpm_lab.plain import plain
 
 _GIB = 4
@@ -33,7 +34,7 @@ class Server:
 
     def make_volume(self, image: str = "") -> None:
         """Have its root volume made, of the cloud's image or another one."""
-        image = image or image_id(self._api)
+        image = image or str(things.image(self._api)["id"])
         about = {"name": self.name, "size": _GIB, "imageRef": image, "volume_type": VOLUME_TYPE}
         self.volume = self._api.post("cinder", "/volumes", {"volume": about})["volume"]["id"]
 

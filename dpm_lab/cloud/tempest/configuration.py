@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from dpm_lab.cloud.api import Api
 from dpm_lab.cloud.configuration import File, Section, text
 from dpm_lab.cloud.place import REGION, Place
-from dpm_lab.cloud.things import FLAVORS, PROVIDER, VOLUME_TYPE, flavor_ids, image_id
+from dpm_lab.cloud.things import FLAVORS, PROVIDER, VOLUME_TYPE, flavor_ids, image
 from dpm_lab.hmc.wire.files import SECRET, write_new
 
 #: Options of ``[compute-feature-enabled]`` and the section of the support matrix
@@ -56,9 +56,9 @@ def things(api: Api) -> Things:
         ApiError: the cloud does not answer.
         CloudError: it has no image.
     """
-    image, flavors = image_id(api), flavor_ids(api)
+    image_id, flavors = str(image(api)["id"]), flavor_ids(api)
     small, big = (flavors[name] for name in FLAVORS)
-    return Things(image, small, big)
+    return Things(image_id, small, big)
 
 
 def write(place: Place, api: Api) -> None:

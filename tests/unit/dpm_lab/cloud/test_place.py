@@ -315,8 +315,9 @@ def test_status_of_a_cloud_that_is_down_says_so(
 def test_the_first_commands_name_what_there_is(
     place: Place, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    command._introduce(place)
+    command._introduce(place, {"name": "rhel-dpm", "virtual_size": 2**30 + 1})
 
     said = capsys.readouterr().out
     assert f". {place.of('openrc')}" in said
+    assert "--image rhel-dpm --size 2" in said
     assert "\033" not in said

@@ -62,7 +62,7 @@ def test_what_the_driver_lacks_is_switched_off(place: Place) -> None:
 
 
 def test_it_is_written_for_its_owner_with_the_ids_of_the_cloud(place: Place) -> None:
-    configuration.write(place, _Cloud(place, [{"id": "i"}]))
+    configuration.write(place, _Cloud(place, [{"id": "i", "dpm_lab_file": "nothing"}]))
 
     written = _written(place)
     assert dict(written["compute"]).items() >= {

@@ -194,7 +194,7 @@ def _zones(place: Place, api: Api) -> list[str]:
         found = there.get(host.machine)
         if found is None:
             found = api.post("nova", "/os-aggregates", {"aggregate": zone})["aggregate"]
-        if host.name not in found["hosts"]:
+        if host.name not in found.get("hosts", ()):
             path = f"/os-aggregates/{found['id']}/action"
             api.post("nova", path, {"add_host": {"host": host.name}})
     return [f"zone {each}" for each in place.machines]

@@ -11,7 +11,13 @@ from pathlib import Path
 from dpm_lab.cloud.place import Place
 from dpm_lab.process import CommandError, ask, search_path
 
-_PROGRAMS = {"ip": "iproute2", "dnsmasq": "dnsmasq-base", "haproxy": "haproxy"}
+_PROGRAMS = {
+    "ip": "iproute2",
+    "dnsmasq": "dnsmasq-base",
+    # Without it a port that has the address of one that is gone gets none: dnsmasq still leases it.
+    "dhcp_release": "dnsmasq-utils",
+    "haproxy": "haproxy",
+}
 _TUN = Path("/dev/net/tun")
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 

@@ -97,6 +97,20 @@ def test_who_has_no_port_gets_no_address(user: User, tmp_path: Path) -> None:
         _ask_for_address(host, tmp_path / "take-over", tries=2)
 
 
+def test_an_address_that_a_port_had_is_given_to_the_next_one(user: User, tmp_path: Path) -> None:
+    """Whoever had the lease is gone, and does not give it back."""
+    segment = wiring(user.place.hosts[0]).segments["physnet1"]
+    wanted = {"network_id": user.network("provider"), "fixed_ips": [{"ip_address": "192.0.2.250"}]}
+    got = []
+    for _ in range(2):
+        port = user.sdk.network.create_port(**wanted)
+        with _host(user, segment, port.mac_address) as host:
+            got.append(_ask_for_address(host, tmp_path / "take-over"))
+        user.sdk.network.delete_port(port)
+
+    assert got == ["192.0.2.250"] * 2
+
+
 def test_ports_of_dhcp_are_bound_and_active(user: User) -> None:
     ports = list(user.sdk.network.ports(device_owner="network:dhcp"))
 

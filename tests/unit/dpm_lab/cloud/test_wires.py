@@ -42,7 +42,7 @@ def test_what_is_missing_is_named_with_its_package(
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.setattr(wires, "search_path", lambda: str(tmp_path))
 
-    said = "missing: apt-get install --no-install-recommends dnsmasq-base haproxy"
+    said = "missing: apt-get install --no-install-recommends dnsmasq-base dnsmasq-utils haproxy"
     assert wires.obstacle() == said
 
 

@@ -74,11 +74,7 @@ class Ports:
 
     def _sockets(self) -> list[str]:
         with os.scandir(self.folder) as entries:
-            return [
-                each.path
-                for each in entries
-                if each.name != SWITCH and stat.S_ISSOCK(each.stat(follow_symlinks=False).st_mode)
-            ]
+            return [each.path for each in entries if each.name != SWITCH and _is_socket(each)]
 
     def _send(self, frame: bytes, port: Port) -> bool:
         """Send a frame out of a port; return False where there is nobody any more."""
@@ -95,6 +91,13 @@ class Ports:
                 _remove_stale(Path(str(port)))
             return error.errno in (errno.EAGAIN, errno.ENOBUFS)
         return True
+
+
+def _is_socket(entry: os.DirEntry[str]) -> bool:
+    try:
+        return stat.S_ISSOCK(entry.stat(follow_symlinks=False).st_mode)
+    except OSError:  # it went just now
+        return False
 
 
 def _listening(path: Path) -> socket.socket:

@@ -152,19 +152,18 @@ def run(args: argparse.Namespace) -> int:
 def _up(folder: Path, args: argparse.Namespace) -> int:
     from dpm_lab.cloud import things
     from dpm_lab.cloud.api import Api
-    from dpm_lab.cloud.machine import wiring
+    from dpm_lab.cloud.machine import check
     from dpm_lab.cloud.start import Start
     from dpm_lab.guests.disk import qcow2
 
     ports = _ports(args.port)
+    check(args.machine)
     place = Place.chosen(folder, args.host, args.machine, ports, boot=args.boot)
     image = None if args.image is None else args.image.expanduser().absolute()
     if image is not None and not place.boot:
         raise UsageError("--image without --boot: nothing boots in this cloud")
     if image is not None:
         qcow2.check(image)
-    for each in place.hosts:
-        wiring(each)
     progress = Progress(quiet=args.quiet)
     progress.line(f"a cloud in {folder}, on {place.host}, with {place.about}")
     Start(place, progress, image).run()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from dpm_lab.cloud.place import Host
@@ -59,6 +59,16 @@ def wiring(host: Host) -> Wiring:
     cpc = str(machine.cpc["name"])
     segments = {network: Segment(cpc, names[each], 0) for network, each in networks.items()}
     return Wiring(machine.cpc_object_id, storage[:2], networks, segments)
+
+
+def check(machines: Iterable[str]) -> None:
+    """Check that a cloud can have machines.
+
+    Raises:
+        MachineError: as of `wiring`.
+    """
+    for number, each in enumerate(machines, 1):
+        wiring(Host(number, each))
 
 
 def cables(hosts: Sequence[Host]) -> tuple[str, ...]:

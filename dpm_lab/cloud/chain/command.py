@@ -24,6 +24,7 @@ from dpm_lab.cloud.chain.stories import STORIES
 from dpm_lab.cloud.chain.waiting import until
 from dpm_lab.cloud.end import end
 from dpm_lab.cloud.errors import CloudError
+from dpm_lab.cloud.machine import check
 from dpm_lab.cloud.place import MACHINE, Host, Place, default_folder
 from dpm_lab.cloud.services import here
 from dpm_lab.cloud.start import Start
@@ -119,6 +120,7 @@ def run(args: argparse.Namespace) -> int:
     folder = (args.folder or default_folder().parent / NAME).expanduser().absolute()
     if args.failure and len(args.machine) > 1:
         raise UsageError("--failure makes them on one --machine")
+    check(args.machine)
     place = Place.chosen(folder, args.host, args.machine, {}, boot=True, usual=HOST)
     progress = Progress()
     progress.line(f"a cloud in {folder}, on {place.host}, with {place.about}")

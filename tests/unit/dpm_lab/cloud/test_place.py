@@ -205,6 +205,17 @@ def test_no_cloud_has_a_machine_that_is_not_there() -> None:
         wiring(Host(1, "z99"))
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="the demo is root's")
+@pytest.mark.parametrize("words", [["cloud", "up"], ["demo"]], ids=" ".join)
+def test_a_machine_that_is_not_there_makes_no_cloud(
+    words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*words, "--folder", str(tmp_path / "cloud"), "--machine", "z99"]) == 1
+
+    assert "no machine 'z99'" in capsys.readouterr().err
+    assert not (tmp_path / "cloud").exists()
+
+
 def test_a_shell_gets_the_addresses_and_the_password(place: Place) -> None:
     text = openrc(place, "/venv")
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from dpm_lab.cloud.chain import guest
-from dpm_lab.cloud.chain.command import networks, screen
+from dpm_lab.cloud.chain.demo import networks, screen
 from dpm_lab.cloud.chain.links import Guest, HmcNic, Port, judge
 from dpm_lab.cloud.place import Host
 from dpm_lab.process import Answer

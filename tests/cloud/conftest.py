@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
 
 from dpm_lab import cache
+from dpm_lab.cloud import causes
 from dpm_lab.cloud.end import end
 from dpm_lab.cloud.place import MACHINE, Place
 from dpm_lab.cloud.start import Start
@@ -23,6 +24,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.filterwarnings("ignore"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show what the services said during a test that failed: in the end their logs are gone."""
+    report = yield
+    user = getattr(item, "funcargs", {}).get("user")
+    if report.failed and user is not None:
+        for name, text in user.said_since_begin().items():
+            report.sections.append((f"{name} said", "\n".join(causes.last(text, 6))))
+    return report
 
 
 @pytest.fixture(scope="session")
@@ -56,6 +70,7 @@ def the_user(place: Place) -> User:
 def user(the_user: User) -> Iterator[User]:
     """Return the user of a cloud in which all services run and nothing else is."""
     the_user.start()
+    the_user.begin()
     yield the_user
     the_user.start()  # so that it can tidy up
     the_user.clean()

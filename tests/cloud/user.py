@@ -53,6 +53,7 @@ class User:
         self.storage = Storage(place.storage)
         self.image: Any = self.sdk.image.find_image("debian-dpm")
         self.flavor: Any = self.sdk.compute.find_flavor("dpm.small")
+        self._began: dict[str, int] = {}
 
     # -- services
 
@@ -92,6 +93,15 @@ class User:
         """Return how long a log is."""
         return self.place.log(service).stat().st_size
 
+    def begin(self) -> None:
+        """Let `said_since_begin` give what the services say from now on."""
+        self._began = {each.name: self.mark(each.name) for each in here(self.place)}
+
+    def said_since_begin(self) -> dict[str, str]:
+        """Return what each service has said, of those that did."""
+        said = {name: self.said(name, since) for name, since in self._began.items()}
+        return {name: text for name, text in said.items() if text.strip()}
+
     # -- what a user makes
 
     def network(self, name: str) -> str:
@@ -102,7 +112,13 @@ class User:
         """Make a volume, and wait until it is there."""
         image = {"image_id": self.image.id} if bootable else {}
         made = self.sdk.block_storage.create_volume(size=1, name="test", **image)
-        until("volume available", lambda: self.volume_status(made.id) == "available" or None)
+
+        def look() -> bool:
+            status = self.volume_status(made.id)
+            assert not status.startswith("error"), f"volume in {status}"
+            return status == "available"
+
+        until("volume available", look)
         return str(made.id)
 
     def volume_status(self, volume: str) -> str:

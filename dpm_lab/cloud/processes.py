@@ -179,13 +179,15 @@ def kill(place: Place, name: str) -> None:
 
 def sweep(place: Place) -> int:
     """End what a crash left: processes of the cloud of which no record is. Return how many."""
+    # These first: what a service starts from here on is no suspect.
+    suspects = marked(place)
     leaders = {
         path.stem: found
         for path in place.of("run").glob("*.json")
         if (found := record(place, path.stem)) and found.process()
     }
     known = {each.pid for each in _of(place, leaders)}
-    left = [each for each in marked(place) if each.pid not in known]
+    left = [each for each in suspects if each.pid not in known]
     for process in left:
         _send(process, signal.SIGTERM)
     end(left, 3.0)

@@ -107,6 +107,21 @@ def cinder(binary: str) -> Answers:
     return _reports(binary, "cinder", path, "services", "updated_at")
 
 
+def volumes(place: Place, api: Api) -> bool:
+    """Cinder-volume is up, and cinder-scheduler knows of it.
+
+    At their start each tells or asks the other one, once, and what the other does not listen to
+    yet is lost. Until it is said again, each volume ends in ``error``.
+    """
+    # Asked for pools, cinder-api waits for cinder-scheduler as long as its callers have patience.
+    if not cinder("cinder-volume")(place, api) or processes.runs(place, "cinder-scheduler") is None:
+        return False
+    try:
+        return bool(api.get("cinder", "/scheduler-stats/get_pools", _SECONDS)["pools"])
+    except ApiError:
+        return False
+
+
 def neutron_agent(binary: str, host: Host | None = None) -> Answers:
     """Neutron has it among its agents, alive."""
     name, of_host = _on(binary, host)

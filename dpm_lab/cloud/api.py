@@ -73,13 +73,13 @@ class Api:
         self._token = ""
         self._ask = Web().ask
 
-    def get(self, service: str, path: str) -> Any:
+    def get(self, service: str, path: str, seconds: float = _SECONDS) -> Any:
         """Return the body of an answer.
 
         Raises:
-            ApiError: there is none, or a refusal.
+            ApiError: there is none within these seconds, or a refusal.
         """
-        return self.send("GET", service, path)
+        return self.send("GET", service, path, seconds=seconds)
 
     def post(self, service: str, path: str, body: Any) -> Any:
         """Have something made, and return the answer.
@@ -89,7 +89,9 @@ class Api:
         """
         return self.send("POST", service, path, body)
 
-    def send(self, method: str, service: str, path: str, body: Any = None) -> Any:
+    def send(
+        self, method: str, service: str, path: str, body: Any = None, seconds: float = _SECONDS
+    ) -> Any:
         """Send a request, once more where the token is no longer good.
 
         Raises:
@@ -102,12 +104,13 @@ class Api:
             headers["OpenStack-API-Version"] = _VERSIONS[service]
         content = None if body is None else json.dumps(body).encode()
         try:
-            return self._ask(method, url, headers, content)[1]
+            return self._ask(method, url, headers, content, seconds)[1]
         except ApiError as error:
             if error.status != 401:
                 raise
             self._token = self._logon()
-            return self._ask(method, url, {**headers, "X-Auth-Token": self._token}, content)[1]
+            headers["X-Auth-Token"] = self._token
+            return self._ask(method, url, headers, content, seconds)[1]
 
     def send_file(self, service: str, path: str, file: BinaryIO) -> None:
         """Send a file.

@@ -368,6 +368,10 @@ def _cinder(place: Place, environment: Path) -> File:
             default_volume_type="fc",
             glance_api_servers=place.url("glance"),
             rootwrap_config=environment / "etc/cinder/rootwrap.conf",
+            # The lab's: what cinder-scheduler missed at the start it hears in seconds, not minutes.
+            periodic_interval=10,
+            periodic_fuzzy_delay=0,
+            backend_stats_polling_interval=10,
         ),
         "fc": {
             "volume_driver": "dpm_lab.cloud.inside.volumes.LabFibreChannelDriver",

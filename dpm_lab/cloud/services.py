@@ -303,7 +303,7 @@ SERVICES: tuple[Service, ...] = (
         "cinder-volume",
         "Cinder with the lab's storage",
         _program("cinder-volume", _CINDER),
-        answers.cinder("cinder-volume"),
+        answers.volumes,
         (DATABASES, "rabbitmq"),
     ),
     Service(

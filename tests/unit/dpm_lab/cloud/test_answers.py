@@ -101,6 +101,25 @@ def test_a_service_whose_api_is_not_there_does_not_answer(place: Place) -> None:
     assert not answers.compute(place.hosts[0])(place, Api(place))
 
 
+@pytest.mark.parametrize("pools", [[{"name": "control@fc#fc"}], []])
+def test_cinder_volume_answers_when_its_scheduler_knows_of_it(
+    place: Place, cloud: tuple[type[_Cloud], int], pools: list[dict[str, str]]
+) -> None:
+    up = {"state": "up", "updated_at": _at(time.time())}
+    cloud[0].listed |= {"os-services": {"services": [up]}, "get_pools": {"pools": pools}}
+
+    assert answers.volumes(place, Api(place)) is bool(pools)
+
+
+def test_cinder_volume_does_not_answer_while_its_scheduler_does_not(
+    place: Place, cloud: tuple[type[_Cloud], int]
+) -> None:
+    up = {"state": "up", "updated_at": _at(time.time())}
+    cloud[0].listed["os-services"] = {"services": [up]}
+
+    assert not answers.volumes(place, Api(place))
+
+
 def test_a_program_that_answers_at_all_is_there(place: Place) -> None:
     assert answers.web("nova")(place, Api(place))
 

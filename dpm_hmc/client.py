@@ -118,6 +118,14 @@ class Hmc(Requests):
         """
         return self._poll(f"{what}: not so after", condition, timeout)
 
+    def until_shown(self, what: str, condition: Callable[[], Result | None]) -> Result:
+        """Wait for what an operation leads to, after its job: the option hmc_status_timeout.
+
+        Raises:
+            JobTimeoutError: as `until`.
+        """
+        return self.until(what, condition, self._settings.status_timeout)
+
     def _poll(
         self, problem: str, condition: Callable[[], Result | None], timeout: float | None = None
     ) -> Result:

@@ -128,6 +128,16 @@ have to be done.
 """,
     ),
     cfg.IntOpt(
+        "hmc_status_timeout",
+        default=60,
+        min=1,
+        help="""
+Seconds after the end of such a job in which a partition has to show the status that it leads to. At
+first an HMC may show the one of before, or ``paused``. Where nothing can be loaded from the boot
+volume, a build or a start fails after as long.
+""",
+    ),
+    cfg.IntOpt(
         "hmc_busy_timeout",
         default=120,
         min=0,
@@ -175,6 +185,7 @@ def hmc_settings(values: Mapping[str, Any]) -> HmcSettings:
         connect_timeout=values["hmc_connect_timeout"],
         read_timeout=values["hmc_read_timeout"],
         operation_timeout=values["hmc_operation_timeout"],
+        status_timeout=values["hmc_status_timeout"],
         busy_timeout=values["hmc_busy_timeout"],
         outage_timeout=values["hmc_outage_timeout"],
     )

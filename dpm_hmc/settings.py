@@ -17,5 +17,6 @@ class HmcSettings:
     connect_timeout: float
     read_timeout: float
     operation_timeout: float
+    status_timeout: float
     busy_timeout: float
     outage_timeout: float

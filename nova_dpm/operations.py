@@ -23,11 +23,6 @@ from nova_dpm.errors import NothingRunsError
 
 LOG = log.getLogger(__name__)
 
-STATUS_TIMEOUT = 60.0
-"""Seconds from the end of a job to the status that it leads to: meanwhile the HMC may show the one
-before, or ``paused`` (zhmcclient 1.26, ``_partition.py``, "deferred status behavior", and its
-``DEFAULT_STATUS_TIMEOUT``)."""
-
 _WHY = {
     Status.PAUSED: "nothing could be loaded, or what was loaded has ended; its operating system "
     "messages on the HMC say why. Is the boot volume an s390x image?",
@@ -122,7 +117,11 @@ def run(hmc: Hmc, uri: str, operation: Operation) -> None:
 
 
 def _become(hmc: Hmc, uri: str, operation: Operation) -> Status:
-    """Return the status that an operation leads to, or the one in which it stays instead."""
+    """Return the status that an operation leads to, or the one in which it stays instead.
+
+    After the end of the job the HMC may show the one before, or ``paused``, for a while (zhmcclient
+    1.26, ``_partition.py``, "deferred status behavior").
+    """
 
     def is_last(status: Status) -> bool:
         return operation.is_done(status) or status == Status.RESERVATION_ERROR
@@ -135,7 +134,7 @@ def _become(hmc: Hmc, uri: str, operation: Operation) -> Status:
     if is_last(status):
         return status
     try:
-        return hmc.until(f"Partition {uri} as it should be", last, STATUS_TIMEOUT)
+        return hmc.until_shown(f"Partition {uri} as it should be", last)
     except JobTimeoutError:
         return status_of(hmc, uri)
 

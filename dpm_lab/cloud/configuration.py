@@ -257,6 +257,8 @@ def _hmc(place: Place, wires: Wiring) -> Section:
         # Made with the HMC's folder, before any HMC runs.
         "hmc_password": place.hmc_password.read_text(encoding="ascii").strip(),
         "hmc_ca_file": place.of("hmc", "ca.pem"),
+        # The lab's: its HMC shows a status 3 s late.
+        "hmc_status_timeout": 15,
         "cpc_object_id": wires.cpc,
     }
 

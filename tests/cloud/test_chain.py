@@ -32,6 +32,18 @@ def test_servers_are_linux_with_their_network(capsys: pytest.CaptureFixture[str]
             assert f"{machine}: NIC on {network}: right from end to end" in shown
 
 
+def test_of_a_server_that_cannot_boot_all_tell_the_same_story(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The failure that takes no boot of Linux."""
+    status = _demo("--failure", "other-architecture")
+
+    shown = capsys.readouterr().out
+    assert status == 0, shown
+    assert "It said last: Failed to load OS" in shown
+    assert shown.count("the same story: ") == 1
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("machines", [("z13",), ("z16", "z13"), ("z17",)], ids=" ".join)
 def test_their_network_is_right_after_each_boot_of_their_life(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-import pytest
+import nova.conf
 
 from dpm_lab.hmc import Fault
-from nova_dpm import operations
 from tests.nova.machine import on
 
 if TYPE_CHECKING:
@@ -37,16 +38,26 @@ def test_a_server_whose_volume_is_masked_to_another_stays_shut_off_and_its_event
 
 
 @on("z16")
-def test_a_server_of_which_nothing_can_be_loaded_says_so_in_its_fault(
-    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(operations, "STATUS_TIMEOUT", 1.0)
+def test_a_server_of_which_nothing_can_be_loaded_says_so_in_its_fault(cloud: Cloud) -> None:
     cloud.control.add_fault(Fault("POST", ".*/operations/start", "nothing-loaded"))
 
-    server = cloud.boot_in_vain([cloud.port()])
+    with _hasty(cloud):
+        server = cloud.boot_in_vain([cloud.port()])
 
     assert server["status"] == "ERROR"
     assert (
         "its partition is paused after the start: is its boot volume" in server["fault"]["message"]
     )
     assert cloud.left() == []
+
+
+@contextmanager
+def _hasty(cloud: Cloud) -> Iterator[None]:
+    """Have a driver that has little patience with a status."""
+    nova.conf.CONF.set_override("hmc_status_timeout", 1, "dpm")
+    cloud.restart_compute()
+    try:
+        yield
+    finally:
+        nova.conf.CONF.clear_override("hmc_status_timeout", "dpm")
+        cloud.restart_compute()

@@ -60,6 +60,7 @@ class Bench:
             connect_timeout=5,
             read_timeout=30,
             operation_timeout=30,
+            status_timeout=5,
             busy_timeout=0,
             outage_timeout=0,
         )

@@ -179,7 +179,7 @@ def test_an_adapter_of_another_cpc_is_refused(tmp_path: Path) -> None:
         settings = conf.Settings(
             "lab",
             HmcSettings(
-                (hmc.host,), hmc.port, hmc.userid, hmc.password, str(hmc.ca_file), 5, 5, 5, 5, 0
+                (hmc.host,), hmc.port, hmc.userid, hmc.password, str(hmc.ca_file), 5, 5, 5, 5, 5, 0
             ),
             hmc.machines[0].cpc_object_id,
             1,

@@ -45,7 +45,9 @@ def elsewhere() -> Iterator[Impostor]:
 def hmc_of(server: Impostor, *hosts: str, verify: bool | str | None = None) -> Hmc:
     """Return the driver's door to a server."""
     ca = str(server.ca_file) if verify is None else verify
-    settings = HmcSettings(hosts or (server.host,), server.port, USER, PASSWORD, ca, 5, 30, 5, 0, 0)
+    settings = HmcSettings(
+        hosts or (server.host,), server.port, USER, PASSWORD, ca, 5, 30, 5, 5, 0, 0
+    )
     return Hmc(settings, HASTY)
 
 

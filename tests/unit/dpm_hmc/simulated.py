@@ -20,4 +20,4 @@ class SimulatedTime:
         self.pauses.append(seconds)
 
 
-SETTINGS = HmcSettings(("hmc",), 6794, "user", "password", True, 5, 30, 300, 10, 600)
+SETTINGS = HmcSettings(("hmc",), 6794, "user", "password", True, 5, 30, 300, 60, 10, 600)

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import tempfile
+from pathlib import Path
 
 import pytest
 
 from dpm_image.build.build import build
 from dpm_lab.__main__ import main
+from dpm_lab.cloud import causes
 from dpm_lab.cloud.chain.stories import STORIES
 
 
 def _demo(*options: str) -> int:
     # Not tmp_path: the names of sockets are short.
     with tempfile.TemporaryDirectory(prefix="dpm-") as folder:
-        return main(["demo", "--folder", f"{folder}/cloud", "--image", str(build()), *options])
+        cloud = Path(folder, "cloud")
+        status = main(["demo", "--folder", str(cloud), "--image", str(build()), *options])
+        if status:  # the logs go with the folder
+            for log in sorted(cloud.glob("log/*.log")):
+                lines = causes.last(log.read_text(encoding="utf-8", errors="replace"), 6)
+                print(f"-- {log.name}", *lines, sep="\n")
+        return status
 
 
 def _on(*machines: str) -> list[str]:

@@ -130,9 +130,21 @@ def has_kvm() -> bool:
 def base(program: str, cpu: str, smp: int, memory: int, *, sandbox: bool) -> list[str]:
     """Return how each command line begins: a machine without devices, and without a screen."""
     words = [program, "-name", "nova-dpm", *_accelerator(cpu)]
-    words += ["-smp", str(smp), "-m", str(memory)]
+    words += ["-smp", _processors(smp), "-m", str(memory)]
     words += ["-sandbox", SANDBOX] if sandbox else []
     return [*words, "-nodefaults", "-display", "none"]
+
+
+def _processors(count: int) -> str:
+    """Return how many there are, and room for two in any case: for the sake of interrupts.
+
+    Where there can be one only, no emulated instruction is atomic, not even towards QEMU's own
+    threads (``accel/tcg/tcg-accel-ops-mttcg.c``: ``max_cpus > 1``). A virtio device interrupts by a
+    bit in a word in which Linux clears the bits of others meanwhile
+    (``drivers/s390/cio/airq.c``, ``airq_iv_scan``): once in millions, a bit is lost so, and its
+    queue stands still for ever.
+    """
+    return f"{count},maxcpus={max(count, 2)}"
 
 
 def _accelerator(cpu: str) -> list[str]:

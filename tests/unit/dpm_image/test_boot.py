@@ -45,7 +45,7 @@ def test_machine_options_reach_qemu(capsys: pytest.CaptureFixture[str]) -> None:
     words = planned(capsys, "--memory", "2048", "--smp", "4", "--keep", "mine.qcow2")
 
     assert words[words.index("-m") + 1] == "2048"
-    assert words[words.index("-smp") + 1] == "4"
+    assert words[words.index("-smp") + 1] == "4,maxcpus=4"
     assert any('"filename": "mine.qcow2"' in word for word in words)
 
 

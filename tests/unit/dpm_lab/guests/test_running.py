@@ -318,8 +318,15 @@ def test_devices_are_at_their_numbers(tmp_path: Path) -> None:
     }
     assert node["backing"]["backing"] is None
     assert words[words.index("-m") + 1] == "1024"
-    assert words[words.index("-smp") + 1] == "2"
+    assert words[words.index("-smp") + 1] == "2,maxcpus=2"
     assert "-no-reboot" not in words
+
+
+def test_a_guest_of_one_processor_has_room_for_two(tmp_path: Path) -> None:
+    """Else QEMU's emulation loses interrupts of its own devices."""
+    words = command(Hardware(512, 1, []), tmp_path)
+
+    assert words[words.index("-smp") + 1] == "1,maxcpus=2"
 
 
 def _said(seat: Seat, until: bytes) -> bytes:

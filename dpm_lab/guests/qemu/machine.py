@@ -136,13 +136,13 @@ def base(program: str, cpu: str, smp: int, memory: int, *, sandbox: bool) -> lis
 
 
 def _processors(count: int) -> str:
-    """Return how many there are, and room for two in any case: for the sake of interrupts.
+    """Return how many there are, and room for two in any case, so that no interrupt is lost.
 
     Where there can be one only, no emulated instruction is atomic, not even towards QEMU's own
     threads (``accel/tcg/tcg-accel-ops-mttcg.c``: ``max_cpus > 1``). A virtio device interrupts by a
     bit in a word in which Linux clears the bits of others meanwhile
-    (``drivers/s390/cio/airq.c``, ``airq_iv_scan``): once in millions, a bit is lost so, and its
-    queue stands still for ever.
+    (``drivers/s390/cio/airq.c``, ``airq_iv_scan``). Once in some 100,000 interrupts a bit was lost
+    so, and its queue stood still for ever.
     """
     return f"{count},maxcpus={max(count, 2)}"
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import multiprocessing
+import multiprocessing.connection
 import multiprocessing.util
 import os
 import re
 import socket
 import subprocess
 import sys
+import threading
 import zipfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -90,6 +92,9 @@ _FORKS = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload(["tests.nova.nova_compute", "zhmcclient"])
 # Now: Nova's fixtures have temporary files in folders of their own, which go before the process.
 multiprocessing.util.get_temp_dir()
+# Starting a process reads the exit codes of those that have ended, too. A code can be read once;
+# the thread that comes second takes it for 255 (CPython, multiprocessing/popen_forkserver.py).
+_ONE_THREAD = threading.Lock()
 
 
 @pytest.fixture(scope="module")
@@ -228,10 +233,13 @@ def run(config: Path) -> tuple[int, str]:
     """
     output = config.with_suffix(".log")
     process = _FORKS.Process(target=nova_compute.run, args=(str(config), str(output)))
-    process.start()
-    process.join(600)
-    assert process.exitcode is not None, output.read_text()
-    return process.exitcode, output.read_text()
+    with _ONE_THREAD:
+        process.start()
+    multiprocessing.connection.wait([process.sentinel], 600)
+    with _ONE_THREAD:
+        code = process.exitcode
+    assert code is not None, output.read_text()
+    return code, output.read_text()
 
 
 def read_until(process: subprocess.Popen[str], *wanted: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Iterator
+from http.client import RemoteDisconnected
 from typing import Any
 
 import requests
@@ -124,6 +125,8 @@ def cause(error: BaseException) -> str:
             return str(each.verify_message)
         if isinstance(each, OSError) and each.strerror:
             return each.strerror
+        if isinstance(each, RemoteDisconnected):
+            return str(each)
     return str(error)
 
 

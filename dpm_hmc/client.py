@@ -129,7 +129,10 @@ class Hmc(Requests):
     def _poll(
         self, problem: str, condition: Callable[[], Result | None], timeout: float | None = None
     ) -> Result:
-        limit = self._settings.operation_timeout if timeout is None else timeout
+        if timeout is None:
+            limit, unit = self._settings.operation_timeout, "s (option hmc_operation_timeout)"
+        else:
+            limit, unit = timeout, "s"
         begin = self._clock.monotonic()
         while True:
             result = condition()
@@ -137,7 +140,7 @@ class Hmc(Requests):
                 return result
             elapsed = self._clock.monotonic() - begin
             if elapsed > limit:
-                raise JobTimeoutError(f"{problem} {elapsed:.0f} s (option hmc_operation_timeout)")
+                raise JobTimeoutError(f"{problem} {elapsed:.0f} {unit}")
             pause(self._clock, elapsed)
 
     def _cancel(self, job: zhmcclient.Job) -> Properties | None:

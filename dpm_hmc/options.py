@@ -129,7 +129,7 @@ have to be done.
     ),
     cfg.IntOpt(
         "hmc_status_timeout",
-        default=60,
+        default=60,  # zhmcclient's DEFAULT_STATUS_TIMEOUT (1.26, _constants.py)
         min=1,
         help="""
 Seconds after the end of such a job in which a partition has to show the status that it leads to. At

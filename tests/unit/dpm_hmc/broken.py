@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 from http import HTTPStatus
+from http.client import RemoteDisconnected
 
 import requests
 import urllib3
@@ -40,6 +41,12 @@ def not_connected(why: str = "Connection refused") -> zhmcclient.ConnectionError
 def dropped() -> zhmcclient.ConnectionError:
     """A connection that ended after the request was sent."""
     return broken(ProtocolError("Connection aborted.", ConnectionResetError(104, "reset by peer")))
+
+
+def closed() -> zhmcclient.ConnectionError:
+    """A connection that the HMC closed in place of an answer."""
+    inside = RemoteDisconnected("Remote end closed connection without response")
+    return broken(ProtocolError("Connection aborted.", inside))
 
 
 def tls(inside: ssl.SSLError) -> zhmcclient.ConnectionError:

@@ -28,6 +28,7 @@ from tests.unit.dpm_hmc.broken import (
     answered,
     broken,
     certificate,
+    closed,
     dropped,
     no_time_to_connect,
     no_time_to_read,
@@ -72,6 +73,7 @@ ENDS: list[tuple[BaseException, Kind, type[HmcError], str]] = [
         "bad certificate",
     ),
     (dropped(), Kind.UNANSWERED, UnansweredError, "no answer from HMC hmc1: reset by peer"),
+    (closed(), Kind.UNANSWERED, UnansweredError, "from HMC hmc1: Remote end closed connection"),
     (no_time_to_read("CA bundle certificate"), Kind.UNANSWERED, UnansweredError, "CA bundle"),
     (
         broken(OSError(5, "a certificate that is none")),

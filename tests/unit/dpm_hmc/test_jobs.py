@@ -121,6 +121,14 @@ def test_what_never_comes_true_is_given_up(hmc: Hmc, clock: SimulatedTime) -> No
     assert 300 <= clock.now - begin <= 330
 
 
+def test_an_option_is_named_where_it_said_how_long(hmc: Hmc, clock: SimulatedTime) -> None:
+    with pytest.raises(JobTimeoutError, match=r" s \(option hmc_operation_timeout\)$"):
+        hmc.until("The moon is made of cheese", lambda: None)
+
+    with pytest.raises(JobTimeoutError, match=r"not so after \d+ s$"):
+        hmc.until("The moon is made of cheese", lambda: None, 5)
+
+
 def test_what_is_asked_about_a_job_is_the_job_and_it_is_forgotten(
     hmc: Hmc, clock: SimulatedTime, monkeypatch: pytest.MonkeyPatch
 ) -> None:

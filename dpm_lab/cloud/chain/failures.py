@@ -120,6 +120,11 @@ class Failures:
 
     def _running(self) -> Ssh:
         """Return a way into the server, which is made or started where it does not run."""
+        self._start()
+        return self._booted()
+
+    def _start(self) -> None:
+        """Make the server, or start it where it is SHUTOFF."""
         server = self._server
         if not server.id:
             server.delete_ports()  # of a run that was ended
@@ -135,15 +140,16 @@ class Failures:
             server.create(_FLAVOR, ports, self._host.name)
         elif server.status() == "SHUTOFF":
             server.act("os-start")
-        return self._booted()
 
     def _booted(self) -> Ssh:
-        server = self._server
-        until(self._progress, "ACTIVE", lambda: server.status() == "ACTIVE", _SOON)
+        self._active()
         ssh = Ssh(self._place.of("key"), self._port(_GOOD))
         until(self._progress, "ssh", ssh.answers, _BOOT, self._server.last_words)
         self._progress.line(f"ssh to {ssh.port.address} works")
         return ssh
+
+    def _active(self) -> None:
+        until(self._progress, "ACTIVE", lambda: self._server.status() == "ACTIVE", _SOON)
 
     def _hipersockets(self) -> list[str]:
         return [_NO_DHCP] if inner(self._host) in self._wiring.networks else []
@@ -276,7 +282,7 @@ class Failures:
         ssh = self._booted()
         seen = self._seen(f"on the HMC: stop, {_BOOT_PARAMETERS} = {damaged!r}, start", ssh)
         self._server.act("reboot", {"type": "HARD"})
-        until(self._progress, "ACTIVE", lambda: self._server.status() == "ACTIVE", _SOON)
+        self._active()
         with Hmc(self._place) as hmc:
             now = str(hmc.get(uri)[_BOOT_PARAMETERS])
         is_right = bootparams.parse(now).nics == bootparams.parse(right).nics
@@ -370,7 +376,8 @@ class Failures:
         """Have the server SHUTOFF; return the name of its LUN."""
         server = self._server
         if not server.id:
-            self._running()
+            self._start()
+            self._active()
         if server.status() != "SHUTOFF":
             server.act("os-stop")
             until(self._progress, "SHUTOFF", lambda: server.status() == "SHUTOFF", _SOON)

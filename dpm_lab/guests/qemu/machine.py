@@ -46,6 +46,13 @@ class DirectKernel:
 LEAN_CPU = ",".join(["max", "vx=off", *(f"msa{n or ''}=off" for n in range(6))])
 
 
+#: MiB of translated code that QEMU keeps before it throws all of it away and begins anew. Its own
+#: choice is 1 GiB, or an eighth of the machine's memory (``tcg/region.c``), and a boot fills that.
+#: With 128 the Debian image takes 0.35 GB in place of 1.27, for 3 % more of processor time (with
+#: 64: 12 %).
+_TRANSLATED = 128
+
+
 @dataclass(frozen=True)
 class Machine:
     """Everything that the command line is made of."""
@@ -151,7 +158,7 @@ def _accelerator(cpu: str) -> list[str]:
     """Return the options for the processors: this machine's own where they can be had."""
     if has_kvm():
         return ["-machine", "s390-ccw-virtio,accel=kvm", "-cpu", "host"]
-    return ["-machine", "s390-ccw-virtio,accel=tcg", "-cpu", cpu]
+    return ["-machine", "s390-ccw-virtio", "-accel", f"tcg,tb-size={_TRANSLATED}", "-cpu", cpu]
 
 
 def _console(machine: Machine) -> list[str]:

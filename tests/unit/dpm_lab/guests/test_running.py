@@ -329,6 +329,17 @@ def test_a_guest_of_one_processor_has_room_for_two(tmp_path: Path) -> None:
     assert words[words.index("-smp") + 1] == "1,maxcpus=2"
 
 
+def test_an_emulated_guest_takes_little_more_than_its_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else QEMU fills 1 GiB with translated code."""
+    monkeypatch.setattr("dpm_lab.guests.qemu.machine.has_kvm", lambda: False)
+
+    words = command(Hardware(512, 1, []), tmp_path)
+
+    assert words[words.index("-accel") + 1] == "tcg,tb-size=128"
+
+
 def _said(seat: Seat, until: bytes) -> bytes:
     said = b""
     while until not in said:

@@ -140,18 +140,16 @@ def compute(host: Host) -> Answers:
 
     def does(place: Place, api: Api) -> bool:
         try:
-            names = [
-                each["hypervisor_hostname"]
-                for each in api.get("nova", "/os-hypervisors/detail")["hypervisors"]
-                if each["service"]["host"] == host.name
-            ]
-            if not (is_up(place, api) and names):
+            # Not with details: Nova asks each nova-compute for one of them, and waits a minute for
+            # one that it takes for running still and that does not listen yet.
+            shown = api.get("nova", "/os-hypervisors")["hypervisors"]
+            if host.name not in [each["hypervisor_hostname"] for each in shown]:
                 return False
-            providers = api.get("placement", "/resource_providers")["resource_providers"]
-            mine = [each["uuid"] for each in providers if each["name"] in names]
-            return any(
-                api.get("placement", f"/resource_providers/{each}/inventories")["inventories"]
-                for each in mine
+            of_host = f"/resource_providers?name={host.name}"
+            found = api.get("placement", of_host)["resource_providers"]
+            paths = [f"/resource_providers/{each['uuid']}/inventories" for each in found]
+            return is_up(place, api) and any(
+                api.get("placement", path)["inventories"] for path in paths
             )
         except ApiError:
             return False

@@ -101,6 +101,25 @@ def test_a_service_whose_api_is_not_there_does_not_answer(place: Place) -> None:
     assert not answers.compute(place.hosts[0])(place, Api(place))
 
 
+@pytest.mark.parametrize("lacks", ["", "os-services", "os-hypervisors", "inventories"])
+def test_nova_compute_answers_when_servers_can_be_built_on_it(
+    place: Place, cloud: tuple[type[_Cloud], int], lacks: str
+) -> None:
+    """Without what takes Nova a minute in a cloud that was up shortly before: ``/detail``."""
+    host = place.hosts[0]
+    up = {"state": "up", "updated_at": _at(time.time())}
+    cloud[0].listed |= {
+        "os-services": {"services": [up]},
+        "os-hypervisors": {"hypervisors": [{"hypervisor_hostname": host.name}]},
+        "resource_providers": {"resource_providers": [{"uuid": "1"}]},
+        "inventories": {"inventories": {"PCPU": {}}},
+    }
+    for empty in cloud[0].listed.get(lacks, {}):
+        cloud[0].listed[lacks] = {empty: []}
+
+    assert answers.compute(host)(place, Api(place)) is not bool(lacks)
+
+
 @pytest.mark.parametrize("pools", [[{"name": "control@fc#fc"}], []])
 def test_cinder_volume_answers_when_its_scheduler_knows_of_it(
     place: Place, cloud: tuple[type[_Cloud], int], pools: list[dict[str, str]]

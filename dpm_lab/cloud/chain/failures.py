@@ -128,13 +128,7 @@ class Failures:
         server = self._server
         if not server.id:
             server.delete_ports()  # of a run that was ended
-            server.make_volume()
-            until(
-                self._progress,
-                "volume available",
-                lambda: server.volume_status() == "available",
-                _SOON,
-            )
+            self._make_volume(server)
             networks = [_GOOD, _SILENT, *self._hipersockets()]
             ports = [server.make_port(each) for each in networks]
             server.create(_FLAVOR, ports, self._host.name)
@@ -142,14 +136,22 @@ class Failures:
             server.act("os-start")
 
     def _booted(self) -> Ssh:
-        self._active()
+        self._reaches("ACTIVE")
         ssh = Ssh(self._place.of("key"), self._port(_GOOD))
         until(self._progress, "ssh", ssh.answers, _BOOT, self._server.last_words)
         self._progress.line(f"ssh to {ssh.port.address} works")
         return ssh
 
-    def _active(self) -> None:
-        until(self._progress, "ACTIVE", lambda: self._server.status() == "ACTIVE", _SOON)
+    def _reaches(self, status: str) -> None:
+        until(self._progress, status, lambda: self._server.status() == status, _SOON)
+
+    def _make_volume(self, server: Server, image: str = "") -> None:
+        server.make_volume(image)
+
+        def is_made() -> bool:
+            return server.volume_status() == "available"
+
+        until(self._progress, "volume available", is_made, _SOON)
 
     def _hipersockets(self) -> list[str]:
         return [_NO_DHCP] if inner(self._host) in self._wiring.networks else []
@@ -282,7 +284,7 @@ class Failures:
         ssh = self._booted()
         seen = self._seen(f"on the HMC: stop, {_BOOT_PARAMETERS} = {damaged!r}, start", ssh)
         self._server.act("reboot", {"type": "HARD"})
-        self._active()
+        self._reaches("ACTIVE")
         with Hmc(self._place) as hmc:
             now = str(hmc.get(uri)[_BOOT_PARAMETERS])
         is_right = bootparams.parse(now).nics == bootparams.parse(right).nics
@@ -363,7 +365,7 @@ class Failures:
         begin = time.monotonic()
         # It may end before it answers.
         ssh.run(f"nohup {command} > /dev/null 2>&1 &")
-        until(self._progress, "SHUTOFF", lambda: self._server.status() == "SHUTOFF", _SOON)
+        self._reaches("SHUTOFF")
         seconds = time.monotonic() - begin
         self._progress.line(f"SHUTOFF after {seconds:.0f} s")
         return self._seen(
@@ -377,10 +379,10 @@ class Failures:
         server = self._server
         if not server.id:
             self._start()
-            self._active()
+            self._reaches("ACTIVE")
         if server.status() != "SHUTOFF":
             server.act("os-stop")
-            until(self._progress, "SHUTOFF", lambda: server.status() == "SHUTOFF", _SOON)
+            self._reaches("SHUTOFF")
         return f"volume-{server.volume}"
 
     def _volume_masked(self) -> Seen:
@@ -419,13 +421,7 @@ class Failures:
     def _other_architecture(self) -> Seen:
         server = self._other
         self._image = self._make_image()
-        server.make_volume(self._image)
-        until(
-            self._progress,
-            "volume available",
-            lambda: server.volume_status() == "available",
-            _SOON,
-        )
+        self._make_volume(server, self._image)
         server.create(_FLAVOR, [server.make_port(_GOOD)], self._host.name)
 
         def has_ended() -> bool:

@@ -45,7 +45,6 @@ class DirectKernel:
 #: Debian's kernel 6.12 fills in wrong TCP checksums without them.
 LEAN_CPU = ",".join(["max", "vx=off", *(f"msa{n or ''}=off" for n in range(6))])
 
-
 #: MiB of translated code that QEMU keeps before it throws all of it away and begins anew. Its own
 #: choice is 1 GiB, or an eighth of the machine's memory (``tcg/region.c``), and a boot fills that.
 #: With 128 the Debian image takes 0.35 GB in place of 1.27, for 3 % more of processor time (with

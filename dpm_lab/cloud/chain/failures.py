@@ -142,6 +142,13 @@ class Failures:
         self._progress.line(f"ssh to {ssh.port.address} works")
         return ssh
 
+    def _settled(self) -> Ssh:
+        """Return the same once its boot is done and on its disk: a power cut is harmless then."""
+        ssh = self._running()
+        until(self._progress, "cloud-init", ssh.is_done, _BOOT, self._server.last_words)
+        ssh.run("sync")
+        return ssh
+
     def _reaches(self, status: str) -> None:
         until(self._progress, status, lambda: self._server.status() == status, _SOON)
 
@@ -240,10 +247,9 @@ class Failures:
         network = _NETWORKS[name]
         if network not in (_SILENT, *self._hipersockets()):
             raise CloudError(f"{name}: machine {self._host.machine} has no network {network}")
-        ssh = self._running()
+        ssh = self._settled()
         with Hmc(self._place) as hmc:
             nic = self._nic(hmc, network)
-        until(self._progress, "cloud-init", ssh.is_done, _BOOT, self._server.last_words)
         shown = json.loads(ssh.run("ip -json address").output)
         mac = self._port(network).mac
         addresses = [
@@ -269,7 +275,7 @@ class Failures:
     # -- boot parameters and the agent
 
     def _damaged_tuple(self) -> Seen:
-        self._running()
+        self._settled()
         with self._held("nova-compute"), Hmc(self._place) as hmc:
             partition = hmc.partition(self._server.id)
             assert partition is not None
@@ -298,8 +304,7 @@ class Failures:
         until(self._progress, f"partition {status}", has_become, _SOON)
 
     def _no_agent(self) -> Seen:
-        ssh = self._running()
-        until(self._progress, "cloud-init", ssh.is_done, _BOOT, self._server.last_words)
+        ssh = self._settled()
         ssh.run(_WITHOUT_AGENT)
         self._server.act("reboot", {"type": "HARD"})
         ssh = self._booted()

@@ -43,13 +43,15 @@ def test_servers_are_linux_with_their_network(capsys: pytest.CaptureFixture[str]
 def test_of_a_server_that_cannot_boot_all_tell_the_same_story(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """The failure that takes no boot of Linux."""
-    status = _demo("--failure", "other-architecture")
+    """The failures that take no boot of Linux."""
+    names = ("volume-masked", "volume-missing", "other-architecture")
+    status = _demo(*(word for name in names for word in ("--failure", name)))
 
     shown = capsys.readouterr().out
     assert status == 0, shown
+    assert shown.count("No path to the boot volume") == 2
     assert "It said last: Failed to load OS" in shown
-    assert shown.count("the same story: ") == 1
+    assert shown.count("the same story: ") == len(names)
 
 
 @pytest.mark.long

@@ -308,6 +308,11 @@ class Failures:
         ssh.run(_WITHOUT_AGENT)
         self._server.act("reboot", {"type": "HARD"})
         ssh = self._booted()
+
+        def has_prompt() -> bool:  # may come after ssh
+            return "login:" in self._server.console(10_000)
+
+        until(self._progress, "a login prompt", has_prompt, _SOON, self._server.last_words)
         return self._seen("all files of dpm-guest are removed in the guest; a hard reboot", ssh)
 
     # -- the HMC

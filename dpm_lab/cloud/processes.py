@@ -14,7 +14,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -175,6 +175,19 @@ def kill(place: Place, name: str) -> None:
     for process in members(place, name):
         _send(process, signal.SIGKILL)
     psutil.wait_procs(members(place, name), timeout=5)
+
+
+@contextlib.contextmanager
+def held(place: Place, name: str) -> Iterator[None]:
+    """Let a service do nothing for a while; it is there all the same."""
+    found = members(place, name)
+    for process in found:
+        _send(process, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for process in found:
+            _send(process, signal.SIGCONT)
 
 
 def sweep(place: Place) -> int:

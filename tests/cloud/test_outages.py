@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from dpm_lab.cloud import processes
 from tests.cloud.user import User, until
 
 pytestmark = pytest.mark.slow
@@ -14,7 +15,7 @@ def test_a_service_is_killed_amid_a_build_and_deletion_leaves_nothing(
     user: User, service: str
 ) -> None:
     root = user.volume()
-    with user.paused("cinder-volume"):  # so that the build waits with a partition made
+    with processes.held(user.place, "cinder-volume"):  # the build waits with a partition made
         server = user.create("provider", "vlan101", volume=root)
         until("a partition", lambda: user.partition(server))
         user.kill(service)

@@ -65,18 +65,6 @@ class User:
         """End a service as a crash does."""
         processes.kill(self.place, service)
 
-    @contextmanager
-    def paused(self, service: str) -> Iterator[None]:
-        """Let a service do nothing for a while; it is there all the same."""
-        halted = processes.members(self.place, service)
-        for process in halted:
-            process.suspend()
-        try:
-            yield
-        finally:
-            for process in halted:
-                process.resume()
-
     def start(self) -> None:
         """Start what does not run, and wait until it answers."""
         if all(processes.runs(self.place, each.name) for each in here(self.place)):

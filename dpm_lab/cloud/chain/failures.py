@@ -6,15 +6,13 @@ of an emulated machine.
 
 from __future__ import annotations
 
-import contextlib
 import io
 import json
 import re
 import signal
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -276,7 +274,7 @@ class Failures:
 
     def _damaged_tuple(self) -> Seen:
         self._settled()
-        with self._held("nova-compute"), Hmc(self._place) as hmc:
+        with processes.held(self._place, "nova-compute"), Hmc(self._place) as hmc:
             partition = hmc.partition(self._server.id)
             assert partition is not None
             uri, right = str(partition["object-uri"]), str(partition[_BOOT_PARAMETERS])
@@ -348,19 +346,6 @@ class Failures:
         shown = self._api.get("nova", f"/os-services?binary=nova-compute&host={self._host.name}")
         (found,) = shown["services"]
         return ", ".join(filter(None, (found["status"], found["disabled_reason"], found["state"])))
-
-    @contextmanager
-    def _held(self, service: str) -> Iterator[None]:
-        """Let a service do nothing for a while."""
-        held = processes.members(self._place, service)
-        for each in held:
-            each.suspend()
-        try:
-            yield
-        finally:
-            for each in held:
-                with contextlib.suppress(psutil.Error):
-                    each.resume()
 
     # -- the guest ends
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.foreground import FOREGROUND
+from tests.running import loop_files
 
 #: Longer than any step takes on a busy machine; a wait that gets here is a failure.
 PATIENCE = 120.0
@@ -178,10 +179,7 @@ class Builds:
 
     def loops(self) -> list[str]:
         """Return the loop devices with a file of these builds."""
-        files = [
-            path.read_text().strip() for path in Path("/sys/block").glob("loop*/loop/backing_file")
-        ]
-        return [name for name in files if str(self.top) in name]
+        return [name for name in loop_files() if str(self.top) in name]
 
     def left(self) -> list[str]:
         """Return all that should be gone after the end of a build."""

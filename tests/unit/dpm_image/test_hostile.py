@@ -25,6 +25,7 @@ from dpm_image.verify import verify
 from dpm_lab.guests.disk.apart import apart
 from dpm_lab.guests.disk.rawdisk import DiskError, exported
 from tests.foreground import FOREGROUND
+from tests.running import command_lines, loop_files
 from tests.unit.dpm_image import fakeroot
 from tests.unit.dpm_lab.guests.disks import disk, poke
 
@@ -168,21 +169,10 @@ def test_however_a_look_ends_no_mount_device_or_process_is_left(
 
 def left(image: Path, folders: list[str]) -> list[str]:
     """What there is of a look: its processes, mounts in sight of us, loop devices."""
-    found = []
-    for line in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            words = line.read_bytes().decode(errors="replace")
-        except OSError:
-            continue
-        if str(image) in words:
-            found.append(words)
+    found = [words for words in command_lines().values() if str(image) in words]
     mounts = Path("/proc/self/mountinfo").read_text().splitlines()
-    loops = [
-        f"{file}: {file.read_text()}"
-        for file in Path("/sys/block").glob("loop*/loop/backing_file")
-        if file.exists()
-    ]
-    return found + [line for line in (*mounts, *loops) if any(folder in line for folder in folders)]
+    lines = (*mounts, *loop_files())
+    return found + [line for line in lines if any(folder in line for folder in folders)]
 
 
 def test_entries_and_links_that_lead_out_show_nothing_of_the_host(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from dpm_lab.guests.disk import rawdisk
 from dpm_lab.guests.disk.rawdisk import exported
+from tests.running import command_lines
 from tests.unit.dpm_lab.guests.disks import create
 
 
@@ -29,9 +31,9 @@ def test_a_daemon_that_was_killed_leaves_no_mount_and_no_folder(tmp_path: Path) 
     image = create(tmp_path / "image.qcow2")
 
     with exported(image) as raw:
-        for line in Path("/proc").glob("[0-9]*/cmdline"):
-            if line.exists() and str(raw) in line.read_text():
-                subprocess.run(["kill", "-9", line.parent.name], check=True)
+        for process, words in command_lines().items():
+            if str(raw) in words:
+                os.kill(process, signal.SIGKILL)
 
     assert str(raw) not in Path("/proc/self/mountinfo").read_text()
     assert not raw.parent.exists()

@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 
 from dpm_lab.network import NetworkError, Segment, taps
@@ -21,6 +20,7 @@ from dpm_lab.network.switch import Ports, Switch
 from dpm_lab.network.taps import Tap
 from tests import networks as parts
 from tests.networks import ALL, CAN_TAP, A, B, C, Nic
+from tests.running import is_over
 
 FLAT = Segment("Z16", "OSA-A", 0)
 VLAN = Segment("Z16", "OSA-A", 0, 101)
@@ -193,14 +193,7 @@ def test_the_switch_ends_with_who_started_it(networks: Path, number: signal.Sign
         owner.send_signal(number)
         owner.wait()
 
-    _until(lambda: not _runs(pid))
-
-
-def _runs(pid: int) -> bool:
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
+    _until(lambda: is_over(pid))
 
 
 def test_names_of_segments_differ_and_are_short() -> None:

@@ -1,4 +1,4 @@
-"""``dpm-lab cloud``: up, down, status, logs, console, shell, env; ``tempest`` is beside it."""
+"""``dpm-lab cloud``: up, down, status, logs, console, ssh, shell, env; ``tempest`` is beside it."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ examples:
   dpm-lab cloud up
   dpm-lab cloud shell                         # a shell in which 'openstack' and 'zhmc' work
   dpm-lab cloud shell openstack server list   # or one command in it
+  dpm-lab cloud ssh first                     # with 'up --boot': into a server of that name
   dpm-lab cloud logs nova-compute
   dpm-lab cloud down
 """
@@ -109,6 +110,17 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         description="Be at a server's serial console, over nova-serialproxy. Ctrl-] ends it.",
     )
     console.add_argument("server", metavar="SERVER", help="name or id")
+    ssh = actions.add_parser(
+        "ssh",
+        help="with --boot: a shell in a server, or a command in it",
+        description="Log in to a server by ssh with the cloud's key, from where Neutron's DHCP"
+        " serves one of its networks, once it answers. The exit status is ssh's. Needs root.",
+    )
+    ssh.add_argument(
+        "--network", default="", metavar="NAME", help="by which to get in (default: the first)"
+    )
+    ssh.add_argument("server", metavar="SERVER", help="name or id")
+    ssh.add_argument("words", nargs=argparse.REMAINDER, metavar="COMMAND ...")
     tempest.add_parser(actions)
     shell = actions.add_parser(
         "shell",
@@ -144,6 +156,7 @@ def run(args: argparse.Namespace) -> int:
         "shell": _shell,
         "env": _env,
         "console": _console,
+        "ssh": _ssh,
         "tempest": tempest.run,
     }
     return actions[args.action](folder, args)
@@ -185,6 +198,7 @@ def _ports(given: list[str]) -> dict[str, int]:
 
 def _introduce(place: Place, image: Mapping[str, Any]) -> None:
     from dpm_lab.cloud.things import networks
+    from dpm_lab.cloud.wires import obstacle
 
     size = -(-(image.get("virtual_size") or 1) // 2**30)  # GiB, rounded up
     bold, plain = ("\033[1;36m", "\033[0m") if in_colour(sys.stdout) else ("", "")
@@ -193,6 +207,7 @@ def _introduce(place: Place, image: Mapping[str, Any]) -> None:
         f"openstack volume create --image {image['name']} --size {size} --bootable root",
         "openstack server create --flavor dpm.small --volume root --network provider"
         " --key-name dpm --wait first",
+        *([place.command("ssh first")] if place.boot and not obstacle() else []),
         "openstack network agent list",
         *(f"zhmc partition list {each.upper()}" for each in place.machines),
     )
@@ -302,7 +317,7 @@ def _logs(folder: Path, args: argparse.Namespace) -> int:
 def _shell(folder: Path, args: argparse.Namespace) -> int:
     variables = _openrc(folder)
     shell = os.environ.get("SHELL") or "/bin/sh"
-    words = args.words[1:] if args.words[:1] == ["--"] else args.words
+    words = _words(args)
     if not words and sys.stdin.isatty():
         print(f"'openstack' and 'zhmc' know the cloud in {folder}; 'exit' ends this shell.")
     sys.stdout.flush()
@@ -315,6 +330,17 @@ def _console(folder: Path, args: argparse.Namespace) -> int:
     from dpm_lab.cloud import console
 
     return console.run(folder, args.server)
+
+
+def _ssh(folder: Path, args: argparse.Namespace) -> int:
+    from dpm_lab.cloud.chain import login
+
+    return login.login(folder, args.server, args.network, _words(args))
+
+
+def _words(args: argparse.Namespace) -> list[str]:
+    words: list[str] = args.words
+    return words[1:] if words[:1] == ["--"] else words
 
 
 def _env(folder: Path, _args: argparse.Namespace) -> int:

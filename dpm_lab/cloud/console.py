@@ -8,13 +8,13 @@ import select
 import sys
 import termios
 import tty
-import urllib.parse
 from collections.abc import Iterator
 from pathlib import Path
 
 import websocket
 
 from dpm_lab.cloud.api import Api
+from dpm_lab.cloud.things import server_id
 from dpm_lab.errors import LabError
 
 #: What ends it, as with telnet: Ctrl-].
@@ -32,7 +32,7 @@ def at_console(api: Api, server: str) -> int:
     Raises:
         LabError: there is no such server, or no console.
     """
-    url = console_url(api, _id(api, server))
+    url = console_url(api, server_id(api, server))
     try:
         with contextlib.closing(connected(url)) as console:
             print(f"at the console of {server}; Ctrl-] ends it", file=sys.stderr)
@@ -59,14 +59,6 @@ def connected(url: str) -> websocket.WebSocket:
     return websocket.create_connection(
         url, timeout=_SECONDS, subprotocols=["binary"], http_no_proxy=["*"], suppress_origin=True
     )
-
-
-def _id(api: Api, server: str) -> str:
-    found = api.get("nova", "/servers?all_tenants=1")["servers"]
-    ids = [str(each["id"]) for each in found if server in (each["id"], each["name"])]
-    if len(ids) != 1:
-        raise LabError(f"there are {len(ids)} servers {server!r}; 'openstack server list'")
-    return urllib.parse.quote(ids[0])
 
 
 @contextlib.contextmanager

@@ -219,6 +219,11 @@ class Place:
         """The OpenStack hosts."""
         return tuple(Host(number, each) for number, each in enumerate(self.machines, 1))
 
+    def command(self, action: str) -> str:
+        """Return what a person types for an action of ``dpm-lab cloud``."""
+        is_default = self.folder == default_folder()
+        return f"dpm-lab cloud {'' if is_default else f'--folder {self.folder} '}{action}"
+
     def of(self, *names: str) -> Path:
         """Return the path of something in the folder."""
         return self.folder.joinpath(*names)

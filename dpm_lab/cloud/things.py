@@ -256,3 +256,19 @@ def _key(place: Place, api: Api) -> None:
         api.post(
             "nova", "/os-keypairs", {"keypair": {"name": KEY, "type": "ssh", "public_key": text}}
         )
+
+
+def server_id(api: Api, server: str) -> str:
+    """Return the id of a server, of whose name there may be one only.
+
+    Args:
+        server: name or id
+
+    Raises:
+        CloudError: there is none, or there are several.
+    """
+    found = api.get("nova", "/servers?all_tenants=1")["servers"]
+    ids = [str(each["id"]) for each in found if server in (each["id"], each["name"])]
+    if len(ids) != 1:
+        raise CloudError(f"there are {len(ids)} servers {server!r}; 'openstack server list'")
+    return ids[0]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -66,6 +68,21 @@ def test_their_network_is_right_after_each_boot_of_their_life(
     assert status == 0, shown
     assert shown.count("right from end to end") == 4 * len(machines)
     assert shown.count("NIC on hipersockets") >= len(machines)
+
+
+@pytest.mark.long
+def test_a_person_gets_into_a_server_by_its_name() -> None:
+    with tempfile.TemporaryDirectory(prefix="dpm-") as folder:
+        cloud = ["cloud", "--folder", folder]
+        try:
+            options = ["--image", str(build()), "--quick", "--keep"]
+            assert main(["demo", "--folder", folder, *options]) == 0
+            command = [sys.executable, "-m", "dpm_lab", *cloud, "ssh", "demo", "uname", "-m"]
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+        finally:
+            main([*cloud, "down", "--purge"])
+
+    assert (done.returncode, done.stdout) == (0, "s390x\n"), done.stderr
 
 
 @pytest.mark.long

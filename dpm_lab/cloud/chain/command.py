@@ -128,7 +128,9 @@ def run(args: argparse.Namespace) -> int:
     print(f"\n{_REAL}\n")
     if args.keep:
         print(f"The cloud runs on: . {place.of('openrc')}")
-        print(f"'dpm-lab cloud --folder {folder} down --purge' ends it.")
+        print(
+            f"'{place.command('ssh SERVER')}' logs in, '{place.command('down --purge')}' ends it."
+        )
     for problem in problems:
         print(plain(f"WRONG: {problem}"))
     print("All is as it should be." if not problems else f"{len(problems)} things are wrong.")

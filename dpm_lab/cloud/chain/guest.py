@@ -13,6 +13,8 @@ from dpm_lab.process import Answer, ask
 #: Whom cloud-init makes in an image of Debian, and of EL.
 USERS = ("debian", "cloud-user")
 _SECONDS = "300"
+#: The guest's key is taken as it is: an address is another server's tomorrow.
+_TRUST = ("StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "LogLevel=ERROR")
 _SEPARATOR = "---dpm-lab---"
 _QUESTIONS = (
     "cat /proc/cmdline",
@@ -48,19 +50,22 @@ class Ssh:
             *("ssh", "-i", str(self._key), f"{self._user}@{self.port.address}"),
         ]
 
+    def words(self, *options: str) -> list[str]:
+        """The words that a program runs; a command in the guest may follow.
+
+        Args:
+            options: more of them, as ``ssh -o`` takes them
+        """
+        *before, host = self.command
+        return [*before, *(f"-o{each}" for each in (*_TRUST, *options)), host]
+
     def run(self, command: str) -> Answer:
-        """Run a command in the guest; the guest's key is taken as it is.
+        """Run a command in the guest.
 
         An emulated guest on a busy machine takes its time for the exchange of keys, too.
         """
-        *before, host = self.command
-        options = [
-            *("-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null"),
-            *("-o", "BatchMode=yes", "-o", "LogLevel=ERROR", "-o", "ConnectTimeout=120"),
-            *("-o", "ServerAliveInterval=60"),
-        ]
-        words = [*before, *options, host, command]
-        return ask(["timeout", "-k", "5", _SECONDS, *words])
+        options = ("BatchMode=yes", "ConnectTimeout=120", "ServerAliveInterval=60")
+        return ask(["timeout", "-k", "5", _SECONDS, *self.words(*options), command])
 
     def answers(self) -> bool:
         """Whether a command can be run in the guest, as one user or the other; sets which."""

@@ -22,12 +22,13 @@ class Server:
 
     Args:
         name: of the server, and of all that is made for it
+        id: of one that is there already
     """
 
-    def __init__(self, api: Api, name: str) -> None:
+    def __init__(self, api: Api, name: str, id: str = "") -> None:
         self._api = api
         self.name = name
-        self.id = ""
+        self.id = id
         self.volume = ""
 
     # -- what is asked for; none of it waits

@@ -19,6 +19,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 
+from nova import exception
 from nova.console import serial
 from oslo_log import log
 
@@ -36,6 +37,8 @@ LISTENS = 60.0
 LEAVING = 5.0
 """Seconds in which one client has to leave to make room for the next."""
 
+_TRIES = 5
+"""Ports that are tried, where other programs take them."""
 _PIECE = 4096
 _MOST = 4
 """Clients of one server, all but one of which wait."""
@@ -84,16 +87,17 @@ class SerialConsoles:
             nova.exception.SocketPortRangeExhaustedException: there is no free port.
         """
         with self._lock:
-            bridge = self._bridges.get(uuid)
-            if bridge is not None and bridge.listen():
-                return bridge.port
-            if bridge is not None:
-                # Another program has taken the port.
+            bridge = self._bridges.pop(uuid, None)
+            for _ in range(_TRIES):
+                if bridge is None:
+                    bridge = _Bridge(uuid, self._host, self._listens, self._console)
+                if bridge.listen():
+                    self._bridges[uuid] = bridge
+                    return bridge.port
+                # Another program has taken the port: Nova only looks whether one is free.
                 bridge.close()
-            bridge = _Bridge(uuid, self._host, self._listens, self._console)
-            self._bridges[uuid] = bridge
-            bridge.listen()
-            return bridge.port
+                bridge = None
+            raise exception.SocketPortRangeExhaustedException(host=self._host)
 
     def end(self, uuid: str) -> None:
         """End the console of a server, and give up its port."""

@@ -180,5 +180,7 @@ def configure(options: dict[str, Any]) -> None:
     CONF([], project="nova", default_config_files=[])
     CONF.set_override("host", HOST)
     CONF.set_override("my_ip", "192.0.2.1")
+    # Not those of a real nova-compute, whose tests may run at the same time.
+    CONF.set_override("port_range", "12000:13000", group="serial_console")
     for name, value in options.items():
         CONF.set_override(name, value, group="dpm")

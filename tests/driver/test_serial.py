@@ -131,6 +131,28 @@ def test_a_server_keeps_its_port_and_each_has_its_own(
     assert port(compute, subject) == first
 
 
+def test_a_port_that_another_program_takes_in_that_moment_is_not_told(
+    compute: Compute, subject: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    acquire = ports.acquire_port
+    others: list[socket.socket] = []
+
+    def lose(host: str) -> int:
+        found = int(acquire(host))
+        if not others:
+            others.append(socket.create_server((host, found)))
+        return found
+
+    monkeypatch.setattr(ports, "acquire_port", lose)
+    number = port(compute, subject)
+
+    with others[0] as other:
+        assert number != other.getsockname()[1]
+    with client(compute, subject) as connection:
+        heard(connection, "login: ")
+        assert connection.getpeername()[1] == number
+
+
 def test_nothing_listens_a_while_after_nova_has_asked(
     lab: Lab, compute: Compute, subject: Server
 ) -> None:
@@ -257,7 +279,7 @@ def test_who_is_there_is_cut_off_when_the_server_ends(
         }[end]()
 
         assert connection.recv(4096) in (b"", b"\r\n[The console has ended.]\r\n")
-        assert not threads()
+        until(lambda: not threads())
         assert not ports.ALLOCATED_PORTS
 
 
@@ -265,7 +287,7 @@ def test_a_server_that_goes_while_the_hmc_is_asked_leaves_no_logon(
     lab: Lab, compute: Compute, subject: Server
 ) -> None:
     before = logons(lab)
-    lab.control.add_fault(Fault("POST", ".*/get-ascii.*", kind="delay", seconds=0.3))
+    lab.control.add_fault(Fault("POST", ".*/get-ascii.*", kind="delay", seconds=3))
     with client(compute, subject) as connection:
         heard(connection, "Waiting for the HMC")
         until(lambda: logons(lab) == before + 1)

@@ -25,6 +25,9 @@ from dpm_lab.cloud.place import Place
 
 #: Seconds for which a service may end in order.
 PATIENCE = 10.0
+#: Seconds by which the beginning of a process seems to move when the clock is set a little: the
+#: kernel counts from the machine's boot, whose time it says in whole seconds (proc(5), btime).
+_SAME = 2.5
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,7 @@ class Record:
         """Return the process, if it still runs."""
         try:
             found = psutil.Process(self.pid)
-            is_it = abs(found.create_time() - self.began) < 1
+            is_it = abs(found.create_time() - self.began) < _SAME
             return found if is_it and found.status() != psutil.STATUS_ZOMBIE else None
         except psutil.Error:
             return None

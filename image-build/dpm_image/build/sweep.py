@@ -83,10 +83,12 @@ def loops_below(folder: Path, path: str) -> list[str]:
     below = [
         device
         for device in json.loads(answer.output)["loopdevices"]
-        if (device["back-maj:min"].strip(), str(device["back-ino"])) in files
+        # Nothing is known of one that another build has let go of since it was listed.
+        if ((device["back-maj:min"] or "").strip(), str(device["back-ino"])) in files
     ]
     # Whole disks first: their partitions are unmapped with them.
-    return [device["name"] for device in sorted(below, key=lambda device: int(device["offset"]))]
+    below.sort(key=lambda device: int(device["offset"] or 0))
+    return [device["name"] for device in below]
 
 
 def _files(folder: Path) -> Iterator[tuple[str, str]]:

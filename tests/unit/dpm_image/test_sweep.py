@@ -132,6 +132,17 @@ def test_a_loop_device_is_found_though_its_mount_namespace_is_gone(tmp_path: Pat
     assert not Path("/sys/block", Path(made).name, "loop").exists()
 
 
+def test_a_loop_device_that_goes_while_it_is_listed_is_nobodys(tmp_path: Path) -> None:
+    """Another build's: losetup has found it, and then can ask it nothing any more."""
+    losetup = tmp_path / "bin/losetup"
+    losetup.parent.mkdir()
+    row = '{"name":"/dev/loop7","back-maj:min":null,"back-ino":null,"offset":null}'
+    losetup.write_text(f"#!/bin/sh\necho '{{\"loopdevices\":[{row}]}}'\n")
+    losetup.chmod(0o755)
+
+    assert sweep.loops_below(tmp_path, f"{losetup.parent}:{PATH}") == []
+
+
 @needs_root
 def test_the_programs_of_the_build_are_those_that_sweep(tmp_path: Path) -> None:
     folder = tmp_path / "build-1"

@@ -74,9 +74,8 @@ def namespace(name: str) -> Iterator[str]:
 
 def tap(namespace: str, device: str, mac: str) -> None:
     """Make a tap in a namespace."""
-    ip("tuntap", "add", device, "mode", "tap")
-    ip("link", "set", device, "address", mac, "netns", namespace)
-    ip("-n", namespace, "link", "set", device, "up")
+    ip("-n", namespace, "tuntap", "add", device, "mode", "tap")
+    ip("-n", namespace, "link", "set", device, "address", mac, "up")
 
 
 def ip(*words: str) -> str:

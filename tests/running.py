@@ -30,5 +30,11 @@ def loop_files() -> list[str]:
     found = []
     for path in Path("/sys/block").glob("loop*/loop/backing_file"):
         with suppress(OSError):
-            found.append(path.read_text().strip())
+            found.append(path.read_text(errors="replace").strip())
     return found
+
+
+def mounts() -> list[str]:
+    """Return the lines of this thread's table of mounts; their places may have any bytes."""
+    table = Path("/proc/thread-self/mountinfo").read_text("utf-8", errors="replace")
+    return table.split("\n")

@@ -16,7 +16,7 @@ from dpm_lab.cloud.machine import wiring
 from dpm_lab.network import Segment, taps
 from dpm_lab.network.taps import Tap
 from tests import networks
-from tests.cloud.user import User
+from tests.cloud.user import User, until
 
 pytestmark = [
     pytest.mark.slow,
@@ -112,10 +112,12 @@ def test_an_address_that_a_port_had_is_given_to_the_next_one(user: User, tmp_pat
 
 
 def test_ports_of_dhcp_are_bound_and_active(user: User) -> None:
-    ports = list(user.sdk.network.ports(device_owner="network:dhcp"))
+    def are_so() -> bool:  # the agent makes them when all services answer
+        ports = list(user.sdk.network.ports(device_owner="network:dhcp"))
+        found = [(each.binding_host_id, each.status) for each in ports]
+        return found == [("control", "ACTIVE")] * 3
 
-    assert {(each.binding_host_id, each.status) for each in ports} == {("control", "ACTIVE")}
-    assert len(ports) == 3
+    until("three ports of DHCP", are_so)
 
 
 def test_a_dhcp_agent_that_is_killed_leaves_nothing_that_its_successor_does_not_end(

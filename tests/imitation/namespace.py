@@ -111,10 +111,10 @@ def _let_go() -> None:
     """Drops the copies of mounts that this namespace has no use for: someone else's file system,
     such as a disk image under construction, must not stay busy because a machine runs here."""
     needed = [Path(place) for place in (sys.prefix, sys.base_prefix, __file__, "/usr/lib", "/etc")]
-    mounted = Path("/proc/self/mounts").read_text().splitlines()
+    mounted = Path("/proc/self/mounts").read_text("utf-8", errors="surrogateescape").splitlines()
     for target in reversed([Path(line.split()[1].replace("\\040", " ")) for line in mounted]):
         if not any(place.is_relative_to(target) for place in needed):
-            _libc().umount2(str(target).encode(), _MNT_DETACH)
+            _libc().umount2(os.fsencode(target), _MNT_DETACH)
 
 
 def _private_dev() -> None:

@@ -56,7 +56,7 @@ def test_a_fault_is_ordered_for_some_or_all_tries() -> None:
 
 
 def test_a_late_id_appears_after_the_machine_is_first_looked_at() -> None:
-    with Machine([Card("0600", late_ids={1: 0.3})]) as machine:
+    with Machine([Card("0600", late_ids={1: 5.0})]) as machine:
         machine.shell("ls /run/imitation/sys/bus/ccw/devices")
 
         assert not (machine.sys / "bus/ccw/devices/0.0.0601").exists()

@@ -7,10 +7,12 @@ Here the sections before grouping, group, and layer2, portno, online; uevents an
 from __future__ import annotations
 
 import errno
+import time
 
 import pytest
 
 from .cards import Card
+from .channel import APPEARS_AFTER
 from .expect import refused
 from .machine import Machine
 
@@ -86,8 +88,11 @@ def test_ignored_devices_are_missing_and_cannot_be_grouped() -> None:
 
 def test_freed_devices_are_there_once_cio_settle_returns() -> None:
     with Machine([OSA, Card("0700")], cio_ignore_all=True) as machine:
+        begin = time.monotonic()
         (machine.proc / "cio_ignore").write_text("free 0.0.0600-0.0.0602")
-        assert not list((machine.sys / "bus/ccw/devices").iterdir())
+        before = list((machine.sys / "bus/ccw/devices").iterdir())
+        if time.monotonic() - begin < APPEARS_AFTER:  # not on a machine that is busy
+            assert not before
 
         (machine.proc / "cio_settle").write_text("1")
 

@@ -26,7 +26,7 @@ def retry(machine: Machine, tuples: str = NIC) -> None:
 
 def test_the_unit_leaves_only_what_is_not_right_to_be_tried_again() -> None:
     with Machine([Card("0600", silent=True), Card("0700")]) as machine:
-        result = machine.run("configure", "--unit", "--timeout=2", tuples=NIC + SECOND)
+        result = machine.run("configure", "--unit", "--timeout=5", tuples=NIC + SECOND)
 
         assert result.rc == 1
         assert remembered(machine) == ["0.0.0600"]
@@ -36,9 +36,9 @@ def test_the_unit_leaves_only_what_is_not_right_to_be_tried_again() -> None:
 
 def test_a_card_that_is_repaired_later_is_brought_up() -> None:
     with Machine([Card("0600", silent=True), Card("0700")]) as machine:
-        machine.run("configure", "--unit", "--timeout=2", tuples=NIC + SECOND)
+        machine.run("configure", "--unit", "--timeout=5", tuples=NIC + SECOND)
         machine.forget_writes()
-        agent = machine.start("retry", "--timeout=2", tuples=NIC + SECOND)
+        agent = machine.start("retry", "--timeout=5", tuples=NIC + SECOND)
         machine.wait(lambda: len([w for w in machine.writes if w.path.endswith("online")]) >= 2)
 
         machine.answer("0600")
@@ -68,7 +68,7 @@ def test_a_nic_that_came_right_meanwhile_ends_it() -> None:
 def test_what_an_administrator_did_to_another_nic_is_left_alone() -> None:
     cards = [Card("0600", silent=True), Card("0700", start="online")]
     with Machine(cards) as machine:
-        machine.run("configure", "--unit", "--timeout=2", tuples=NIC + SECOND)
+        machine.run("configure", "--unit", "--timeout=5", tuples=NIC + SECOND)
         machine.set("0700", "online", 0)
         machine.answer("0600")
 

@@ -47,6 +47,7 @@ class Bus:
     ) -> None:
         self._server.stop()
         self._server.wait()
+        self.transport.cleanup()  # of what nobody took
 
     def report_state(self, context: dict[str, Any], **sent: Any) -> str:
         """Take a heartbeat."""

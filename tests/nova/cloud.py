@@ -314,11 +314,15 @@ class Cloud(test.TestCase):  # type: ignore[misc]
         return until(reached, lambda: f"{status} instead of {self.show(server)}")
 
     def until_fault(self, server: dict[str, Any]) -> dict[str, Any]:
-        """Wait until a server has failed and says why; Nova writes that after the status."""
+        """Wait until a server has failed and says why.
+
+        Nova writes that after the status, and last of all that there is no task any more.
+        """
 
         def failed() -> dict[str, Any] | None:
             shown = self.show(server)
-            return shown if shown["status"] == "ERROR" and "fault" in shown else None
+            is_over = "fault" in shown and not shown["OS-EXT-STS:task_state"]
+            return shown if shown["status"] == "ERROR" and is_over else None
 
         return until(failed, lambda: f"a fault instead of {self.show(server)}")
 
@@ -352,6 +356,8 @@ class Cloud(test.TestCase):  # type: ignore[misc]
         """Wait until an action on a server has failed; return the event that says why."""
 
         def failed() -> dict[str, Any] | None:
+            if self.show(server)["OS-EXT-STS:task_state"]:
+                return None
             for each in self.api.get_instance_actions(server["id"]):
                 if each["action"] != action:
                     continue

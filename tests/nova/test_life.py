@@ -85,7 +85,7 @@ def test_an_audit_in_the_middle_of_a_start_does_not_hide_that_it_runs(cloud: Clo
     server = cloud.boot([cloud.port()])
     cloud.act(server, "os-stop")
     cloud.until_status(server, "SHUTOFF")
-    cloud.control.set_duration("start", 1.0)
+    cloud.control.set_duration("start", 5.0)
 
     cloud.act(server, "os-start")
     cloud.until_partition(server, "starting")
@@ -102,6 +102,7 @@ def test_nova_shows_what_a_partition_became_and_leaves_it_alone(cloud: Cloud) ->
     for status, power_state in SHOWN.items():
         cloud.set_status(server, status)
         cloud.sync_power_states()
+        cloud.until_synced()
 
         shown = cloud.until_power_state(server, power_state)
         assert shown["status"] == "ACTIVE"

@@ -78,7 +78,7 @@ def test_what_neutron_says_while_cinder_connects_the_volume_is_not_lost(cloud: C
 
 @on("z13")
 def test_a_port_that_is_plugged_though_nobody_said_so_does_not_fail_the_build(cloud: Cloud) -> None:
-    cloud.flags(vif_plugging_timeout=SHORT)
+    cloud.flags(vif_plugging_timeout=5)
     port = cloud.port(status="DOWN")
     before = len(cloud.log)
     server = cloud.create([port])

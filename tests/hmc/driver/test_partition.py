@@ -114,7 +114,7 @@ def test_what_is_under_way_is_joined(
     uri = partitions.create(UUID_1, 2, 4096).uri
     if operation == "stop":
         partitions.start(uri)
-    lab.control.set_duration(operation, 0.1)
+    lab.control.set_duration(operation, 0.5)
     hmc.post(f"{uri}/operations/{operation}", {})
     assert status_of(hmc, uri) == status
     lab.control.reset_log()

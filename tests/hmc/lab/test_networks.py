@@ -21,7 +21,7 @@ from dpm_lab.network.process import SwitchProcess
 from dpm_lab.progress import Progress
 from dpm_lab.storage import Storage
 from tests import brisk
-from tests.hmc.lab.client import Lab
+from tests.hmc.lab.client import Lab, until
 from tests.networks import ALL, A, Nic
 
 
@@ -199,6 +199,7 @@ def test_qemu_is_at_the_end_of_a_cable(networks: Path) -> None:
         with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as qemu:
             assert qemu.stdout is not None
             assert b"QEMU" in qemu.stdout.readline()  # all of its options are done
+            until(lambda: all(each.switch(networks).exists() for each in (one, two)))
 
             sender.send(ALL, A, b"through QEMU")
 

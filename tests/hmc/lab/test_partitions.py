@@ -131,7 +131,7 @@ def test_a_job_can_be_cancelled(z16: Lab) -> None:
     z16.control.set_duration("start", 60)
     partition = z16.partition()
     job = partition.start(wait_for_completion=False)
-    z16.control.set_duration("cancel", 0.2)
+    z16.control.set_duration("cancel", 2)
 
     job.cancel()
 

@@ -14,7 +14,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dpm_guest import firmware, inventory, process
@@ -466,7 +466,6 @@ def test_a_part_that_goes_wrong_costs_only_itself(
     assert "proc/cmdline" in found
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_firmware_data_of_any_kind_is_no_traceback(data: bytes) -> None:
     lines = [*firmware.devices(b"zdev" + data), *firmware.devices(data)]
@@ -478,7 +477,6 @@ def test_firmware_data_of_any_kind_is_no_traceback(data: bytes) -> None:
 SECRET = st.from_regex(r"[b-df-hj-np-tvwyz]{5}[0-9]{2}[a-z]{0,5}", fullmatch=True)
 
 
-@settings(deadline=None)
 @given(SECRET, st.sampled_from(
     ["{}", "a={}", "console={}", "{},1", "enc600,{}", "'{}'", '"ro {}"', "/etc/{}/x", "{}:", "x-{}",
      "{}0600,1;", "0600,1;{}", "0600,{};", "rd.znet=qeth,{}=1", "{}=1", "dpm-guest@{}.service",
@@ -502,7 +500,6 @@ def test_a_quoted_value_goes_whole_though_its_words_are_the_agents() -> None:
     assert cleaned.endswith("0600,1;' ro")
 
 
-@settings(deadline=None)
 @given(st.text())
 def test_any_text_can_be_cleaned(text: str) -> None:
     cleaned = Private(["lo"]).text(text)

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.foreground import FOREGROUND
-from tests.running import loop_files
+from tests.running import loop_files, mounts
 
 #: Longer than any step takes on a busy machine; a wait that gets here is a failure.
 PATIENCE = 120.0
@@ -173,9 +173,8 @@ class Builds:
 
     def mounts(self, *, own: bool = True) -> list[str]:
         """Return what is mounted for these builds, with or without dpm-image's own tmpfs."""
-        table = Path("/proc/self/mountinfo").read_text("utf-8", errors="replace")
-        mounts = [line.split()[4] for line in table.splitlines() if str(self.top) in line]
-        return [mount for mount in mounts if own or not re.search(r"/build-\w+/tmp$", mount)]
+        places = [line.split()[4] for line in mounts() if str(self.top) in line]
+        return [place for place in places if own or not re.search(r"/build-\w+/tmp$", place)]
 
     def loops(self) -> list[str]:
         """Return the loop devices with a file of these builds."""

@@ -25,7 +25,7 @@ from dpm_image.verify import verify
 from dpm_lab.guests.disk.apart import apart
 from dpm_lab.guests.disk.rawdisk import DiskError, exported
 from tests.foreground import FOREGROUND
-from tests.running import command_lines, loop_files
+from tests.running import command_lines, loop_files, mounts
 from tests.unit.dpm_image import fakeroot
 from tests.unit.dpm_lab.guests.disks import disk, poke
 
@@ -105,11 +105,7 @@ def test_a_mounted_file_system_has_no_devices_programs_or_links_for_the_kernel(
     made = disk(root, image)
 
     with apart(), exported(made) as raw, mounted(raw, made) as folder:
-        (line,) = (
-            one
-            for one in Path("/proc/thread-self/mountinfo").read_text().splitlines()
-            if f" {folder} " in one
-        )
+        (line,) = (one for one in mounts() if f" {folder} " in one)
         with pytest.raises(OSError, match="Too many levels"):
             (folder / "outside").read_bytes()
 
@@ -170,8 +166,7 @@ def test_however_a_look_ends_no_mount_device_or_process_is_left(
 def left(image: Path, folders: list[str]) -> list[str]:
     """What there is of a look: its processes, mounts in sight of us, loop devices."""
     found = [words for words in command_lines().values() if str(image) in words]
-    mounts = Path("/proc/self/mountinfo").read_text().splitlines()
-    lines = (*mounts, *loop_files())
+    lines = (*mounts(), *loop_files())
     return found + [line for line in lines if any(folder in line for folder in folders)]
 
 

@@ -121,10 +121,11 @@ def _daemon(place: Place, name: str, then: str = "time.sleep(600)") -> psutil.Pr
     _start(place, name, sys.executable, "-c", _DAEMON.format(then=then))
     until = time.monotonic() + 60
     while True:
-        for each in processes.members(place, name):
-            with suppress(psutil.NoSuchProcess):  # the one that forks it lives for a moment
-                if each.name() == "sleep":
-                    return each
+        found = processes.members(place, name)
+        with suppress(psutil.NoSuchProcess):
+            daemons = [each for each in found if each.name() == "sleep"]
+            if daemons and len(found) == 2:  # the one that forked it is gone
+                return daemons[0]
         assert time.monotonic() < until
         time.sleep(0.05)
 

@@ -6,9 +6,10 @@ import io
 import socket
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
+import psutil
 import pytest
 
 from dpm_lab.cloud import answers, causes, databases, environment, processes, start, things
@@ -33,7 +34,8 @@ def place(tmp_path: Path) -> Iterator[Place]:
     made = Place.make(tmp_path / "cloud", "127.0.0.12", [MACHINE], ports)
     yield made
     for process in processes.marked(made):
-        process.kill()
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
 
 
 @pytest.fixture

@@ -250,4 +250,4 @@ def test_a_guest_that_asked_may_show_its_prompt(follow: Follow, tmp_path: Path) 
 
 def test_a_command_that_hangs_is_the_phase_that_is_named(follow: Follow) -> None:
     with pytest.raises(BootError, match="phase: command 'run'"):
-        follow(answers=(), timeout=0.5)
+        follow(answers=(), timeout=5)

@@ -38,13 +38,17 @@ def test_a_guest_runs_one_command_after_the_other(made: Guest) -> None:
     assert (second.code, second.output) == (0, "a b|$HOME|")
 
 
-def test_output_is_told_as_it_comes(made: Guest) -> None:
+def test_output_is_told_as_it_comes(made: Guest, tmp_path: Path) -> None:
     told: list[bytes] = []
+    heard = tmp_path / "heard"
+
+    def tell(_: str, data: bytes) -> None:
+        told.append(data)
+        heard.touch()
 
     with made as guest:
-        result = guest.run(
-            "echo one; sleep 0.2; echo two", output=lambda _, data: told.append(data)
-        )
+        command = f"echo one; until [ -e '{heard}' ]; do sleep 0.05; done; echo two"
+        result = guest.run(command, output=tell)
 
     assert b"".join(told) == result.output.encode() == b"one\ntwo\n"
     assert len(told) == 2

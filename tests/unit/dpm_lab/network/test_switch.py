@@ -249,7 +249,7 @@ class TestTaps:
             with SwitchProcess(networks):
                 taps.plug(networks, Tap("t0", name, str(FLAT)))
                 _until(lambda: "LOWER_UP" in parts.ip("-n", name, "link", "show", "t0"))
-            assert "NO-CARRIER" in parts.ip("-n", name, "link", "show", "t0")
+            _until(lambda: "NO-CARRIER" in parts.ip("-n", name, "link", "show", "t0"))
             with SwitchProcess(networks):
                 _until(lambda: "LOWER_UP" in parts.ip("-n", name, "link", "show", "t0"))
                 taps.unplug(networks, "t0")

@@ -19,12 +19,18 @@ _PROGRAMS = {
     "haproxy": "haproxy",
 }
 _TUN = Path("/dev/net/tun")
+_NAMESPACES = Path("/run/netns")
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def namespace(network: str) -> str:
     """Return the namespace of a network's DHCP (neutron 29, ``agent/linux/dhcp.py``, NS_PREFIX)."""
     return f"qdhcp-{network}"
+
+
+def is_here(network: str) -> bool:
+    """Whether this machine has the namespace of a network's DHCP."""
+    return (_NAMESPACES / namespace(network)).exists()
 
 
 @functools.cache
@@ -58,7 +64,6 @@ def remove(place: Place) -> None:
     if os.geteuid() != 0 or not folders.is_dir():
         return
     for folder in folders.iterdir():
-        name = namespace(folder.name)
-        if _ID.fullmatch(folder.name) and Path("/run/netns", name).exists():
-            ask(["ip", "netns", "delete", name])
+        if _ID.fullmatch(folder.name) and is_here(folder.name):
+            ask(["ip", "netns", "delete", namespace(folder.name)])
     shutil.rmtree(place.networks / "taps", ignore_errors=True)

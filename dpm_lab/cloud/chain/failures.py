@@ -141,7 +141,7 @@ class Failures:
         return ssh
 
     def _settled(self) -> Ssh:
-        """Return the same once its boot is done and on its disk: a power cut is harmless then."""
+        """Return a way into it, with its boot done and on its disk: a power cut is harmless."""
         ssh = self._running()
         until(self._progress, "cloud-init", ssh.is_done, _BOOT, self._server.last_words)
         ssh.run("sync")

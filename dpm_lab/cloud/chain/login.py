@@ -20,7 +20,6 @@ from dpm_lab.progress import Progress
 
 #: A first boot takes four minutes of an emulated machine that others are busy with, too.
 _BOOT = 900.0
-_NAMESPACES = Path("/run/netns")
 
 
 def login(folder: Path, name: str, network: str, command: Sequence[str]) -> int:
@@ -65,14 +64,10 @@ def way(ports: Sequence[Port], network: str, server: str) -> Port:
     Raises:
         CloudError: there is none.
     """
-    reached = [each for each in ports if each.address and _is_served(each)]
+    reached = [each for each in ports if each.address and wires.is_here(each.network_id)]
     for port in reached:
         if network in ("", port.network):
             return port
     there = ", ".join(each.network for each in reached) or "none"
     wanted = f"network {network}" if network else "a network with DHCP"
     raise CloudError(f"server {server} has no port on {wanted}; it is reached by: {there}")
-
-
-def _is_served(port: Port) -> bool:
-    return (_NAMESPACES / wires.namespace(port.network_id)).exists()

@@ -65,7 +65,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
         (tmp_path / f"qdhcp-{network}").touch()
     Api.statuses = ["ACTIVE"]
     monkeypatch.setattr(login, "Api", Api)
-    monkeypatch.setattr(login, "_NAMESPACES", tmp_path)
+    monkeypatch.setattr(wires, "_NAMESPACES", tmp_path)
     monkeypatch.setattr(wires, "obstacle", lambda: "")
     monkeypatch.setattr(guest, "ask", ask)
     monkeypatch.setattr("time.sleep", lambda seconds: None)

@@ -28,9 +28,7 @@ def place(tmp_path: Path) -> Iterator[Place]:
     """Return a cloud without services, and end what is left of it."""
     made = Place.make(tmp_path / "cloud", "127.0.0.12", [MACHINE], PORTS)
     yield made
-    for process in processes.marked(made):
-        with suppress(psutil.NoSuchProcess):
-            process.kill()
+    processes.end(processes.marked(made), patience=0)
 
 
 def _start(place: Place, name: str, *command: str) -> int:

@@ -6,10 +6,9 @@ import io
 import socket
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 
-import psutil
 import pytest
 
 from dpm_lab.cloud import answers, causes, databases, environment, processes, start, things
@@ -33,9 +32,7 @@ def place(tmp_path: Path) -> Iterator[Place]:
     ports = {name: _free() for name in PORTS}
     made = Place.make(tmp_path / "cloud", "127.0.0.12", [MACHINE], ports)
     yield made
-    for process in processes.marked(made):
-        with suppress(psutil.NoSuchProcess):
-            process.kill()
+    processes.end(processes.marked(made), patience=0)
 
 
 @pytest.fixture
